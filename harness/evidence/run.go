@@ -1,0 +1,241 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"time"
+)
+
+// ErrNotARun says that a folder holds no run; ErrFormat that it holds one of another version.
+var (
+	ErrNotARun = errors.New("not a run: no plan.json")
+	ErrFormat  = errors.New("unknown evidence format")
+)
+
+// Run is the evidence of one run. It is read-only; iterators come in the order of time.
+type Run struct {
+	Plan Plan
+	// Complete is false when the harness was cut short: absence of a record then proves nothing.
+	Complete bool
+
+	calls        []Call
+	upstream     []Upstream
+	hops         []Hop
+	rows         []Row
+	samples      []Sample
+	exits        []Exit
+	injections   []Injection
+	observations []Observation
+	windows      []Window
+	nodes        []Node
+}
+
+// Records is the content of a run that was built by hand, for tests.
+type Records struct {
+	Calls        []Call
+	Upstream     []Upstream
+	Hops         []Hop
+	Rows         []Row
+	Samples      []Sample
+	Exits        []Exit
+	Injections   []Injection
+	Observations []Observation
+	Windows      []Window
+	Nodes        []Node
+}
+
+// New builds a complete run from records in any order.
+func New(p Plan, r Records) *Run {
+	run := &Run{Plan: p, Complete: true, calls: slices.Clone(r.Calls), upstream: slices.Clone(r.Upstream), hops: slices.Clone(r.Hops),
+		rows: slices.Clone(r.Rows), samples: slices.Clone(r.Samples), exits: slices.Clone(r.Exits), injections: slices.Clone(r.Injections),
+		observations: slices.Clone(r.Observations), windows: slices.Clone(r.Windows), nodes: slices.Clone(r.Nodes)}
+	run.sort()
+	return run
+}
+
+// Open reads a saved run. Evidence without a manifest, or whose last line is cut, is read as far as it goes and is not
+// Complete; anything else that does not parse is an error.
+func Open(dir string) (*Run, error) {
+	run := &Run{}
+	if err := readJSON(filepath.Join(dir, planFile), &run.Plan); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNotARun)
+	} else if err != nil {
+		return nil, err
+	}
+	if run.Plan.Format != Format {
+		return nil, fmt.Errorf("%s: %w %d: this build reads %d", dir, ErrFormat, run.Plan.Format, Format)
+	}
+	var m manifest
+	err := readJSON(filepath.Join(dir, evidenceDir, manifestFile), &m)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	run.Complete = err == nil
+	l := &loader{dir: filepath.Join(dir, evidenceDir), run: run, manifest: m}
+	load(l, kindCalls, &run.calls)
+	load(l, kindUpstream, &run.upstream)
+	load(l, kindHops, &run.hops)
+	load(l, kindRows, &run.rows)
+	load(l, kindSamples, &run.samples)
+	load(l, kindExits, &run.exits)
+	load(l, kindInjections, &run.injections)
+	load(l, kindObservations, &run.observations)
+	load(l, kindWindows, &run.windows)
+	load(l, kindNodes, &run.nodes)
+	if l.err != nil {
+		return nil, l.err
+	}
+	run.sort()
+	return run, nil
+}
+
+func (r *Run) sort() {
+	sort.SliceStable(r.calls, func(i, j int) bool { return r.calls[i].Seq < r.calls[j].Seq })
+	sort.SliceStable(r.upstream, func(i, j int) bool { return r.upstream[i].Arrived < r.upstream[j].Arrived })
+	sort.SliceStable(r.hops, func(i, j int) bool { return r.hops[i].At < r.hops[j].At })
+	sort.SliceStable(r.rows, func(i, j int) bool { return r.rows[i].At < r.rows[j].At })
+	sort.SliceStable(r.samples, func(i, j int) bool { return r.samples[i].At < r.samples[j].At })
+	sort.SliceStable(r.exits, func(i, j int) bool { return r.exits[i].At < r.exits[j].At })
+	sort.SliceStable(r.injections, func(i, j int) bool { return r.injections[i].Ordered < r.injections[j].Ordered })
+	sort.SliceStable(r.observations, func(i, j int) bool { return r.observations[i].At < r.observations[j].At })
+	sort.SliceStable(r.windows, func(i, j int) bool { return r.windows[i].From < r.windows[j].From })
+	sort.SliceStable(r.nodes, func(i, j int) bool { return r.nodes[i].Name < r.nodes[j].Name })
+}
+
+// Calls yields the planned requests by Seq.
+func (r *Run) Calls() iter.Seq[Call] { return slices.Values(r.calls) }
+
+// Upstream yields the upstream's ledger by arrival.
+func (r *Run) Upstream() iter.Seq[Upstream] { return slices.Values(r.upstream) }
+
+// Hops yields the load balancer's log by the time a request was received.
+func (r *Run) Hops() iter.Seq[Hop] { return slices.Values(r.hops) }
+
+// Rows yields the service's ledger.
+func (r *Run) Rows() iter.Seq[Row] { return slices.Values(r.rows) }
+
+// Samples yields the scrapes.
+func (r *Run) Samples() iter.Seq[Sample] { return slices.Values(r.samples) }
+
+// Exits yields the ends of processes.
+func (r *Run) Exits() iter.Seq[Exit] { return slices.Values(r.exits) }
+
+// Injections yields the faults by the time they were ordered.
+func (r *Run) Injections() iter.Seq[Injection] { return slices.Values(r.injections) }
+
+// Observations yields what independent observers saw.
+func (r *Run) Observations() iter.Seq[Observation] { return slices.Values(r.observations) }
+
+// Windows yields the phases.
+func (r *Run) Windows() iter.Seq[Window] { return slices.Values(r.windows) }
+
+// Nodes yields the members of the system under test, by name.
+func (r *Run) Nodes() iter.Seq[Node] { return slices.Values(r.nodes) }
+
+// Window finds a phase by its name.
+func (r *Run) Window(name string) (Window, bool) {
+	for _, w := range r.windows {
+		if w.Name == name {
+			return w, true
+		}
+	}
+	return Window{}, false
+}
+
+// Injection finds the first fault with that name.
+func (r *Run) Injection(fault string) (Injection, bool) {
+	for _, i := range r.injections {
+		if i.Fault == fault {
+			return i, true
+		}
+	}
+	return Injection{}, false
+}
+
+// Node finds a member by its name.
+func (r *Run) Node(name string) (Node, bool) {
+	for _, n := range r.nodes {
+		if n.Name == name {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
+
+// Param gives a parameter of the plan and whether the plan has it.
+func (r *Run) Param(name string) (time.Duration, bool) {
+	d, ok := r.Plan.Params[name]
+	return d, ok
+}
+
+type loader struct {
+	dir      string
+	run      *Run
+	manifest manifest
+	err      error
+}
+
+func load[T any](l *loader, kind string, into *[]T) {
+	if l.err != nil {
+		return
+	}
+	path := filepath.Join(l.dir, kind+".ndjson")
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		l.run.Complete = false
+		return
+	}
+	if err != nil {
+		l.err = err
+		return
+	}
+	defer f.Close()
+	whole, err := readLines(f, into)
+	if err != nil {
+		l.err = fmt.Errorf("%s: %w", path, err)
+		return
+	}
+	if !whole || l.manifest.Records[kind] != uint64(len(*into)) {
+		l.run.Complete = false
+	}
+}
+
+// readLines decodes one record per line; whole is false when the last line is cut.
+func readLines[T any](r io.Reader, into *[]T) (whole bool, err error) {
+	br := bufio.NewReaderSize(r, 1<<16)
+	for n := 1; ; n++ {
+		line, err := br.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return len(line) == 0, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		var v T
+		if err := json.Unmarshal(bytes.TrimSpace(line), &v); err != nil {
+			return false, fmt.Errorf("line %d: %w", n, err)
+		}
+		*into = append(*into, v)
+	}
+}
+
+func readJSON(path string, v any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
