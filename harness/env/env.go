@@ -28,12 +28,19 @@ type Quiescer interface {
 	Quiet(ctx context.Context, e *Env) error
 }
 
+// Preparer is a System that can name its programs before it starts.
+type Preparer interface {
+	Programs() []Program
+}
+
 // Driver turns Specs into running processes, each with an address of its own that outlives restarts.
 type Driver interface {
 	// Name is the driver's name as users write it: docker, process.
 	Name() string
 	// Addr reserves and returns the IP address that the node of that name has or will have.
 	Addr(node string) (string, error)
+	// Prepare builds or fetches what the programs need, which can take minutes the first time, so that no start waits for it.
+	Prepare(ctx context.Context, programs []Program) error
 	// Launch starts the node. On error nothing of it is left behind.
 	Launch(ctx context.Context, s Spec) (Proc, error)
 	// Close removes everything that was launched, whatever state it is in. It is safe to call twice.

@@ -1,0 +1,44 @@
+# Every target works alone on a fresh clone; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help build test race chaos mutants report lint images clean
+
+comma := ,
+CHAOS := bin/chaos
+
+# A seed repeats a plan: make chaos SEED=7
+ifdef SEED
+export CHAOS_SEED := $(SEED)
+endif
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the chaos command into bin/
+	@go build -o $(CHAOS) ./harness/cmd/chaos
+
+test: ## Run every test but the scenarios; those of the Docker driver need Docker
+	@go vet ./...
+	go test $$(go list ./... | grep -v '/scenarios$$')
+
+race: ## The same tests under the race detector (needs a C compiler)
+	go test -race $$(go list ./... | grep -v '/scenarios$$')
+
+chaos: build ## Run the scenarios and write the HTML report [S=name,name] [SEED=n]
+	@$(CHAOS) run $(subst $(comma), ,$(S))
+
+mutants: build ## See that each seeded defect is caught by its check [M=name,name] [SEED=n]
+	@$(CHAOS) mutants $(subst $(comma), ,$(M))
+
+report: build ## Write the newest run's reports again
+	@$(CHAOS) report reports/out/latest
+
+lint: ## Formatting and vet
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'not gofmt-clean: run gofmt -w on these files' >&2; exit 1; }
+	go vet ./...
+
+images: build ## Build or fetch the images that the stack needs
+	@$(CHAOS) images
+
+clean: build ## Remove the images, leftovers of killed runs, bin/ and the reports
+	@$(CHAOS) clean
+	rm -rf bin reports/out

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// The environment variables that the command line and `go test` both read.
+const (
+	envDriver = "CHAOS_DRIVER"
+	envSeed   = "CHAOS_SEED"
+	envOut    = "CHAOS_OUT"
+)
+
+// Drivers that CHAOS_DRIVER can name.
+const (
+	driverAuto   = "auto"
+	driverDocker = "docker"
+)
+
+// Config is what the environment decides.
+type Config struct {
+	Driver string // auto or docker
+	Seed   uint64 // of every random choice in the plans
+	Out    string // folder that receives one folder per run
+	Root   string // folder of go.mod: Go programs are built there
+}
+
+// errUsage marks what the user can mend by typing something else.
+var errUsage = errors.New("usage")
+
+// ReadConfig reads CHAOS_DRIVER, CHAOS_SEED and CHAOS_OUT through getenv, normally os.Getenv.
+func ReadConfig(getenv func(string) string) (Config, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return Config{}, err
+	}
+	c := Config{Driver: driverAuto, Root: root, Out: filepath.Join(root, "reports", "out")}
+	if v := getenv(envDriver); v != "" {
+		c.Driver = v
+	}
+	if c.Driver != driverAuto && c.Driver != driverDocker {
+		return Config{}, fmt.Errorf("%w: %s=%q: want auto or docker", errUsage, envDriver, c.Driver)
+	}
+	if c.Seed, err = readSeed(getenv(envSeed)); err != nil {
+		return Config{}, err
+	}
+	if v := getenv(envOut); v != "" {
+		if c.Out, err = filepath.Abs(v); err != nil {
+			return Config{}, fmt.Errorf("%w: %s=%q: %w", errUsage, envOut, v, err)
+		}
+	}
+	return c, nil
+}
+
+// readSeed takes the user's seed, or draws one that fits a JavaScript number, since reports show it and jq reads it.
+func readSeed(v string) (uint64, error) {
+	const safe = 1 << 53
+	if v == "" {
+		var b [8]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return 0, fmt.Errorf("draw a seed: %w", err)
+		}
+		return binary.LittleEndian.Uint64(b[:]) % safe, nil
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil || n >= safe {
+		return 0, fmt.Errorf("%w: %s=%q: want a whole number from 0 to %d", errUsage, envSeed, v, uint64(safe-1))
+	}
+	return n, nil
+}
+
+// moduleRoot is the nearest folder at or above the working directory that holds go.mod.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", fmt.Errorf("%w: no go.mod here or above: run this inside the module's folder", errUsage)
+		}
+		dir = up
+	}
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures/docker"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/reports"
+)
+
+// closeLimit bounds the removal of one scenario's nodes.
+const closeLimit = time.Minute
+
+// Session is one run of one or more scenarios into one folder. The command line and `go test` both use it.
+type Session struct {
+	Config
+	Dir     string // reports/out/<run>
+	Overlay string // `go build -overlay` file under which the service is built; empty builds it as it is
+	Logf    func(string, ...any)
+	OnCall  func(evidence.Call)
+
+	record reports.Run
+}
+
+// NewSession makes the run's folder and points `latest` at it.
+func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
+	now := time.Now().UTC()
+	id := fmt.Sprintf("%s-%d", now.Format("20060102-150405"), os.Getpid())
+	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), Logf: logf,
+		record: reports.Run{ID: id, Started: now, Seed: c.Seed, Driver: driverDocker}}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", errUsage, envOut, err)
+	}
+	if err := os.Mkdir(s.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("create the run's folder: %w", err)
+	}
+	return s, errors.Join(reports.WriteRun(s.Dir, s.record), pointLatest(c.Out, id))
+}
+
+// Run runs one scenario on nodes of its own, which are gone when it returns; its evidence goes to the named folder of the
+// run's, which is the scenario's name unless a scenario is run more than once.
+func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (j check.Judgement, err error) {
+	d, err := docker.New(ctx, docker.Options{Run: s.record.ID + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay})
+	if err != nil {
+		return check.Judgement{}, fmt.Errorf("%w: %w", harness.ErrSetup, err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+		defer cancel()
+		if cerr := d.Close(ctx); cerr != nil {
+			err = errors.Join(err, fmt.Errorf("remove the nodes of %s: %w", folder, cerr))
+		}
+	}()
+	_, j, err = harness.Run(ctx, sc, harness.Options{Driver: d, Dir: filepath.Join(s.Dir, folder), Seed: s.Seed, Logf: s.Logf, OnCall: s.OnCall})
+	return j, err
+}
+
+// NotRun puts a scenario that was not run into the reports, so that nobody takes its absence for a pass.
+func (s *Session) NotRun(sc harness.Scenario, reason string) error {
+	s.record.NotRun = append(s.record.NotRun, reports.NotRun{Name: sc.Name, Claim: sc.Claim, Reason: reason})
+	return reports.WriteRun(s.Dir, s.record)
+}
+
+// Report writes every report of the run anew from what is on disk.
+func (s *Session) Report() (reports.Results, error) { return reports.Render(s.Dir) }
+
+// pointLatest makes out/latest name the newest run, in one step.
+func pointLatest(out, id string) error {
+	tmp := filepath.Join(out, fmt.Sprintf(".latest-%d", os.Getpid()))
+	if err := os.Symlink(id, tmp); err != nil {
+		return fmt.Errorf("point latest at the run: %w", err)
+	}
+	if err := os.Rename(tmp, filepath.Join(out, "latest")); err != nil {
+		return errors.Join(fmt.Errorf("point latest at the run: %w", err), os.Remove(tmp))
+	}
+	return nil
+}

@@ -1,0 +1,11 @@
+// Command chaos runs this repository's catalogue of scenarios.
+package main
+
+import (
+	"os"
+
+	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/scenarios"
+)
+
+func main() { os.Exit(cli.Main(scenarios.All())) }

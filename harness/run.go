@@ -1,0 +1,271 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
+	"golang.org/x/sync/errgroup"
+)
+
+// ErrSetup says that the system never became ready: nothing was tested and nothing is judged.
+var ErrSetup = errors.New("set-up failed")
+
+// Options are what a run needs beside its scenario.
+type Options struct {
+	Driver env.Driver           // launches the nodes; the caller closes it
+	Dir    string               // a new folder for this run's evidence, logs and verdicts
+	Seed   uint64               // every random choice draws from it
+	Logf   func(string, ...any) // progress, one line each
+	OnCall func(evidence.Call)  // hears of each finished request, for a live display; may be nil
+}
+
+// Run starts the scenario's system, runs its plan, saves the evidence and judges it. It returns an error only when there
+// is no judgement: the scenario is unfit, the set-up failed (ErrSetup), or the evidence could not be saved. A run that ctx
+// cuts short is healed, saved and judged like any other; its incompleteness shows in the verdict.
+func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Judgement, error) {
+	if err := s.Validate(); err != nil {
+		return nil, check.Judgement{}, err
+	}
+	rec, err := evidence.NewRecorder(opt.Dir, time.Now())
+	if err != nil {
+		return nil, check.Judgement{}, err
+	}
+	r := &runner{Scenario: s, Options: opt, rec: rec, env: env.New(opt.Driver, opt.Seed, opt.Logf)}
+	err = r.run(ctx)
+	r.saveLogs()
+	err = errors.Join(err, rec.Close())
+	if err != nil {
+		return nil, check.Judgement{}, err
+	}
+	return Judge(opt.Dir, s)
+}
+
+type runner struct {
+	Scenario
+	Options
+	rec *evidence.Recorder
+	env *env.Env
+}
+
+func (r *runner) run(ctx context.Context) error {
+	if err := r.writePlan(); err != nil {
+		return err
+	}
+	if p, ok := r.System.(env.Preparer); ok {
+		if err := r.Driver.Prepare(ctx, p.Programs()); err != nil {
+			return fmt.Errorf("%w: %w", ErrSetup, err)
+		}
+	}
+	if err := r.start(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrSetup, err)
+	}
+	if err := r.writePlan(); err != nil {
+		return err
+	}
+	watching := r.watch()
+	err := r.warmUp(ctx)
+	if err == nil {
+		err = r.loadAndBreak(ctx)
+	}
+	r.quiesce(context.WithoutCancel(ctx))
+	watching.stop()
+	if err != nil {
+		return err
+	}
+	r.collect(context.WithoutCancel(ctx))
+	return nil
+}
+
+// phase records how long a part of the run took.
+func (r *runner) phase(name string, from time.Duration) {
+	r.rec.Window(evidence.Window{Name: name, From: from, To: r.rec.Now()})
+}
+
+func (r *runner) writePlan() error {
+	p := evidence.Plan{Scenario: r.Name, Claim: r.Claim, Seed: r.Seed, Driver: r.Driver.Name(), Params: r.env.Params(),
+		Versions: r.env.Versions(), Load: r.Load.Plan(), Allow: r.Load.Allow}
+	for _, f := range r.Faults {
+		p.Faults = append(p.Faults, evidence.Step{Fault: f.Fault.Name, At: f.At, For: f.For})
+	}
+	return r.rec.WritePlan(p)
+}
+
+func (r *runner) start(ctx context.Context) error {
+	from := r.rec.Now()
+	defer func() { r.phase(evidence.PhaseStart, from) }()
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("not ready within %s", startLimit))
+	defer cancel()
+	if err := r.System.Start(ctx, r.env); err != nil {
+		return err
+	}
+	for _, n := range r.env.Nodes() {
+		r.rec.Node(evidence.Node{Name: n.Name, Role: n.Role, Addr: n.Addr, Subject: n.Subject})
+	}
+	r.Logf("%d nodes ready in %.1f s", len(r.env.Nodes()), (r.rec.Now() - from).Seconds())
+	return nil
+}
+
+// watchers are the probes that run beside the load.
+type watchers struct {
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+func (w *watchers) stop() {
+	w.cancel()
+	w.done.Wait()
+}
+
+func (r *runner) watch() *watchers {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watchers{cancel: cancel}
+	for _, p := range r.Probes {
+		if p.Watch == nil {
+			continue
+		}
+		w.done.Go(func() {
+			if err := p.Watch(ctx, r.env, r.rec); err != nil && ctx.Err() == nil {
+				r.probeFailed(p, err)
+			}
+		})
+	}
+	return w
+}
+
+// probeFailed puts the failure into the evidence: what was not observed proves nothing, and an assumption says so.
+func (r *runner) probeFailed(p probe.Probe, err error) {
+	r.Logf("probe %s: %v", p.Name, err)
+	r.rec.Observation(evidence.Observation{At: r.rec.Now(), Source: check.SourceProbe, Node: p.Name, What: check.ProbeFailed, Detail: err.Error()})
+}
+
+// warmUp sends the warm-up and then leaves the system alone, so that leaks have a level to be measured against.
+func (r *runner) warmUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, warmupLimit, fmt.Errorf("warm-up not done within %s", warmupLimit))
+	defer cancel()
+	if err := load.WarmUp(ctx, r.Load, r.target(), r.Seed); err != nil {
+		return fmt.Errorf("%w: warm-up: %w", ErrSetup, err)
+	}
+	from := r.rec.Now()
+	defer func() { r.phase(evidence.PhaseBaseline, from) }()
+	return pause(ctx, baselineFor)
+}
+
+func (r *runner) target() load.Target {
+	t := r.env.Target()
+	return load.Target{URL: t.URL, Tokens: t.Tokens}
+}
+
+// loadAndBreak runs the load and the plan of faults side by side. Everything is healed when it returns.
+func (r *runner) loadAndBreak(ctx context.Context) error {
+	from := r.rec.Now() + leadIn
+	defer func() { r.phase(evidence.PhaseLoad, from) }()
+	r.Logf("load: %s", load.Describe(r.Load.Plan()))
+	var g errgroup.Group
+	g.Go(func() error {
+		return load.Run(ctx, r.Load, r.target(), r.Seed, from, r.rec.Now, r.onCall)
+	})
+	g.Go(func() error {
+		return r.Faults.Run(ctx, from, r.env, r.rec, r.Seed)
+	})
+	if err := g.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+func (r *runner) onCall(c evidence.Call) {
+	r.rec.Call(c)
+	if r.OnCall != nil {
+		r.OnCall(c)
+	}
+}
+
+// quiesce waits until the system is at rest. That it never is, is for the checks to find in the samples.
+func (r *runner) quiesce(ctx context.Context) {
+	from := r.rec.Now()
+	defer func() { r.phase(evidence.PhaseQuiesce, from) }()
+	if q, ok := r.System.(env.Quiescer); ok {
+		ctx, cancel := context.WithTimeoutCause(ctx, quiesceLimit, fmt.Errorf("busy for %s after the load", quiesceLimit))
+		defer cancel()
+		if err := q.Quiet(ctx, r.env); err != nil {
+			r.Logf("not quiet: %v", err)
+		}
+	}
+	_ = pause(ctx, tailFor)
+}
+
+func (r *runner) collect(ctx context.Context) {
+	from := r.rec.Now()
+	defer func() { r.phase(evidence.PhaseCollect, from) }()
+	ctx, cancel := context.WithTimeoutCause(ctx, collectLimit, fmt.Errorf("not collected within %s", collectLimit))
+	defer cancel()
+	for _, p := range r.Probes {
+		if p.Collect == nil {
+			continue
+		}
+		if err := p.Collect(ctx, r.env, r.rec); err != nil {
+			r.probeFailed(p, err)
+		}
+	}
+}
+
+// LogsDir is the folder, inside a run's, that holds one log per node.
+const LogsDir = "logs"
+
+// saveLogs keeps what every node wrote, also after a failed start, when it is wanted most.
+func (r *runner) saveLogs() {
+	ctx, cancel := context.WithTimeout(context.Background(), collectLimit)
+	defer cancel()
+	dir := filepath.Join(r.Dir, LogsDir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		r.probeFailed(probe.Probe{Name: LogsDir}, err)
+		return
+	}
+	var g errgroup.Group
+	for _, n := range r.env.Nodes() {
+		g.Go(func() error { return saveLog(ctx, n, filepath.Join(dir, n.Name+".log")) })
+	}
+	if err := g.Wait(); err != nil {
+		r.probeFailed(probe.Probe{Name: LogsDir}, err)
+	}
+}
+
+func saveLog(ctx context.Context, n *env.Node, path string) error {
+	logs, err := n.Logs(ctx)
+	if err != nil {
+		return fmt.Errorf("logs of %s: %w", n.Name, err)
+	}
+	defer logs.Close()
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("logs of %s: %w", n.Name, err)
+	}
+	_, err = io.Copy(f, logs)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("logs of %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// pause waits for d or for the end of ctx, whichever comes first.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}

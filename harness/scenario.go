@@ -1,0 +1,79 @@
+// Package harness runs scenarios: it starts a system, loads it, breaks it, gathers the evidence and judges it. Run is
+// the only orchestrator; the command line and `go test` both call it.
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
+)
+
+// Scenario is one falsifiable claim about a system under a load and a plan of faults. It is plain data: nothing in it
+// runs before Run does.
+type Scenario struct {
+	Name      string        // lower case words joined by dashes; folder and subtest are named by it
+	Claim     string        // one falsifiable sentence, the headline of the report
+	System    env.System    // what to start
+	Load      load.Profile  // what to send, and what may be refused
+	Faults    fault.Plan    // what to break, when, for how long
+	Probes    []probe.Probe // what to observe
+	Expect    []check.Check // what must hold
+	Sometimes []check.Check // what must have happened at least once, or the run proved nothing
+}
+
+// Limits of the phases. They bound a run that hangs; none of them is waited out when things go well.
+const (
+	startLimit   = 3 * time.Minute  // a cold page cache on a busy CI machine; a warm start takes about 10 s
+	warmupLimit  = time.Minute      //
+	quiesceLimit = 10 * time.Second // twice the time that a gauge has to return to zero
+	collectLimit = time.Minute      //
+	baselineFor  = time.Second      // ten scrapes: the level that leaks are measured against
+	leadIn       = 250 * time.Millisecond
+	tailFor      = 500 * time.Millisecond // scrapes after the system says it is quiet, so that zero is seen, not inferred
+	overhead     = 40 * time.Second       // start, warm-up, quiesce, collection and removal, with room to spare
+)
+
+// Estimate is how long a run takes, stack and clean-up included.
+func (s Scenario) Estimate() time.Duration {
+	end := s.Load.Duration()
+	for _, f := range s.Faults {
+		end = max(end, f.At+f.For)
+	}
+	return end + overhead
+}
+
+var nameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// ErrScenario says that a scenario is not fit to be run.
+var ErrScenario = errors.New("unfit scenario")
+
+// Validate refuses a scenario that could prove nothing.
+func (s Scenario) Validate() error {
+	switch {
+	case !nameForm.MatchString(s.Name):
+		return fmt.Errorf("%w %q: a name is lower case words joined by dashes", ErrScenario, s.Name)
+	case s.Claim == "":
+		return fmt.Errorf("%w %q: it claims nothing; write one falsifiable sentence into Claim", ErrScenario, s.Name)
+	case s.System == nil:
+		return fmt.Errorf("%w %q: no System to start", ErrScenario, s.Name)
+	case len(s.Expect) == 0:
+		return fmt.Errorf("%w %q: no checks in Expect, so it can not fail", ErrScenario, s.Name)
+	case len(s.Load.Stages) == 0:
+		return fmt.Errorf("%w %q: no load", ErrScenario, s.Name)
+	}
+	seen := map[string]bool{}
+	for _, f := range s.Faults {
+		if seen[f.Fault.Name] {
+			return fmt.Errorf("%w %q: two faults named %q; names tell them apart in the evidence", ErrScenario, s.Name, f.Fault.Name)
+		}
+		seen[f.Fault.Name] = true
+	}
+	return nil
+}
