@@ -5,7 +5,10 @@
 // anything may depend on it.
 package evidence
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Outcome says what became of one planned request, from the client's point of view.
 type Outcome string
@@ -129,7 +132,7 @@ type Exit struct {
 // Injection is a fault as its injector ordered it. When it truly was active and healed is for its certificate to find
 // among the observations.
 type Injection struct {
-	Fault   string        `json:"fault"`
+	Fault   string        `json:"fault"` // its first word is its kind: see the Fault constants
 	Target  string        `json:"target"`
 	Ordered time.Duration `json:"ordered_ns"`
 	Healing time.Duration `json:"healing_ns"`         // when the heal was ordered; 0 if never
@@ -137,14 +140,39 @@ type Injection struct {
 	Undo    string        `json:"undo_err,omitempty"` // the heal's, if it failed
 }
 
+// Kinds of faults that checks know: what each excuses differs.
+const (
+	FaultTerm   = "term"   // SIGTERM: an orderly end, which excuses nothing
+	FaultKill   = "kill"   // SIGKILL: requests in flight on the target may have to be repeated
+	FaultFreeze = "freeze" // all processes of the target stop running
+)
+
+// Kind is the first word of the fault's name.
+func (i Injection) Kind() string {
+	kind, _, _ := strings.Cut(i.Fault, " ")
+	return kind
+}
+
 // Observation is what an observer that is independent of the injector saw: a node became ready, a leader changed.
 type Observation struct {
 	At     time.Duration `json:"at_ns"`
 	Source string        `json:"source"` // who saw it: ready, haproxy, patroni, redis-sentinel, ...
 	Node   string        `json:"node"`
-	What   string        `json:"what"`
+	What   string        `json:"what"` // up and down: see SawUp and SawDown; others are the observer's own
 	Detail string        `json:"detail,omitempty"`
 }
+
+// Sources and findings of observations that checks know.
+const (
+	SourceReady   = "ready"   // the node's own readiness, asked directly
+	SourceHAProxy = "haproxy" // the load balancer's opinion of its servers
+
+	SawUp   = "up"
+	SawDown = "down"
+)
+
+// WarmupPrefix begins the ids of requests that prepare the system: they leave rows and upstream calls but no Calls.
+const WarmupPrefix = "warmup-"
 
 // Names of the phases of a run, in their order.
 const (

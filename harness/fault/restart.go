@@ -1,0 +1,58 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// pastGrace is how long after its grace period a node is given before it is killed: enough to tell late from never.
+const pastGrace = time.Second
+
+// signal sends s to the named node and heals by bringing the node back.
+func signal(name string, s env.Signal) func(context.Context, *env.Env, *rand.Rand) (Injected, error) {
+	return func(ctx context.Context, e *env.Env, _ *rand.Rand) (Injected, error) {
+		n, err := e.Node(name)
+		if err != nil {
+			return Injected{Target: name}, err
+		}
+		ordered := time.Now()
+		in := Injected{Target: name, Undo: func(ctx context.Context) error {
+			return bringBack(ctx, n, ordered.Add(grace(e)+pastGrace))
+		}}
+		return in, n.Signal(ctx, s) // with Undo: a signal whose answer got lost may have hit
+	}
+}
+
+// bringBack waits until the node has ended, kills it if it still runs at deadline, and starts it again.
+func bringBack(ctx context.Context, n *env.Node, deadline time.Time) error {
+	patient, cancel := context.WithDeadline(ctx, deadline)
+	_, err := n.Wait(patient)
+	cancel()
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = kill(ctx, n)
+	}
+	if err != nil {
+		return fmt.Errorf("await the end of %s: %w", n.Name, err)
+	}
+	if err := n.Start(ctx); err != nil {
+		return fmt.Errorf("start %s again: %w", n.Name, err)
+	}
+	return nil
+}
+
+func kill(ctx context.Context, n *env.Node) error {
+	if err := n.Signal(ctx, env.Kill); err != nil {
+		return err
+	}
+	_, err := n.Wait(ctx)
+	return err
+}
+
+// grace is how long a node of the system may take from SIGTERM to its end.
+func grace(e *env.Env) time.Duration { return e.Params()[evidence.ParamGrace] }

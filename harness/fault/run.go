@@ -1,0 +1,116 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// healWithin bounds a heal beyond the grace period that it may have to wait for: long enough for an engine under load to
+// kill and start a node, short enough for a person who waits at Ctrl-C.
+const healWithin = 30 * time.Second
+
+// Run fires every step at its offset from start and heals it when its time is over. When ctx ends, nothing more is fired
+// and whatever is still broken is healed, the last one first. Every fault that was ordered is recorded once. The error
+// joins what injectors and heals failed at; a step whose time never came is for check.CertifyAll to report.
+func (p Plan) Run(ctx context.Context, start time.Time, e *env.Env, rec *evidence.Recorder, r *rand.Rand) error {
+	x := &executor{env: e, rec: rec}
+	var all sync.WaitGroup
+	for _, s := range p {
+		own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64())) // drawn in the plan's order, whatever the steps' timing
+		all.Go(func() { x.step(ctx, s, start, own) })
+	}
+	all.Wait()
+	for _, o := range slices.Backward(x.open) {
+		x.heal(ctx, o)
+	}
+	return errors.Join(x.errs...)
+}
+
+// executor knows what is broken at present.
+type executor struct {
+	env *env.Env
+	rec *evidence.Recorder
+
+	mu   sync.Mutex
+	open []*open // in the order in which they were injected
+	errs []error
+}
+
+// open is a fault that was ordered and not yet healed.
+type open struct {
+	undo   env.Undo
+	record evidence.Injection
+}
+
+func (x *executor) step(ctx context.Context, s Step, start time.Time, r *rand.Rand) {
+	if !waitUntil(ctx, start.Add(s.At)) {
+		return
+	}
+	x.env.Logf("fault: %s", s.Fault.Name)
+	o := &open{record: evidence.Injection{Fault: s.Fault.Name, Ordered: x.rec.Now()}}
+	in, err := s.Fault.Inject(ctx, x.env, r)
+	o.undo, o.record.Target = in.Undo, in.Target
+	if err != nil {
+		o.record.Error = err.Error()
+		x.failed(fmt.Errorf("inject %s: %w", s.Fault.Name, err))
+	}
+	x.push(o)
+	if err == nil && !waitUntil(ctx, time.Now().Add(s.For)) {
+		return // left open, for Run to heal in reverse order
+	}
+	x.remove(o)
+	x.heal(ctx, o)
+}
+
+// heal ends a fault and records it. It works after ctx has ended, too.
+func (x *executor) heal(ctx context.Context, o *open) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healWithin+grace(x.env))
+	defer cancel()
+	o.record.Healing = x.rec.Now()
+	if o.undo != nil {
+		x.env.Logf("heal: %s", o.record.Fault)
+		if err := o.undo(ctx); err != nil {
+			o.record.Undo = err.Error()
+			x.failed(fmt.Errorf("heal %s: %w", o.record.Fault, err))
+		}
+	}
+	x.rec.Injection(o.record)
+}
+
+func (x *executor) push(o *open) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.open = append(x.open, o)
+}
+
+func (x *executor) remove(o *open) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.open = slices.DeleteFunc(x.open, func(other *open) bool { return other == o })
+}
+
+func (x *executor) failed(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.errs = append(x.errs, err)
+}
+
+// waitUntil says whether t came before ctx ended.
+func waitUntil(ctx context.Context, t time.Time) bool {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}

@@ -1,0 +1,4 @@
+package probe
+
+// Exits watches.
+func Exits() Probe { return Probe{Name: "exits"} }
