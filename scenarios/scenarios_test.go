@@ -1,0 +1,165 @@
+package scenarios_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/scenarios"
+)
+
+// cleanUp is kept free before the test binary's own deadline, for heals, collection and the removal of nodes.
+const cleanUp = 30 * time.Second
+
+// ranFile is read and rewritten by every run. Go's test cache does not see the service, which is built by path; it does
+// see this file, and finds it changed.
+var ranFile = filepath.Join("..", "reports", "out", ".scenarios-ran")
+
+func TestMain(m *testing.M) {
+	_, _ = os.ReadFile(ranFile) // for the test cache; absent at first
+	code := m.Run()
+	if err := writeRanFile(); err != nil {
+		fmt.Fprintln(os.Stderr, "this result may come from the cache next time:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func writeRanFile() error {
+	if err := os.MkdirAll(filepath.Dir(ranFile), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(ranFile, []byte(time.Now().Format(time.RFC3339Nano)+"\n"), 0o644)
+}
+
+// TestScenarios runs the catalogue through the same code as `chaos run`.
+func TestScenarios(t *testing.T) {
+	r := &suite{}
+	for _, sc := range scenarios.All() {
+		t.Run(sc.Name, func(t *testing.T) { r.run(t, sc) })
+	}
+	r.finish(t)
+}
+
+// suite opens its session with the first scenario that -run selects.
+type suite struct {
+	session *cli.Session
+	notRun  []string
+	needed  time.Duration // what all selected scenarios would take
+}
+
+func (r *suite) run(t *testing.T, sc harness.Scenario) {
+	s := r.open(t)
+	r.needed += sc.Estimate()
+	ctx := t.Context()
+	if deadline, ok := t.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-cleanUp), errors.New("the test's deadline is near"))
+		defer cancel()
+		if left := time.Until(deadline); left < sc.Estimate()+cleanUp {
+			r.notRun = append(r.notRun, sc.Name)
+			reason := fmt.Sprintf("not run: %s left, it needs %s", left.Round(time.Second), sc.Estimate()+cleanUp)
+			if err := s.NotRun(sc, reason); err != nil {
+				t.Fatal(err)
+			}
+			t.Skip(reason)
+		}
+	}
+	s.Logf = t.Logf
+	j, err := s.Run(ctx, sc, sc.Name)
+	if err != nil {
+		err = errors.Join(err, s.NotRun(sc, err.Error()))
+		t.Fatalf("set-up failed: %v", err)
+	}
+	report(t, j)
+	t.Logf("evidence: %s", filepath.Join(s.Dir, sc.Name))
+}
+
+func (r *suite) open(t *testing.T) *cli.Session {
+	t.Helper()
+	if r.session != nil {
+		return r.session
+	}
+	cfg, err := cli.ReadConfig(os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.session, err = cli.NewSession(cfg, t.Logf); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("seed %d", cfg.Seed)
+	return r.session
+}
+
+func report(t *testing.T, j check.Judgement) {
+	t.Helper()
+	for _, v := range j.Checks {
+		t.Logf("%-8s %s: %s", v.Status, v.Check, v.Reason)
+	}
+	switch j.Status {
+	case check.Pass:
+	case check.Fail:
+		t.Errorf("FAIL: %s", j.Reason)
+	default:
+		t.Errorf("INCONCLUSIVE: %s", j.Reason)
+	}
+}
+
+// finish writes the reports. A scenario that was not run is not a pass, so the whole test is not either.
+func (r *suite) finish(t *testing.T) {
+	if r.session == nil {
+		return
+	}
+	if _, err := r.session.Report(); err != nil {
+		t.Error(err)
+	}
+	t.Logf("report: %s", filepath.Join(r.session.Dir, "index.html"))
+	if len(r.notRun) > 0 {
+		t.Errorf("not run for lack of time: %s; use -timeout %s", strings.Join(r.notRun, ", "), (r.needed + 2*cleanUp).Round(time.Minute))
+	}
+}
+
+// TestNeverFromTheCache runs this package's tests twice and sees both runs execute.
+func TestNeverFromTheCache(t *testing.T) {
+	var ran []string
+	for range 2 {
+		out, err := exec.Command("go", "test", "-run", "^TestScenarios$/^none$", ".").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if strings.Contains(string(out), "(cached)") {
+			t.Fatalf("answered from the test cache:\n%s", out)
+		}
+		b, err := os.ReadFile(ranFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran = append(ran, string(b))
+	}
+	if ran[0] == ran[1] {
+		t.Fatalf("the second run did not execute: %s", ran[0])
+	}
+}
+
+// TestCatalogue holds what every scenario owes its reader.
+func TestCatalogue(t *testing.T) {
+	seen := map[string]bool{}
+	for _, sc := range scenarios.All() {
+		if err := sc.Validate(); err != nil {
+			t.Error(err)
+		}
+		if seen[sc.Name] {
+			t.Errorf("two scenarios named %s", sc.Name)
+		}
+		seen[sc.Name] = true
+	}
+}
