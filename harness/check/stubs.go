@@ -44,3 +44,8 @@ func Killed(*evidence.Run, evidence.Injection) (Times, error) {
 
 // CertifyAll asks the certificate of every fault that was planned or ordered.
 func CertifyAll(run *evidence.Run, certificates map[string]Certificate) []Certified { return nil }
+
+const (
+	SourceProbe = "probe"
+	ProbeFailed = "failed"
+)

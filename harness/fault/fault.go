@@ -9,7 +9,6 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
-	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
 // Fault is one way to break something. The first word of its Name is its kind, one of evidence's Fault constants, by
@@ -36,21 +35,3 @@ type Step struct {
 
 // Plan is the faults of a scenario. Steps may overlap.
 type Plan []Step
-
-// Steps is the plan as plan.json records it.
-func (p Plan) Steps() []evidence.Step {
-	steps := make([]evidence.Step, len(p))
-	for i, s := range p {
-		steps[i] = evidence.Step{Fault: s.Fault.Name, At: s.At, For: s.For}
-	}
-	return steps
-}
-
-// Certificates gives the certificate of each fault by its name.
-func (p Plan) Certificates() map[string]check.Certificate {
-	certs := make(map[string]check.Certificate, len(p))
-	for _, s := range p {
-		certs[s.Fault.Name] = s.Fault.Certificate
-	}
-	return certs
-}

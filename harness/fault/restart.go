@@ -21,17 +21,16 @@ func signal(name string, s env.Signal) func(context.Context, *env.Env, *rand.Ran
 		if err != nil {
 			return Injected{Target: name}, err
 		}
-		ordered := time.Now()
-		in := Injected{Target: name, Undo: func(ctx context.Context) error {
-			return bringBack(ctx, n, ordered.Add(grace(e)+pastGrace))
-		}}
+		deadline := time.Now().Add(grace(e) + pastGrace)
+		in := Injected{Target: name, Undo: func(ctx context.Context) error { return bringBack(ctx, n, deadline) }}
 		return in, n.Signal(ctx, s) // with Undo: a signal whose answer got lost may have hit
 	}
 }
 
-// bringBack waits until the node has ended, kills it if it still runs at deadline, and starts it again.
+// bringBack waits until the node has ended, kills it if it still runs at deadline, and starts it again. The engine gets a
+// moment to answer even when the deadline passed long ago.
 func bringBack(ctx context.Context, n *env.Node, deadline time.Time) error {
-	patient, cancel := context.WithDeadline(ctx, deadline)
+	patient, cancel := context.WithTimeout(ctx, max(time.Until(deadline), pastGrace))
 	_, err := n.Wait(patient)
 	cancel()
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {

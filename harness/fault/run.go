@@ -17,15 +17,17 @@ import (
 // kill and start a node, short enough for a person who waits at Ctrl-C.
 const healWithin = 30 * time.Second
 
-// Run fires every step at its offset from start and heals it when its time is over. When ctx ends, nothing more is fired
-// and whatever is still broken is healed, the last one first. Every fault that was ordered is recorded once. The error
-// joins what injectors and heals failed at; a step whose time never came is for check.CertifyAll to report.
-func (p Plan) Run(ctx context.Context, start time.Time, e *env.Env, rec *evidence.Recorder, r *rand.Rand) error {
+// Run fires every step at its offset from the moment from, itself an offset from the recorder's epoch, and heals it when
+// its time is over. When ctx ends, nothing more is fired and whatever is still broken is healed, the last one first. Every
+// fault that was ordered is recorded, once. The error joins what injectors and heals failed at; the records hold it too, so
+// that the judgement finds it and a caller need not cut the run short.
+func (p Plan) Run(ctx context.Context, from time.Duration, e *env.Env, rec *evidence.Recorder, seed uint64) error {
 	x := &executor{env: e, rec: rec}
+	start := rec.Epoch().Add(from)
 	var all sync.WaitGroup
-	for _, s := range p {
-		own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64())) // drawn in the plan's order, whatever the steps' timing
-		all.Go(func() { x.step(ctx, s, start, own) })
+	for i, s := range p {
+		own := rand.New(rand.NewPCG(seed, uint64(i))) // its own, so that timing can not change what it draws
+		all.Go(func() { x.step(ctx, s, start.Add(s.At), own) })
 	}
 	all.Wait()
 	for _, o := range slices.Backward(x.open) {
@@ -50,8 +52,8 @@ type open struct {
 	record evidence.Injection
 }
 
-func (x *executor) step(ctx context.Context, s Step, start time.Time, r *rand.Rand) {
-	if !waitUntil(ctx, start.Add(s.At)) {
+func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand) {
+	if !waitUntil(ctx, due) {
 		return
 	}
 	x.env.Logf("fault: %s", s.Fault.Name)

@@ -1,8 +1,120 @@
 package probe
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
-// Metrics scrapes.
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// What tells one start of a process from the next: the service's own boot id, else the time of its start.
+const (
+	buildInfo    = "sentinel_build_info"
+	bootLabel    = "boot"
+	processStart = "process_start_time_seconds"
+)
+
+// Metrics scrapes /metrics of every node of the role and records the metrics whose names keep accepts. Counters, gauges
+// and untyped metrics are recorded as they are, histograms and summaries by their _sum and _count.
 func Metrics(role string, port int, every time.Duration, keep func(name string) bool) Probe {
-	return Probe{Name: "metrics " + role}
+	return Probe{
+		Name: "metrics " + role,
+		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
+			return pollAll(ctx, e.Role(role), port, every, func(n *env.Node) func(context.Context, *asker) {
+				return func(ctx context.Context, a *asker) {
+					s := evidence.Sample{At: rec.Now(), Node: n.Name}
+					if err := scrape(ctx, a, keep, &s); err != nil {
+						s.Values, s.Error = nil, err.Error()
+					}
+					if ctx.Err() == nil || s.Error == "" {
+						rec.Sample(s)
+					}
+				}
+			})
+		},
+	}
+}
+
+func scrape(ctx context.Context, a *asker, keep func(string) bool, into *evidence.Sample) error {
+	status, err := a.get(ctx, "/metrics", func(body io.Reader) error {
+		p := expfmt.NewTextParser(model.UTF8Validation)
+		families, err := p.TextToMetricFamilies(body)
+		if err != nil {
+			return fmt.Errorf("parse metrics: %w", err)
+		}
+		into.Boot, into.Values = boot(families), values(families, keep)
+		return nil
+	})
+	if err == nil && status != http.StatusOK {
+		return fmt.Errorf("status %d", status)
+	}
+	return err
+}
+
+func boot(families map[string]*dto.MetricFamily) string {
+	for _, m := range families[buildInfo].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == bootLabel {
+				return l.GetValue()
+			}
+		}
+	}
+	for _, m := range families[processStart].GetMetric() {
+		return strconv.FormatFloat(m.GetGauge().GetValue(), 'f', -1, 64)
+	}
+	return ""
+}
+
+func values(families map[string]*dto.MetricFamily, keep func(string) bool) map[string]float64 {
+	out := map[string]float64{}
+	for name, f := range families {
+		if !keep(name) {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			put(out, name, f.GetType(), m)
+		}
+	}
+	return out
+}
+
+func put(out map[string]float64, name string, t dto.MetricType, m *dto.Metric) {
+	labels := labelsOf(m)
+	switch t {
+	case dto.MetricType_COUNTER:
+		out[name+labels] = m.GetCounter().GetValue()
+	case dto.MetricType_GAUGE:
+		out[name+labels] = m.GetGauge().GetValue()
+	case dto.MetricType_HISTOGRAM, dto.MetricType_GAUGE_HISTOGRAM:
+		out[name+"_sum"+labels] = m.GetHistogram().GetSampleSum()
+		out[name+"_count"+labels] = float64(m.GetHistogram().GetSampleCount())
+	case dto.MetricType_SUMMARY:
+		out[name+"_sum"+labels] = m.GetSummary().GetSampleSum()
+		out[name+"_count"+labels] = float64(m.GetSummary().GetSampleCount())
+	default:
+		out[name+labels] = m.GetUntyped().GetValue()
+	}
+}
+
+// labelsOf writes {a="1",b="2"}, by name, or nothing.
+func labelsOf(m *dto.Metric) string {
+	if len(m.GetLabel()) == 0 {
+		return ""
+	}
+	pairs := make([]string, len(m.GetLabel()))
+	for i, l := range m.GetLabel() {
+		pairs[i] = l.GetName() + "=" + strconv.Quote(l.GetValue())
+	}
+	slices.Sort(pairs)
+	return "{" + strings.Join(pairs, ",") + "}"
 }
