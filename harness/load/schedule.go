@@ -1,0 +1,70 @@
+package load
+
+import (
+	"iter"
+	"time"
+)
+
+// slot is the place of one request in the plan.
+type slot struct {
+	seq   uint64 // over all stages, in order of due; at the same moment in order of the stages
+	stage *Stage
+	k     uint64        // within the stage
+	due   time.Duration // from the start of the load
+}
+
+// schedule merges the stages. It is a function of the plan alone, and needs no memory to speak of.
+func schedule(stages []Stage) iter.Seq[slot] {
+	return func(yield func(slot) bool) {
+		heads := make([]slot, 0, len(stages))
+		for i := range stages {
+			if due, ok := stages[i].Shape.Due(0); ok {
+				heads = append(heads, slot{stage: &stages[i], due: stages[i].Start + due})
+			}
+		}
+		for seq := uint64(0); len(heads) > 0; seq++ {
+			i := earliest(heads)
+			next := heads[i]
+			next.seq = seq
+			if !yield(next) {
+				return
+			}
+			heads = advance(heads, i)
+		}
+	}
+}
+
+func earliest(heads []slot) int {
+	first := 0
+	for i := range heads {
+		if heads[i].due < heads[first].due {
+			first = i
+		}
+	}
+	return first
+}
+
+func advance(heads []slot, i int) []slot {
+	h := &heads[i]
+	h.k++
+	due, ok := h.stage.Shape.Due(h.k)
+	if !ok {
+		return append(heads[:i], heads[i+1:]...)
+	}
+	h.due = h.stage.Start + due
+	return heads
+}
+
+// largestBurst is the largest number of requests that are due at the same moment.
+func largestBurst(stages []Stage) (burst uint64) {
+	var n uint64
+	var moment time.Duration
+	for s := range schedule(stages) {
+		if s.due != moment {
+			n, moment = 0, s.due
+		}
+		n++
+		burst = max(burst, n)
+	}
+	return burst
+}
