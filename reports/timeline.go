@@ -1,0 +1,254 @@
+package reports
+
+import (
+	"cmp"
+	"iter"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// maxBuckets keeps a bucket a few pixels wide on a screen, and a page small however long the run was.
+const maxBuckets = 120
+
+// bucketSteps are the widths that people can read off an axis.
+func bucketSteps() []time.Duration {
+	return []time.Duration{10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+		250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
+		30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+}
+
+func bucketStep(span time.Duration) time.Duration {
+	steps := bucketSteps()
+	for _, s := range steps {
+		if span/s < maxBuckets {
+			return s
+		}
+	}
+	last := steps[len(steps)-1]
+	return last * (span/(last*maxBuckets) + 1)
+}
+
+// timeline is what the charts draw. Times are seconds from the start of the load; X is the middle of each bucket.
+type timeline struct {
+	Step     float64     `json:"step"`
+	From     float64     `json:"from"`
+	To       float64     `json:"to"`
+	X        []float64   `json:"x"`
+	Due      []float64   `json:"due"`  // requests due, per second
+	Done     []float64   `json:"done"` // answers complete with outcome ok, per second
+	P50      []*float64  `json:"p50"`  // ms from due, by the bucket in which the request was due; null without requests
+	P99      []*float64  `json:"p99"`
+	Max      []*float64  `json:"max"`
+	Outcomes []layer     `json:"outcomes"`
+	Client   []int       `json:"client"`   // largest number of requests in flight
+	Upstream []int       `json:"upstream"` // largest number of LLM calls in flight
+	Faults   []faultSpan `json:"faults"`
+	Phases   []phaseSpan `json:"phases"`
+}
+
+// layer is the number of requests of one outcome by the bucket in which they were due.
+type layer struct {
+	Name   string `json:"name"`
+	Counts []int  `json:"counts"`
+}
+
+type faultSpan struct {
+	Label     string   `json:"label"`
+	From      float64  `json:"from"` // active, or ordered where that is not known
+	To        *float64 `json:"to"`   // healed, or healing where that is not known; null: never
+	Ordered   float64  `json:"ordered"`
+	Certified bool     `json:"certified"`
+}
+
+type phaseSpan struct {
+	Name string  `json:"name"`
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+}
+
+// loadStart is what the page counts time from.
+func loadStart(run *evidence.Run) time.Duration {
+	if w, ok := run.Window(evidence.PhaseLoad); ok {
+		return w.From
+	}
+	for c := range run.Calls() {
+		return c.Due
+	}
+	return 0
+}
+
+// buckets maps offsets from the epoch to buckets whose edges are at whole steps from the start of the load.
+type buckets struct {
+	zero  time.Duration // start of the load
+	step  time.Duration
+	first int // number of the first bucket, counted from zero
+	n     int
+}
+
+func newBuckets(zero, from, to time.Duration) buckets {
+	b := buckets{zero: zero, step: bucketStep(to - from)}
+	b.first = b.number(from)
+	b.n = b.number(to) - b.first + 1
+	return b
+}
+
+func (b buckets) number(at time.Duration) int {
+	return int(math.Floor(float64(at-b.zero) / float64(b.step)))
+}
+
+// index is clamped: what lies outside the charts is counted at their edges.
+func (b buckets) index(at time.Duration) int { return min(max(b.number(at)-b.first, 0), b.n-1) }
+
+func (b buckets) seconds(at time.Duration) float64 { return ms(at-b.zero) / 1000 }
+
+func (b buckets) edge(i int) float64 { return ms(time.Duration(b.first+i)*b.step) / 1000 }
+
+func newTimeline(run *evidence.Run, certified []check.Certified) timeline {
+	from, to := chartSpan(run, certified)
+	b := newBuckets(loadStart(run), from, to)
+	t := timeline{Step: b.step.Seconds(), From: b.edge(0), To: b.edge(b.n), Outcomes: layers(run, b),
+		Faults: []faultSpan{}, Phases: []phaseSpan{}}
+	for i := range b.n {
+		t.X = append(t.X, b.edge(i)+t.Step/2)
+	}
+	t.Due, t.Done = rates(run, b)
+	t.P50, t.P99, t.Max = latencySeries(run, b)
+	t.Client = inFlight(clientSpans(run.Calls()), b)
+	t.Upstream = inFlight(upstreamSpans(run.Upstream(), to), b)
+	for _, c := range certified {
+		t.Faults = append(t.Faults, spanOf(c, b))
+	}
+	for w := range run.Windows() {
+		t.Phases = append(t.Phases, phaseSpan{w.Name, b.seconds(w.From), b.seconds(w.To)})
+	}
+	return t
+}
+
+// chartSpan covers every request and every fault, not the start and the collection around them.
+func chartSpan(run *evidence.Run, certified []check.Certified) (from, to time.Duration) {
+	from = loadStart(run)
+	to = from
+	if w, ok := run.Window(evidence.PhaseLoad); ok {
+		to = w.To
+	}
+	for c := range run.Calls() {
+		from, to = min(from, c.Due), max(to, c.Due, c.End)
+	}
+	for _, c := range certified {
+		to = max(to, c.Active, c.Healing, c.Healed)
+	}
+	return from, to
+}
+
+func rates(run *evidence.Run, b buckets) (due, done []float64) {
+	due, done = make([]float64, b.n), make([]float64, b.n)
+	one := 1 / b.step.Seconds()
+	for c := range run.Calls() {
+		due[b.index(c.Due)] += one
+		if c.Outcome == evidence.OK {
+			done[b.index(c.End)] += one
+		}
+	}
+	for i := range b.n {
+		due[i], done[i] = math.Round(due[i]*100)/100, math.Round(done[i]*100)/100
+	}
+	return due, done
+}
+
+func latencySeries(run *evidence.Run, b buckets) (p50, p99, top []*float64) {
+	byBucket := make([][]time.Duration, b.n)
+	for c := range run.Calls() {
+		if waited(c) {
+			i := b.index(c.Due)
+			byBucket[i] = append(byBucket[i], latency(c))
+		}
+	}
+	p50, p99, top = make([]*float64, b.n), make([]*float64, b.n), make([]*float64, b.n)
+	for i, ds := range byBucket {
+		if q := quantilesOf(ds); q.Known {
+			p50[i], p99[i], top[i] = new(ms(q.P50)), new(ms(q.P99)), new(ms(q.Max))
+		}
+	}
+	return p50, p99, top
+}
+
+func layers(run *evidence.Run, b buckets) []layer {
+	at := map[evidence.Outcome]int{}
+	var all []layer
+	for i, o := range evidence.Outcomes() {
+		at[o] = i
+		all = append(all, layer{Name: string(o), Counts: make([]int, b.n)})
+	}
+	for c := range run.Calls() {
+		if i, ok := at[c.Outcome]; ok {
+			all[i].Counts[b.index(c.Due)]++
+		}
+	}
+	return all
+}
+
+// span of something in flight.
+type span struct{ from, to time.Duration }
+
+func clientSpans(calls iter.Seq[evidence.Call]) []span {
+	var all []span
+	for c := range calls {
+		if c.Outcome != evidence.Unsent {
+			all = append(all, span{c.Sent, c.End})
+		}
+	}
+	return all
+}
+
+func upstreamSpans(ledger iter.Seq[evidence.Upstream], end time.Duration) []span {
+	var all []span
+	for u := range ledger {
+		if u.Ended == 0 {
+			u.Ended = max(end, u.Arrived)
+		}
+		all = append(all, span{u.Arrived, u.Ended})
+	}
+	return all
+}
+
+// inFlight gives the largest number that was in flight at once in each bucket.
+func inFlight(spans []span, b buckets) []int {
+	type change struct {
+		at    time.Duration
+		delta int
+	}
+	changes := make([]change, 0, 2*len(spans))
+	for _, s := range spans {
+		changes = append(changes, change{s.from, 1}, change{s.to, -1})
+	}
+	slices.SortFunc(changes, func(x, y change) int {
+		// ends first: back to back is not at once
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.delta, y.delta))
+	})
+	peaks := make([]int, b.n)
+	now, next := 0, 0
+	for i := range peaks {
+		peaks[i] = now
+		for ; next < len(changes) && b.index(changes[next].at) <= i; next++ {
+			now += changes[next].delta
+			peaks[i] = max(peaks[i], now)
+		}
+	}
+	return peaks
+}
+
+func spanOf(c check.Certified, b buckets) faultSpan {
+	label := c.Fault
+	if c.Target != "" {
+		label += " " + c.Target
+	}
+	s := faultSpan{Label: label, Ordered: b.seconds(c.Ordered), From: b.seconds(cmp.Or(c.Active, c.Ordered)), Certified: c.Certified}
+	if end := cmp.Or(c.Healed, c.Healing); end != 0 {
+		s.To = new(b.seconds(end))
+	}
+	return s
+}
