@@ -32,6 +32,8 @@ type commands struct {
 	Run     runCmd     `cmd:"" help:"Run scenarios (all of them without names) and write the reports."`
 	Judge   judgeCmd   `cmd:"" help:"Judge a saved run again; reads and writes only its folder."`
 	Report  reportCmd  `cmd:"" help:"Write the reports of a saved run again."`
+	Images  imagesCmd  `cmd:"" help:"Build or fetch every image that the scenarios need."`
+	Clean   cleanCmd   `cmd:"" help:"Remove our images and what killed runs left behind."`
 	Mutants mutantsCmd `cmd:"" help:"Build the service with each seeded defect and see that the named check catches it."`
 }
 

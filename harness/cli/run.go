@@ -9,6 +9,7 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/reports"
 )
 
@@ -65,7 +66,7 @@ func (a *app) conclude(s *Session, code int, err error) error {
 func passed(r reports.Results) int {
 	n := 0
 	for _, s := range r.Scenarios {
-		if s.Status == check.Pass.String() {
+		if s.Status == reports.Pass {
 			n++
 		}
 	}
@@ -83,11 +84,11 @@ func (c judgeCmd) Run(a *app) error {
 	}
 	code := ExitPass
 	for _, dir := range dirs {
-		name, err := reports.ScenarioName(dir)
+		plan, err := evidence.ReadPlan(dir)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
-		s, err := a.find(name)
+		s, err := a.find(plan.Scenario)
 		if err != nil {
 			return err
 		}
@@ -95,7 +96,7 @@ func (c judgeCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		printJudgement(a.out, name, j)
+		printJudgement(a.out, plan.Scenario, j)
 		code = worse(code, statusCode(j.Status))
 	}
 	if code != ExitPass {

@@ -31,10 +31,9 @@ type Session struct {
 
 // NewSession makes the run's folder and points `latest` at it.
 func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
-	now := time.Now().UTC()
-	id := fmt.Sprintf("%s-%d", now.Format("20060102-150405"), os.Getpid())
+	id := newRunID()
 	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), Logf: logf,
-		record: reports.Run{ID: id, Started: now, Seed: c.Seed, Driver: driverDocker}}
+		record: reports.Run{Run: id, Started: time.Now().UTC(), Seed: c.Seed, Driver: driverDocker}}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errUsage, envOut, err)
 	}
@@ -44,10 +43,15 @@ func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
 	return s, errors.Join(reports.WriteRun(s.Dir, s.record), pointLatest(c.Out, id))
 }
 
+// newRunID names a run so that ids sort by time and no two processes of a machine share one.
+func newRunID() string {
+	return fmt.Sprintf("%s-%d", time.Now().UTC().Format("20060102-150405"), os.Getpid())
+}
+
 // Run runs one scenario on nodes of its own, which are gone when it returns; its evidence goes to the named folder of the
 // run's, which is the scenario's name unless a scenario is run more than once.
 func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (j check.Judgement, err error) {
-	d, err := docker.New(ctx, docker.Options{Run: s.record.ID + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay})
+	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay})
 	if err != nil {
 		return check.Judgement{}, fmt.Errorf("%w: %w", harness.ErrSetup, err)
 	}

@@ -66,17 +66,13 @@ func New(p Plan, r Records) *Run {
 // Open reads a saved run. Evidence without a manifest, or whose last line is cut, is read as far as it goes and is not
 // Complete; anything else that does not parse is an error.
 func Open(dir string) (*Run, error) {
-	run := &Run{}
-	if err := readJSON(filepath.Join(dir, planFile), &run.Plan); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", dir, ErrNotARun)
-	} else if err != nil {
+	plan, err := ReadPlan(dir)
+	if err != nil {
 		return nil, err
 	}
-	if run.Plan.Format != Format {
-		return nil, fmt.Errorf("%s: %w %d: this build reads %d", dir, ErrFormat, run.Plan.Format, Format)
-	}
+	run := &Run{Plan: plan}
 	var m manifest
-	err := readJSON(filepath.Join(dir, evidenceDir, manifestFile), &m)
+	err = readJSON(filepath.Join(dir, evidenceDir, manifestFile), &m)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -97,6 +93,21 @@ func Open(dir string) (*Run, error) {
 	}
 	run.sort()
 	return run, nil
+}
+
+// ReadPlan reads only the plan of a saved run: ErrNotARun if there is none, ErrFormat if it is of another version.
+func ReadPlan(dir string) (Plan, error) {
+	var p Plan
+	err := readJSON(filepath.Join(dir, planFile), &p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Plan{}, fmt.Errorf("%s: %w", dir, ErrNotARun)
+	case err != nil:
+		return Plan{}, err
+	case p.Format != Format:
+		return Plan{}, fmt.Errorf("%s: %w %d: this build reads %d", dir, ErrFormat, p.Format, Format)
+	}
+	return p, nil
 }
 
 func (r *Run) sort() {
