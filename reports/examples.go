@@ -90,7 +90,7 @@ func (t *trail) example(c evidence.Call) example {
 	e := example{Seq: c.Seq, Title: fmt.Sprintf("%s at %s", outcomeText(c), t.at(c.Due))}
 	e.Records = append(e.Records, record{Source: "client", Text: t.call(c)})
 	e.Records = append(e.Records, records("load balancer", t.hops[c.ID], t.hop)...)
-	e.Records = append(e.Records, records("LLM ledger, this key", t.upstream[c.Key], func(u evidence.Upstream) string {
+	e.Records = append(e.Records, records("LLM, same key", t.upstream[c.Key], func(u evidence.Upstream) string {
 		return t.llm(u, c)
 	})...)
 	e.Records = append(e.Records, records("service ledger", t.rows[c.ID], t.row)...)

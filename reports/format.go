@@ -34,8 +34,6 @@ func units() []unit {
 		{"_per_s", func(v float64) string { return number(v) + "/s" }},
 		{"_seconds", func(v float64) string { return milliseconds(v * 1e3) }},
 		{"_s", func(v float64) string { return milliseconds(v * 1e3) }},
-		{"_share", percent},
-		{"_ratio", percent},
 		{"_percent", func(v float64) string { return number(v) + " %" }},
 		{"_bytes", bytesText},
 	}
@@ -47,6 +45,9 @@ func readable(name string, v float64) value {
 		if label, ok := strings.CutSuffix(name, u.suffix); ok && label != "" {
 			return value{words(label), u.text(v)}
 		}
+	}
+	if strings.HasSuffix(name, "_share") || strings.HasSuffix(name, "_ratio") {
+		return value{words(name), percent(v)} // the word stays: without it a share reads like the count beside it
 	}
 	return value{words(name), number(v)}
 }

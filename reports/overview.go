@@ -17,6 +17,7 @@ type overviewRow struct {
 	Link     string // "" where there is no page
 	Requests string
 	Dropped  string
+	Dropping bool
 	P99      string
 	Upstream string
 	Saved    string
@@ -44,6 +45,8 @@ func (row *overviewRow) fill(m *scenario) {
 	}
 	row.Requests = integer(m.result.Requests.Planned)
 	row.Dropped = figureText(m.judgement, figureDropped)
+	dropped, _ := figure(m.judgement, figureDropped)
+	row.Dropping = dropped > 0
 	row.Saved = figureText(m.judgement, figureSaved)
 	row.Upstream = integer(uint64(m.upstream))
 	row.Took = secondsText(m.result.Seconds)

@@ -113,7 +113,7 @@ func (s *scenario) fillPage(p *page) {
 	p.Faults = faultRows(s.judgement.Faults, loadStart(s.run))
 	if s.result.Requests.Planned > 0 {
 		t := newTimeline(s.run, s.judgement.Faults)
-		p.Timeline, p.Bucket = &t, milliseconds(t.Step*1000)
+		p.Timeline, p.Bucket = &t, bucketText(t.Step)
 	}
 }
 

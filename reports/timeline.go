@@ -32,6 +32,13 @@ func bucketStep(span time.Duration) time.Duration {
 	return last * (span/(last*maxBuckets) + 1)
 }
 
+func bucketText(seconds float64) string {
+	if seconds < 1 {
+		return number(seconds*1000) + " ms"
+	}
+	return number(seconds) + " s"
+}
+
 // timeline is what the charts draw. Times are seconds from the start of the load; X is the middle of each bucket.
 type timeline struct {
 	Step     float64     `json:"step"`

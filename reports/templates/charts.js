@@ -9,6 +9,7 @@
   const count = v => v == null ? "–" : v.toLocaleString("en-US", {maximumFractionDigits: 1});
   const short = v => v >= 1e6 ? trim(v / 1e6, 2) + "M" : v >= 1e4 ? trim(v / 1e3, 1) + "k" : count(v);
   const latency = v => v == null ? "–" : v >= 1000 ? trim(v / 1000, 2) + " s" : trim(v, v < 10 ? 2 : v < 100 ? 1 : 0) + " ms";
+  const rate = (u, v) => v == null ? "–" : count(v) + "/s";
   const moment = v => v == null ? "–" : trim(v, 3) + " s";
 
   // what lies behind the curves: fault windows and the borders of phases
@@ -49,6 +50,7 @@
   const labels = u => clip(u, (ctx, b, pos, dpr) => {
     ctx.font = "600 " + 11 * dpr + "px " + css("--sans");
     ctx.textBaseline = "top";
+    ctx.textAlign = "left";
     t.faults.forEach((f, i) => {
       const text = f.label + (f.certified ? "" : " (not certified)"), width = ctx.measureText(text).width + 8 * dpr;
       const x = Math.max(b.left, Math.min(pos(f.ordered), b.left + b.width - width)), y = b.top + (3 + 17 * (i % 4)) * dpr;
@@ -67,6 +69,7 @@
     ctx.font = 11 * dpr + "px " + css("--sans");
     ctx.fillStyle = css("--muted");
     ctx.textBaseline = "bottom";
+    ctx.textAlign = "left";
     let free = b.left;
     for (const p of t.phases) {
       const from = Math.max(pos(p.from), b.left), to = Math.min(pos(p.to), b.left + b.width);
@@ -90,7 +93,7 @@
       for (const o of visible) {
         if (o.counts[i] === 0) continue;
         sum += o.counts[i];
-        const top = Math.min(u.valToPos(sum, "y", true), o.name === "ok" ? y : y - 3 * dpr);
+        const top = Math.min(u.valToPos(sum, "y", true), y - 2 * dpr); // never too thin to see
         ctx.fillStyle = css("--" + o.name);
         ctx.fillRect(left, top, width, y - top);
         y = top;
@@ -103,14 +106,14 @@
     const floor = Math.floor(Math.log10(Math.max(low, .01))), ceil = Math.ceil(Math.log10(Math.max(high, .01) * 1.05));
     return [10 ** floor, 10 ** Math.max(ceil, floor + 1)];
   };
-  const logTicks = (u, splits) => {
-    const wide = u.scales.y.max / u.scales.y.min > 1000;
-    return splits.map(v => {
-      const lead = +(v / 10 ** Math.floor(Math.log10(v) + 1e-9)).toFixed(3);
-      return lead === 1 || (!wide && (lead === 2 || lead === 5)) ? v : null;
-    });
+  // decades, and the steps between them where there are few
+  const logTicks = (u, axis, low, high) => {
+    const steps = high / low > 101 ? [1] : [1, 2, 5], ticks = [];
+    for (let e = Math.floor(Math.log10(low) + 1e-9); 10 ** e <= high * 1.001; e++) ticks.push(...steps.map(n => n * 10 ** e));
+    return ticks.filter(v => v >= low * .999 && v <= high * 1.001);
   };
-  const linear = (u, low, high) => [0, Math.max(high || 0, 1) * 1.12];
+  const headroom = t.faults.length ? 1.3 : 1.12; // labels of faults stay clear of the curves
+  const linear = (u, low, high) => [0, Math.max(high || 0, 1) * headroom];
   const positive = values => values.map(v => v == null ? null : Math.max(v, .01));
 
   const curve = (label, color, more) => ({label, stroke: css(color), width: 1.6, points: {size: 4, fill: css(color)},
@@ -124,14 +127,14 @@
     axes: [
       {stroke: css("--muted"), font: font(), size: 28, grid: {show: false}, ticks: {stroke: css("--line"), size: 4}, values: (u, vs) => vs.map(v => trim(v, 3) + " s")},
       {stroke: css("--muted"), font: font(), size: axisWidth, grid: {stroke: css("--grid"), width: 1}, ticks: {show: false}, space: 26,
-        ...(spec.log ? {filter: logTicks, values: (u, vs) => vs.map(v => v == null ? "" : latency(v))} : {values: (u, vs) => vs.map(v => Number.isInteger(v) ? short(v) : "")})}],
+        ...(spec.log ? {splits: logTicks, values: (u, vs) => vs.map(latency)} : {values: (u, vs) => vs.map(v => Number.isInteger(v) ? short(v) : "")})}],
     series: [time, ...spec.series()],
     hooks: {drawClear: [behind], draw: [...(spec.bars ? [bars] : []), labels, ...(spec.phases ? [phases] : [])]},
   }, spec.data, document.getElementById(spec.id));
 
   const charts = [
     chart({id: "chart-throughput", height: 190, phases: true, data: [t.x, t.due, t.done], series: () => [
-      curve("due /s", "--due", {dash: [5, 4]}), curve("answered ok /s", "--ok")]}),
+      curve("due", "--due", {dash: [5, 4], value: rate}), curve("answered ok", "--ok", {value: rate})]}),
     chart({id: "chart-latency", height: 210, log: true, data: [t.x, ...[t.p50, t.p99, t.max].map(positive)], series: () => [
       curve("p50", "--p50", {value: (u, v) => latency(v)}), curve("p99", "--p99", {value: (u, v) => latency(v)}),
       curve("max", "--max", {value: (u, v) => latency(v), width: 1, dash: [2, 3]})]}),
