@@ -93,6 +93,12 @@ func unknown(reason string, args ...any) Verdict {
 	return Verdict{Status: Unknown, Reason: fmt.Sprintf(reason, args...)}
 }
 
+// with adds the figures that are known although they prove nothing.
+func (v Verdict) with(figures map[string]float64) Verdict {
+	v.Figures = figures
+	return v
+}
+
 func firstCalls(calls []uint64) []uint64 {
 	if len(calls) > MaxCalls {
 		return calls[:MaxCalls]

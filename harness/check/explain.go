@@ -1,0 +1,134 @@
+package check
+
+import (
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+const (
+	// seenLate is how much later than the caller the upstream may notice that a call is over.
+	seenLate = 100 * time.Millisecond
+	// storedWithin is how long after the end of a call its answer may not be stored yet. Nobody but the service sees the
+	// store itself, so a caller's death explains nothing later than this.
+	storedWithin = time.Second
+)
+
+// explainer knows what may explain an extra call. None of it is the service's own evidence.
+type explainer struct {
+	lifetime, llmTimeout, lease time.Duration
+	kills, freezes              []disturbance
+	told                        map[string]time.Duration // when a client first held the answer of a call
+	spent                       map[[2]string]bool       // key and freeze that have explained their one call
+}
+
+// newExplainer says what is missing if the plan lacks a parameter.
+func newExplainer(run *evidence.Run) (x *explainer, missing string) {
+	x = &explainer{kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
+		told: map[string]time.Duration{}, spent: map[[2]string]bool{}}
+	var ok bool
+	if x.lifetime, ok = lifetimeOf(run); !ok {
+		return nil, "the plan lacks the lifetime of an answer"
+	}
+	if x.llmTimeout, ok = run.Param(evidence.ParamLLMTimeout); !ok {
+		return nil, "the plan lacks the timeout of an upstream call"
+	}
+	if x.lease, ok = run.Param(evidence.ParamLease); !ok {
+		return nil, "the plan lacks the lease of the lock"
+	}
+	for c := range run.Calls() {
+		if c.Outcome != evidence.OK || c.Answer.CallID == "" {
+			continue
+		}
+		if first, known := x.told[c.Answer.CallID]; !known || c.End < first {
+			x.told[c.Answer.CallID] = c.End
+		}
+	}
+	return x, ""
+}
+
+// against compares c with the live earlier calls of its key, the latest first. It returns those that are still live, the
+// first that stands in c's way unexplained, and whether others do that are explained.
+func (x *explainer) against(live []*evidence.Upstream, c *evidence.Upstream) (kept []*evidence.Upstream, conflict *evidence.Upstream, explained bool) {
+	for i := len(live) - 1; i >= 0; i-- {
+		switch p := live[i]; {
+		case x.over(p, c.Arrived):
+			live[i] = nil
+		case !x.explains(p, c):
+			return live, p, explained
+		default:
+			explained = true
+		}
+	}
+	kept = live[:0]
+	for _, p := range live {
+		if p != nil {
+			kept = append(kept, p)
+		}
+	}
+	return kept, nil, explained
+}
+
+// over says whether p no longer stands in the way of calls from t on.
+func (x *explainer) over(p *evidence.Upstream, t time.Duration) bool {
+	if p == nil {
+		return true
+	}
+	end := endOf(p)
+	if p.Outcome == evidence.UpstreamOK {
+		return t >= end && t-end >= x.lifetime
+	}
+	return t >= end
+}
+
+func (x *explainer) explains(p, c *evidence.Upstream) bool {
+	return endedBadly(p, c) || x.timedOut(p, c) || x.killed(p, c) || x.frozen(p, c)
+}
+
+func endedBadly(p, c *evidence.Upstream) bool {
+	switch p.Outcome {
+	case evidence.UpstreamError, evidence.UpstreamCut, evidence.UpstreamHungUp:
+		return p.Ended-c.Arrived <= seenLate
+	}
+	return false
+}
+
+func (x *explainer) timedOut(p, c *evidence.Upstream) bool {
+	over := p.Arrived + x.llmTimeout - seenLate
+	return endOf(p) >= over && c.Arrived >= over && !x.toldBy(p, c.Arrived)
+}
+
+func (x *explainer) killed(p, c *evidence.Upstream) bool {
+	for _, k := range x.kills {
+		if k.Target == p.Caller && p.Arrived <= k.Active && unstoredAt(p, k.Ordered) &&
+			c.Arrived >= k.Ordered && !x.toldBy(p, k.Active) {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *explainer) frozen(p, c *evidence.Upstream) bool {
+	for _, f := range x.freezes {
+		if f.Healed-f.Ordered <= x.lease {
+			continue
+		}
+		hitEarlier := f.Target == p.Caller && p.Arrived <= f.Healed && unstoredAt(p, f.Ordered) && c.Arrived >= f.Ordered && !x.toldBy(p, c.Arrived)
+		hitExtra := f.Target == c.Caller && f.Healed-seenLate <= c.Arrived && c.Arrived <= f.Healed+storedWithin
+		use := [2]string{c.Key, f.Fault}
+		if (hitEarlier || hitExtra) && !x.spent[use] {
+			x.spent[use] = true
+			return true
+		}
+	}
+	return false
+}
+
+// unstoredAt says whether p's answer need not have been stored at t.
+func unstoredAt(p *evidence.Upstream, t time.Duration) bool { return endOf(p) >= t-storedWithin }
+
+// toldBy says whether a client held p's answer by t, which proves that it was stored.
+func (x *explainer) toldBy(p *evidence.Upstream, t time.Duration) bool {
+	first, ok := x.told[p.ID]
+	return ok && first <= t
+}

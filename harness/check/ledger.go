@@ -1,0 +1,74 @@
+package check
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// lifetimeMargin is taken off the lifetime of an answer, since it counts from the moment at which the answer was stored,
+// a little after the upstream call ended.
+const lifetimeMargin = time.Second
+
+// ledger is the upstream's own record of its calls.
+type ledger struct {
+	calls []evidence.Upstream // by arrival
+	byID  map[string]int
+	flaw  string // why it cannot be the whole ledger; empty if nothing speaks against it
+}
+
+// readLedger takes the ledger and looks for holes: ids are unique, and the calls of each key are numbered from 1.
+func readLedger(run *evidence.Run) ledger {
+	l := ledger{byID: map[string]int{}}
+	last := map[string]uint64{}
+	for u := range run.Upstream() {
+		_, twice := l.byID[u.ID]
+		switch {
+		case twice:
+			l.object("the upstream's ledger lists call %s twice", u.ID)
+		case u.Key != "" && u.N != last[u.Key]+1:
+			l.object("the upstream's ledger has a hole: call %s is number %d of its key, after number %d", u.ID, u.N, last[u.Key])
+		case u.Billed != (u.Outcome == evidence.UpstreamOK):
+			l.object("the upstream's ledger contradicts itself: call %s ended %q, billed %t", u.ID, u.Outcome, u.Billed)
+		case u.Outcome != evidence.UpstreamRunning && u.Ended < u.Arrived:
+			l.object("the upstream's ledger contradicts itself: call %s ended before it arrived", u.ID)
+		}
+		last[u.Key] = u.N
+		l.byID[u.ID] = len(l.calls)
+		l.calls = append(l.calls, u)
+	}
+	if len(l.calls) == 0 {
+		l.object("there is no ledger of the upstream")
+	}
+	return l
+}
+
+func (l *ledger) object(format string, args ...any) {
+	if l.flaw == "" {
+		l.flaw = fmt.Sprintf(format, args...)
+	}
+}
+
+// call finds a call by its id.
+func (l *ledger) call(id string) (evidence.Upstream, bool) {
+	i, ok := l.byID[id]
+	if !ok {
+		return evidence.Upstream{}, false
+	}
+	return l.calls[i], true
+}
+
+// endOf is the moment at which a call ended; one that was still running when the ledger was read has not ended.
+func endOf(u *evidence.Upstream) time.Duration {
+	if u.Ended == 0 || u.Outcome == evidence.UpstreamRunning {
+		return forever
+	}
+	return u.Ended
+}
+
+// lifetimeOf is how long after the end of a call its answer is certainly still stored.
+func lifetimeOf(run *evidence.Run) (time.Duration, bool) {
+	d, ok := run.Param(evidence.ParamLifetime)
+	return d - lifetimeMargin, ok && d > lifetimeMargin
+}

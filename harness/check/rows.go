@@ -1,0 +1,169 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// LedgerComplete: the service's ledger in its database agrees with the client's record and with the upstream's bill. Every
+// answered request has exactly one row, with its tenant, its key and the call that its answer names; any other request has
+// at most one; no row belongs to a request that was never sent. Every billed upstream call has exactly one row of kind
+// call, with its price; every other row costs nothing. A call whose caller was certified killed meanwhile may lack its row.
+// Requests of the warm-up have rows too, and are counted apart.
+func LedgerComplete() Check { return complete("LedgerComplete", ledgerComplete) }
+
+func ledgerComplete(run *evidence.Run) Verdict {
+	b := newBooks(run)
+	for w := range run.Rows() {
+		b.row(w)
+	}
+	b.requests(run)
+	b.bill()
+	figures := b.figures()
+	switch {
+	case b.upstream.flaw != "":
+		return unknown("%s", b.upstream.flaw).with(figures)
+	case b.rows == 0:
+		return unknown("there is no ledger of the service").with(figures)
+	case len(b.clients) == 0:
+		return unknown("there is no record of requests").with(figures)
+	case b.why.sum() > 0:
+		return fail(figures, b.culprits, "%d contradictions: %s; the first: %s", b.why.sum(), b.why, b.first)
+	}
+	return pass(figures, "%d rows account for every answer and every billed call", b.rows)
+}
+
+// client is what the books need to know of a request.
+type client struct {
+	seq                 uint64
+	answered, sent      bool
+	tenant, key, callID string
+	rows                int
+}
+
+// books brings the three records together.
+type books struct {
+	upstream ledger
+	clients  map[string]*client // by request id
+	warm     map[string]int     // rows by request id of the warm-up
+	calls    map[string]int     // rows of kind call by upstream call
+	kills    []disturbance
+
+	rows, orphans  int
+	booked, billed int64
+	why            tally
+	first          string
+	culprits       []uint64
+}
+
+func newBooks(run *evidence.Run) *books {
+	b := &books{upstream: readLedger(run), clients: map[string]*client{}, warm: map[string]int{}, calls: map[string]int{},
+		kills: disturbances(run, evidence.FaultKill), why: tally{}}
+	for c := range run.Calls() {
+		b.clients[c.ID] = &client{seq: c.Seq, answered: c.Outcome == evidence.OK, sent: c.Outcome != evidence.Unsent,
+			tenant: c.Tenant, key: c.Key, callID: c.Answer.CallID}
+	}
+	return b
+}
+
+func (b *books) object(c *client, what, id string) {
+	b.why[what]++
+	if b.first == "" {
+		b.first = id + ": " + what
+	}
+	if c != nil {
+		b.culprits = append(b.culprits, c.seq)
+	}
+}
+
+// row books one row.
+func (b *books) row(w evidence.Row) {
+	b.rows++
+	b.booked += w.Cost
+	b.price(w)
+	c := b.clients[w.RequestID]
+	switch {
+	case c == nil && strings.HasPrefix(w.RequestID, evidence.WarmupPrefix):
+		if b.warm[w.RequestID]++; b.warm[w.RequestID] > 1 {
+			b.object(nil, "more than one row", w.RequestID)
+		}
+	case c == nil || !c.sent:
+		b.object(c, "row of a request that was never sent", w.RequestID)
+	default:
+		b.match(c, w)
+	}
+}
+
+func (b *books) match(c *client, w evidence.Row) {
+	c.rows++
+	switch {
+	case c.rows > 1:
+		b.object(c, "more than one row", w.RequestID)
+	case w.Tenant != c.tenant:
+		b.object(c, "row of another tenant", w.RequestID)
+	case w.Key != c.key:
+		b.object(c, "row of another key", w.RequestID)
+	case c.answered && w.CallID != c.callID:
+		b.object(c, "row of another call than the answer's", w.RequestID)
+	}
+}
+
+// price compares a row's cost with the upstream's.
+func (b *books) price(w evidence.Row) {
+	u, known := b.upstream.call(w.CallID)
+	switch {
+	case !known:
+		b.object(b.clients[w.RequestID], "row of a call that the upstream never had", w.RequestID)
+	case w.Kind == evidence.RowCall:
+		b.calls[w.CallID]++
+		if !u.Billed || w.Cost != u.Cost {
+			b.object(b.clients[w.RequestID], "cost is not what was billed", w.RequestID)
+		}
+	case w.Kind != evidence.RowHit:
+		b.object(b.clients[w.RequestID], "row of an unknown kind", w.RequestID)
+	case w.Cost != 0:
+		b.object(b.clients[w.RequestID], "hit that costs something", w.RequestID)
+	}
+}
+
+// requests finds answers without a row.
+func (b *books) requests(run *evidence.Run) {
+	for call := range run.Calls() {
+		if c := b.clients[call.ID]; c.answered && c.rows == 0 {
+			b.object(c, "answer without a row", call.ID)
+		}
+	}
+}
+
+// bill finds billed calls that are not booked exactly once.
+func (b *books) bill() {
+	for _, u := range b.upstream.calls {
+		if !u.Billed {
+			continue
+		}
+		b.billed += u.Cost
+		switch n := b.calls[u.ID]; {
+		case n == 0 && b.callerKilled(u):
+			b.orphans++
+		case n == 0:
+			b.object(b.clients[u.RequestID], "billed call without a row", u.ID)
+		case n > 1:
+			b.object(b.clients[u.RequestID], "billed call with more than one row", u.ID)
+		}
+	}
+}
+
+func (b *books) callerKilled(u evidence.Upstream) bool {
+	for _, k := range b.kills {
+		if k.Target == u.Caller && u.Arrived <= k.Active && unstoredAt(&u, k.Ordered) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *books) figures() map[string]float64 {
+	return map[string]float64{"rows": float64(b.rows), "rows_of_warmup": float64(len(b.warm)), "booked_usd": usd(b.booked),
+		"billed_usd": usd(b.billed), "billed_callers_killed": float64(b.orphans), "contradictions": float64(b.why.sum())}
+}

@@ -1,0 +1,62 @@
+package check
+
+import (
+	"fmt"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// A probe that failed leaves an observation of this source and finding, with the probe's name as the node.
+const (
+	SourceProbe = "probe"
+	ProbeFailed = "failed"
+)
+
+// EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, no probe
+// failed, the load and the collection were gone through, every planned request is recorded once with an outcome that its
+// status bears out, and the upstream's ledger has no holes.
+func EvidenceComplete() Check { return complete("EvidenceComplete", evidenceComplete) }
+
+func evidenceComplete(run *evidence.Run) Verdict {
+	for o := range run.Observations() {
+		if o.Source == SourceProbe && o.What == ProbeFailed {
+			return unknown("probe %s failed: %s", o.Node, o.Detail)
+		}
+	}
+	for _, phase := range []string{evidence.PhaseLoad, evidence.PhaseCollect} {
+		if _, ok := run.Window(phase); !ok {
+			return unknown("the run did not go through its phase %q", phase)
+		}
+	}
+	if flaw := countOutcomes(run).flaw(); flaw != "" {
+		return unknown("%s", flaw)
+	}
+	ids := map[string]bool{}
+	for c := range run.Calls() {
+		if flaw := contradiction(c); flaw != "" {
+			return unknown("request %d %s", c.Seq, flaw)
+		}
+		if ids[c.ID] {
+			return unknown("two requests have the id %s", c.ID)
+		}
+		ids[c.ID] = true
+	}
+	if l := readLedger(run); len(l.calls) > 0 && l.flaw != "" {
+		return unknown("%s", l.flaw)
+	}
+	return pass(nil, "the evidence is whole")
+}
+
+// contradiction says what does not fit together in the record of a request.
+func contradiction(c evidence.Call) string {
+	success := c.Status >= 200 && c.Status < 300
+	switch {
+	case c.Outcome == evidence.Unsent && c.Sent != 0:
+		return "is unsent, yet was sent"
+	case c.Outcome != evidence.Unsent && c.End < c.Sent:
+		return "ended before it was sent"
+	case c.Outcome == evidence.OK && !success, c.Outcome == evidence.Refused && success:
+		return fmt.Sprintf("is %s with status %d", c.Outcome, c.Status)
+	}
+	return ""
+}
