@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -96,7 +94,10 @@ func (r *runner) phase(name string, from time.Duration) {
 
 func (r *runner) writePlan() error {
 	p := evidence.Plan{Scenario: r.Name, Claim: r.Claim, Seed: r.Seed, Driver: r.Driver.Name(), Params: r.env.Params(),
-		Versions: r.env.Versions(), Load: r.Load.Plan(), Allow: r.Load.Allow, Faults: r.Faults.Steps()}
+		Versions: r.env.Versions(), Load: r.Load.Plan(), Allow: r.Load.Allow}
+	for _, f := range r.Faults {
+		p.Faults = append(p.Faults, evidence.Step{Fault: f.Fault.Name, At: f.At, For: f.For})
+	}
 	return r.rec.WritePlan(p)
 }
 
@@ -176,7 +177,7 @@ func (r *runner) loadAndBreak(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		// An injector's error is in the evidence: the fault goes without a certificate, and the verdict says so.
-		if err := r.Faults.Run(ctx, r.rec.Epoch().Add(from), r.env, r.rec, r.random("faults")); err != nil {
+		if err := r.Faults.Run(ctx, from, r.env, r.rec, r.Seed); err != nil {
 			r.Logf("faults: %v", err)
 		}
 		return nil
@@ -185,13 +186,6 @@ func (r *runner) loadAndBreak(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// random is a source for one purpose, so that a choice added elsewhere does not change this one's.
-func (r *runner) random(purpose string) *rand.Rand {
-	h := fnv.New64a()
-	_, _ = io.WriteString(h, purpose)
-	return rand.New(rand.NewPCG(r.Seed, h.Sum64()))
 }
 
 func (r *runner) onCall(c evidence.Call) {

@@ -55,7 +55,7 @@ func Main(catalogue []harness.Scenario) int {
 
 func (a *app) main(ctx context.Context, args []string) int {
 	code, err := a.dispatch(ctx, args)
-	if err != nil {
+	if err != nil && !errors.As(err, new(statusError)) {
 		fmt.Fprintln(a.err, "chaos: "+oneLine(err))
 	}
 	return code
@@ -91,12 +91,11 @@ func (a *app) dispatch(ctx context.Context, args []string) (code int, err error)
 }
 
 // statusError ends a command whose outcome is not a pass; the command has already shown why.
-type statusError struct {
-	code int
-	text string
-}
+type statusError struct{ code int }
 
-func (e statusError) Error() string { return e.text }
+func (e statusError) Error() string {
+	return fmt.Sprintf("not everything passed (exit code %d)", e.code)
+}
 
 func exitCode(err error) int {
 	var s statusError

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sentinel-chaos/sentinel/fixtures/docker"
@@ -39,12 +40,19 @@ func (imagesCmd) Run(ctx context.Context, a *app) error {
 
 type cleanCmd struct{}
 
-// Run removes what killed runs left and every image of ours; runs that are going on are left alone.
+// Run removes every image of ours, and, as every start of a run does, what killed runs left behind. Runs that are going
+// on are left alone.
 func (cleanCmd) Run(ctx context.Context, a *app) error {
-	if err := docker.Sweep(ctx); err != nil {
+	cfg, err := ReadConfig(a.getenv)
+	if err != nil {
+		return err
+	}
+	p := newProgress(a.err, a.live)
+	d, err := docker.New(ctx, docker.Options{Run: newRunID() + "-clean", Root: cfg.Root, Progress: p.logf})
+	if err != nil {
 		return fmt.Errorf("%w: %w", harness.ErrSetup, err)
 	}
-	if err := images.Clean(ctx); err != nil {
+	if err := errors.Join(d.Close(ctx), images.Clean(ctx)); err != nil {
 		return fmt.Errorf("%w: %w", harness.ErrSetup, err)
 	}
 	return nil

@@ -80,7 +80,7 @@ func (p *progress) tally() string {
 // end shows how the scenario came out and returns the exit code that it asks for.
 func (p *progress) end(j check.Judgement, err error) int {
 	if err != nil {
-		p.logf("NOT RUN: %s", oneLine(err))
+		p.logf("not run: %s", oneLine(err))
 		return exitCode(err)
 	}
 	p.logf("requests: %s", p.tally())

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/sentinel-chaos/sentinel/harness"
-	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/reports"
 )
@@ -33,34 +33,52 @@ func (c runCmd) Run(ctx context.Context, a *app) error {
 	}
 	s.OnCall = p.call
 	p.logf("run %s, seed %d", filepath.Base(s.Dir), cfg.Seed)
+	return a.conclude(s, a.runAll(ctx, s, picked, p))
+}
+
+// runAll runs the scenarios one after another and returns the worst that happened. When there is nothing to run nodes on,
+// the others are not tried.
+func (a *app) runAll(ctx context.Context, s *Session, picked []harness.Scenario, p *progress) error {
 	code := ExitPass
+	var first error // of the set-ups that failed
 	for i, sc := range picked {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(first, errNoDriver) {
 			code = worse(code, ExitUnknown)
-			err = errors.Join(err, s.NotRun(sc, "interrupted"))
+			if err := s.NotRun(sc, cmp.Or(first, errInterrupted).Error()); err != nil {
+				return err
+			}
 			continue
 		}
 		p.begin(fmt.Sprintf("[%d/%d] %s", i+1, len(picked), sc.Name), sc.Claim)
-		j, rerr := s.Run(ctx, sc, sc.Name)
-		code = worse(code, p.end(j, rerr))
-		if rerr != nil {
-			err = errors.Join(err, s.NotRun(sc, oneLine(rerr)))
+		j, err := s.Run(ctx, sc, sc.Name)
+		code = worse(code, p.end(j, err))
+		if err != nil {
+			first = cmp.Or(first, err)
+			if err := s.NotRun(sc, oneLine(err)); err != nil {
+				return err
+			}
 		}
 	}
-	return a.conclude(s, code, err)
+	switch code {
+	case ExitPass:
+		return nil
+	case ExitSetup:
+		return first
+	default:
+		return statusError{code: code}
+	}
 }
 
-// conclude writes the reports and turns the worst outcome into the command's.
-func (a *app) conclude(s *Session, code int, err error) error {
+var errInterrupted = errors.New("interrupted before it began")
+
+// conclude writes the reports, whatever happened, and passes on what did.
+func (a *app) conclude(s *Session, err error) error {
 	res, rerr := s.Report()
-	if err := errors.Join(err, rerr); err != nil {
-		return err
+	if rerr != nil {
+		return errors.Join(err, rerr)
 	}
-	fmt.Fprintf(a.out, "report: %s\n", filepath.Join(s.Dir, "index.html"))
-	if code == ExitPass {
-		return nil
-	}
-	return statusError{code, fmt.Sprintf("%d of %d scenarios passed", passed(res), len(res.Scenarios))}
+	fmt.Fprintf(a.out, "%d of %d scenarios passed; report: %s\n", passed(res), len(res.Scenarios), filepath.Join(s.Dir, "index.html"))
+	return err
 }
 
 func passed(r reports.Results) int {
@@ -100,7 +118,7 @@ func (c judgeCmd) Run(a *app) error {
 		code = worse(code, statusCode(j.Status))
 	}
 	if code != ExitPass {
-		return statusError{code, "not everything passed"}
+		return statusError{code: code}
 	}
 	return nil
 }

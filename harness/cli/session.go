@@ -18,6 +18,9 @@ import (
 // closeLimit bounds the removal of one scenario's nodes.
 const closeLimit = time.Minute
 
+// errNoDriver says that there is nothing to run nodes on, which the next scenario would find too.
+var errNoDriver = fmt.Errorf("%w", harness.ErrSetup)
+
 // Session is one run of one or more scenarios into one folder. The command line and `go test` both use it.
 type Session struct {
 	Config
@@ -53,7 +56,7 @@ func newRunID() string {
 func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (j check.Judgement, err error) {
 	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay})
 	if err != nil {
-		return check.Judgement{}, fmt.Errorf("%w: %w", harness.ErrSetup, err)
+		return check.Judgement{}, fmt.Errorf("%w: %w", errNoDriver, err)
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
