@@ -2,24 +2,30 @@ package check
 
 import "github.com/sentinel-chaos/sentinel/harness/evidence"
 
-// InFlightAt: when the fault of that name was ordered, its target was working on a request, by the load balancer's log.
+// InFlightAt: when the fault of that name was ordered, its target was working on a request: by the load balancer's log, or
+// by the upstream's ledger, since the log of a request that was repeated elsewhere names the last server only.
 func InFlightAt(fault string) Check {
 	return complete("InFlightAt", func(run *evidence.Run) Verdict {
 		in, ok := run.Injection(fault)
 		if !ok {
 			return unknown("fault %q was never ordered", fault)
 		}
-		n := 0
+		var requests, calls int
 		for h := range run.Hops() {
 			if h.Server == in.Target && h.At <= in.Ordered && in.Ordered < h.End {
-				n++
+				requests++
 			}
 		}
-		figures := map[string]float64{"in_flight": float64(n)}
-		if n == 0 {
-			return unknown("no request was in flight on %s at %q", in.Target, fault).with(figures)
+		for u := range run.Upstream() {
+			if u.Caller == in.Target && u.Arrived <= in.Ordered && in.Ordered < endOf(&u) {
+				calls++
+			}
 		}
-		return pass(figures, "%d requests were in flight on %s at %q", n, in.Target, fault)
+		figures := map[string]float64{"requests_in_flight": float64(requests), "calls_in_flight": float64(calls)}
+		if requests+calls == 0 {
+			return unknown("nothing was in flight on %s at %q", in.Target, fault).with(figures)
+		}
+		return pass(figures, "%d requests and %d upstream calls were in flight on %s at %q", requests, calls, in.Target, fault)
 	})
 }
 

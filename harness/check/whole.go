@@ -14,7 +14,7 @@ const (
 
 // EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, no probe
 // failed, the load and the collection were gone through, every planned request is recorded once with an outcome that its
-// status bears out, and the upstream's ledger has no holes.
+// status bears out, the upstream's ledger has no holes, and every node that a record names is a member of the system.
 func EvidenceComplete() Check { return complete("EvidenceComplete", evidenceComplete) }
 
 func evidenceComplete(run *evidence.Run) Verdict {
@@ -44,6 +44,9 @@ func evidenceComplete(run *evidence.Run) Verdict {
 	if l := readLedger(run); len(l.calls) > 0 && l.flaw != "" {
 		return unknown("%s", l.flaw)
 	}
+	if stranger := unknownNode(run); stranger != "" {
+		return unknown("records name %q, which is not a node of the system", stranger)
+	}
 	return pass(nil, "the evidence is whole")
 }
 
@@ -57,6 +60,30 @@ func contradiction(c evidence.Call) string {
 		return "ended before it was sent"
 	case c.Outcome == evidence.OK && !success, c.Outcome == evidence.Refused && success:
 		return fmt.Sprintf("is %s with status %d", c.Outcome, c.Status)
+	}
+	return ""
+}
+
+// unknownNode finds a node that is named by a record and is no member of the system.
+func unknownNode(run *evidence.Run) string {
+	members := map[string]bool{}
+	for n := range run.Nodes() {
+		members[n.Name] = true
+	}
+	for s := range run.Samples() {
+		if !members[s.Node] {
+			return s.Node
+		}
+	}
+	for e := range run.Exits() {
+		if !members[e.Node] {
+			return e.Node
+		}
+	}
+	for in := range run.Injections() {
+		if !members[in.Target] {
+			return in.Target
+		}
 	}
 	return ""
 }

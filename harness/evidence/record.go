@@ -172,7 +172,7 @@ const (
 )
 
 // WarmupPrefix begins the ids of requests that prepare the system: they leave rows and upstream calls but no Calls.
-const WarmupPrefix = "warmup-"
+const WarmupPrefix = "warm-"
 
 // Names of the phases of a run, in their order.
 const (
