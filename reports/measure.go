@@ -101,22 +101,23 @@ func secondsOf(run *evidence.Run) float64 {
 	return ms(to-from) / 1000
 }
 
-// figure finds a figure by its name, whichever check reports it.
-func figure(j check.Judgement, name string) (float64, bool) {
-	for _, group := range [][]check.Verdict{j.Checks, j.Assumptions, j.Sometimes} {
-		for _, v := range group {
-			if f, ok := v.Figures[name]; ok {
-				return f, true
-			}
+// loadCalls counts the upstream calls from the start of the load: those of the warm-up are no part of the claim.
+func loadCalls(run *evidence.Run) int {
+	n, start := 0, loadStart(run)
+	for u := range run.Upstream() {
+		if u.Arrived >= start {
+			n++
 		}
 	}
-	return 0, false
+	return n
 }
 
-func length[T any](s iter.Seq[T]) int {
-	n := 0
-	for range s {
-		n++
+// figuresWith gives the figures of the first check that reports the named one.
+func figuresWith(j check.Judgement, name string) map[string]float64 {
+	for _, v := range j.Checks {
+		if _, ok := v.Figures[name]; ok {
+			return v.Figures
+		}
 	}
-	return n
+	return nil
 }

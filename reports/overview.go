@@ -44,10 +44,9 @@ func (row *overviewRow) fill(m *scenario) {
 		return
 	}
 	row.Requests = integer(m.result.Requests.Planned)
-	row.Dropped = figureText(m.judgement, figureDropped)
-	dropped, _ := figure(m.judgement, figureDropped)
-	row.Dropping = dropped > 0
-	row.Saved = figureText(m.judgement, figureSaved)
+	drops := figuresWith(m.judgement, figureDropped)
+	row.Dropped, row.Dropping = figureText(drops, figureDropped), drops[figureDropped] > 0
+	row.Saved = figureText(figuresWith(m.judgement, figureAvoided), figureSaved)
 	row.Upstream = integer(uint64(m.upstream))
 	row.Took = secondsText(m.result.Seconds)
 	if m.latency.Known {
@@ -65,8 +64,8 @@ func failing(checks []Check) []Check {
 	return some
 }
 
-func figureText(j check.Judgement, name string) string {
-	v, ok := figure(j, name)
+func figureText(figures map[string]float64, name string) string {
+	v, ok := figures[name]
 	if !ok {
 		return none
 	}

@@ -99,15 +99,19 @@ func (r Results) Count(s Status) int {
 	return n
 }
 
-// Status is the verdict on the whole run: one failure fails it, one inconclusive scenario leaves it inconclusive, and
-// scenarios that were not run take nothing away from those that were.
+// Status is the verdict on the whole run: one failure fails it, and whatever is not proven leaves it inconclusive. A
+// scenario that was asked for and not run is not proven.
 func (r Results) Status() Status {
-	for _, s := range []Status{Fail, Unknown, Pass} {
-		if r.Count(s) > 0 {
-			return s
-		}
+	switch {
+	case r.Count(Fail) > 0:
+		return Fail
+	case r.Count(Skipped) == len(r.Scenarios):
+		return Skipped
+	case r.Count(Pass) == len(r.Scenarios):
+		return Pass
+	default:
+		return Unknown
 	}
-	return Skipped
 }
 
 func results(run Run, measured []*scenario) Results {

@@ -2,9 +2,9 @@ package reports
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -28,7 +28,7 @@ type scenario struct {
 	result    Scenario
 	latency   quantiles
 	lag       quantiles
-	upstream  int // calls in the LLM's own ledger
+	upstream  int // calls in the LLM's own ledger, from the start of the load
 	versions  map[string]string
 	measured  bool // false when the evidence does not read
 }
@@ -38,7 +38,7 @@ func readScenario(dir string) *scenario {
 	s := &scenario{folder: filepath.Base(dir)}
 	run, err := evidence.Open(dir)
 	if err != nil {
-		s.result = Scenario{Name: s.folder, Status: Unknown, Reason: "the evidence does not read: " + err.Error(),
+		s.result = Scenario{Name: s.folder, Status: Unknown, Reason: "the evidence does not read: " + within(dir, err),
 			Checks: []Check{}, Faults: []Fault{}}
 		return s
 	}
@@ -51,7 +51,7 @@ func readScenario(dir string) *scenario {
 func (s *scenario) measure() {
 	p, j := s.run.Plan, s.judgement
 	s.latency, s.lag = latencies(s.run.Calls()), lags(s.run.Calls())
-	s.upstream = length(s.run.Upstream())
+	s.upstream = loadCalls(s.run)
 	s.versions, s.measured = p.Versions, true
 	s.result = Scenario{Name: p.Scenario, Claim: p.Claim, Status: Status(j.Status.String()), Reason: j.Reason,
 		Seconds: secondsOf(s.run), Requests: count(s.run.Calls()), Lag: lagOf(s.lag),
@@ -67,8 +67,13 @@ func readJudgement(dir string, run *evidence.Run) check.Judgement {
 	case errors.Is(err, fs.ErrNotExist):
 		return unjudged(run, neverJudged)
 	default:
-		return unjudged(run, fmt.Sprintf("the verdicts do not read: %v", err))
+		return unjudged(run, "the verdicts do not read: "+within(dir, err))
 	}
+}
+
+// within leaves the folder out of what an error says: a report is the same wherever its run lies.
+func within(dir string, err error) string {
+	return strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")
 }
 
 // unjudged shows the faults as their injectors ordered them, since nobody certified them.

@@ -31,7 +31,9 @@ func summary(r Results, rows []overviewRow) []byte {
 
 func summaryDetail(b *bytes.Buffer, row overviewRow, seed uint64) {
 	fmt.Fprintf(b, "\n### %s %s\n\n", row.Badge.Icon, markdown(row.Name))
-	fmt.Fprintf(b, "Claim: %s\n\n", markdown(row.Claim))
+	if row.Claim != "" {
+		fmt.Fprintf(b, "Claim: %s\n\n", markdown(row.Claim))
+	}
 	for _, c := range row.Failing {
 		fmt.Fprintf(b, "- %s **%s** (%s): %s\n", badgeOf(Status(c.Status.String())).Word, markdown(c.Name), c.Kind, markdown(c.Reason))
 	}
@@ -40,7 +42,10 @@ func summaryDetail(b *bytes.Buffer, row overviewRow, seed uint64) {
 			fmt.Fprintf(b, "- fault **%s** on %s is not certified\n", markdown(f.Name), markdown(f.Target))
 		}
 	}
-	fmt.Fprintf(b, "\nAgain: `%s`\n", strings.ReplaceAll(reproduce(row.Name, seed), "`", "'"))
+	if len(row.Failing) > 0 || len(row.Faults) > 0 {
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(b, "Again: <code>%s</code>\n", markdown(reproduce(row.Name, seed)))
 }
 
 // markdown makes text harmless inside a table cell: one line, and no character that Markdown or HTML acts on.

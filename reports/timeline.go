@@ -110,9 +110,14 @@ func (b buckets) number(at time.Duration) int {
 // index is clamped: what lies outside the charts is counted at their edges.
 func (b buckets) index(at time.Duration) int { return min(max(b.number(at)-b.first, 0), b.n-1) }
 
+// start is the offset from the epoch at which the first bucket begins.
+func (b buckets) start() time.Duration { return b.zero + time.Duration(b.first)*b.step }
+
 func (b buckets) seconds(at time.Duration) float64 { return ms(at-b.zero) / 1000 }
 
 func (b buckets) edge(i int) float64 { return ms(time.Duration(b.first+i)*b.step) / 1000 }
+
+func (b buckets) middle(i int) float64 { return ms(time.Duration(b.first+i)*b.step+b.step/2) / 1000 }
 
 func newTimeline(run *evidence.Run, certified []check.Certified) timeline {
 	from, to := chartSpan(run, certified)
@@ -120,7 +125,7 @@ func newTimeline(run *evidence.Run, certified []check.Certified) timeline {
 	t := timeline{Step: b.step.Seconds(), From: b.edge(0), To: b.edge(b.n), Outcomes: layers(run, b),
 		Faults: []faultSpan{}, Phases: []phaseSpan{}}
 	for i := range b.n {
-		t.X = append(t.X, b.edge(i)+t.Step/2)
+		t.X = append(t.X, b.middle(i))
 	}
 	t.Due, t.Done = rates(run, b)
 	t.P50, t.P99, t.Max = latencySeries(run, b)
@@ -228,9 +233,11 @@ func inFlight(spans []span, b buckets) []int {
 		at    time.Duration
 		delta int
 	}
-	changes := make([]change, 0, 2*len(spans))
+	first, changes := b.start(), make([]change, 0, 2*len(spans))
 	for _, s := range spans {
-		changes = append(changes, change{s.from, 1}, change{s.to, -1})
+		if s.to > first { // what ended before, in the warm-up, is not drawn
+			changes = append(changes, change{max(s.from, first), 1}, change{s.to, -1})
+		}
 	}
 	slices.SortFunc(changes, func(x, y change) int {
 		// ends first: back to back is not at once

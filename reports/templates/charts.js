@@ -145,18 +145,18 @@
       curve("requests", "--p50"), curve("LLM calls", "--p99")]}),
   ];
 
+  const printed = matchMedia("print"), dark = matchMedia("(prefers-color-scheme: dark)");
+  const room = () => Math.min(document.getElementById("chart-throughput").clientWidth, printed.matches ? printWidth : Infinity);
   let live = [];
-  const room = () => document.getElementById("chart-throughput").clientWidth;
-  const build = width => {
+  const build = () => {
     live.forEach(u => u.destroy());
-    live = charts.map(make => make(width));
+    live = charts.map(make => make(room()));
   };
-  build(room());
+  build();
+  printed.addEventListener("change", build);
+  dark.addEventListener("change", build);
   new ResizeObserver(() => {
     const width = room();
     if (width > 0 && width !== live[0].width) live.forEach(u => u.setSize({width, height: u.height}));
   }).observe(document.getElementById("chart-throughput"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => build(room()));
-  addEventListener("beforeprint", () => build(Math.min(room(), printWidth)));
-  addEventListener("afterprint", () => build(room()));
 })();
