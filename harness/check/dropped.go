@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
@@ -134,7 +135,7 @@ func allowedRefusals(run *evidence.Run, refusals int) (allowed map[uint64]bool, 
 	answers := newStored(run, lifetime)
 	allowed = map[uint64]bool{}
 	for _, a := range run.Plan.Allow {
-		permit(run, a, span{start + a.From, start + a.To}, answers, allowed)
+		permit(run, a, start, answers, allowed)
 	}
 	return allowed, ""
 }
@@ -143,11 +144,11 @@ func allowedRefusals(run *evidence.Run, refusals int) (allowed map[uint64]bool, 
 const rounding = 1e-9
 
 // permit allows the first refusals of the window, as many as its share of the misses due in it.
-func permit(run *evidence.Run, a evidence.Allowance, window span, answers stored, allowed map[uint64]bool) {
+func permit(run *evidence.Run, a evidence.Allowance, start time.Duration, answers stored, allowed map[uint64]bool) {
 	var misses int
 	var refused []uint64
 	for c := range run.Calls() {
-		if !window.holds(c.Due) || answers.hit(c.Key, c.Due) {
+		if at := c.Due - start; at < a.From || at >= a.To || answers.hit(c.Key, c.Due) {
 			continue
 		}
 		misses++

@@ -11,7 +11,7 @@ import (
 const (
 	// blindTicks and blindLimit bound the gap between two looks of a probe, whichever is longer: several scrapes lost to a
 	// loaded machine do no harm, since high-water gauges keep the peaks, and a gauge has 5 s to return to zero.
-	blindTicks = 20
+	blindTicks = 5
 	blindLimit = 2 * time.Second
 	// refusalLimit is how long a node of the service may refuse to be scraped although no fault was on it.
 	refusalLimit = 5 * time.Second
@@ -95,6 +95,8 @@ func (s *sampling) node(n evidence.Node, l looks, down []span) {
 	gap, refusal := longest(l.asked, down), longest(l.answered, down)
 	s.gap, s.refusal = max(s.gap, gap), max(s.refusal, refusal)
 	switch {
+	case len(l.asked) == 2:
+		s.blind = n.Name + " was never looked at"
 	case gap > s.limit:
 		s.blind = fmt.Sprintf("%s was not looked at for %.1f s", n.Name, gap.Seconds())
 	case refusal > refusalLimit && n.Subject:

@@ -1,0 +1,291 @@
+package check_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// verdictCase alters a scripted history and says what a check must make of it.
+type verdictCase struct {
+	name   string
+	check  check.Check
+	fault  string
+	alter  func(h *history)
+	want   check.Status
+	reason string // part of the reason
+}
+
+func calls(alter func(*evidence.Call)) func(*history) {
+	return func(h *history) {
+		for i := range h.Calls {
+			alter(&h.Calls[i])
+		}
+	}
+}
+
+func samples(node string, from time.Duration, alter func(*evidence.Sample)) func(*history) {
+	return func(h *history) {
+		for i := range h.Samples {
+			if s := &h.Samples[i]; s.Node == node && s.At >= from && s.Error == "" {
+				alter(s)
+			}
+		}
+	}
+}
+
+func drop(param string) func(*history) { return func(h *history) { delete(h.plan.Params, param) } }
+
+func lastSeen(h *history) time.Duration { return h.Samples[len(h.Samples)-1].At }
+
+func verdictCases() []verdictCase {
+	const term, kill = evidence.FaultTerm, evidence.FaultKill
+	unchanged := func(*history) {}
+	nothing := func(h *history) { h.Records = evidence.Records{} }
+	return []verdictCase{
+		{"all answered", check.NothingDropped(), "", unchanged, check.Pass, "none of 7"},
+		{"one failed", check.NothingDropped(), "", func(h *history) { c := &h.Calls[2]; c.Outcome, c.Reason, c.Status = evidence.Failed, "status", 502 }, check.Fail, "1 failed (status 502)"},
+		{"one lost", check.NothingDropped(), "", func(h *history) { c := &h.Calls[2]; c.Outcome, c.Reason, c.Status = evidence.Ambiguous, "eof", 0 }, check.Fail, "1 ambiguous (eof)"},
+		{"refused without leave", check.NothingDropped(), "", func(h *history) { c := &h.Calls[2]; c.Outcome, c.Status = evidence.Refused, 503 }, check.Fail, "1 refused (503)"},
+		{"aborted by the plan", check.NothingDropped(), "", func(h *history) { h.Calls[2].Outcome = evidence.Aborted }, check.Pass, ""},
+		{"unsent", check.NothingDropped(), "", func(h *history) { h.Calls[2].Outcome = evidence.Unsent }, check.Pass, ""},
+		{"one not recorded", check.NothingDropped(), "", func(h *history) { h.Calls = h.Calls[:6] }, check.Unknown, "7 requests were planned and 6 are recorded"},
+		{"one recorded twice", check.NothingDropped(), "", func(h *history) { h.Calls[3] = h.Calls[2] }, check.Unknown, "number 2 follows 3 others"},
+		{"failed and one missing", check.NothingDropped(), "", func(h *history) { h.Calls = h.Calls[1:]; h.Calls[0].Outcome = evidence.Failed }, check.Fail, "1 of 7"},
+		{"nothing sent", check.NothingDropped(), "", calls(func(c *evidence.Call) { c.Outcome = evidence.Unsent }), check.Unknown, "no request was answered at all"},
+		{"nothing planned", check.NothingDropped(), "", func(h *history) { h.plan.Load = nil }, check.Unknown, "no requests were planned"},
+
+		{"as many as expected", check.ExactCalls(3), "", unchanged, check.Pass, ""},
+		{"more", check.ExactCalls(2), "", unchanged, check.Fail, "3 calls reached the upstream, not 2"},
+		{"fewer", check.ExactCalls(4), "", unchanged, check.Fail, "not 4"},
+		{"no ledger", check.ExactCalls(3), "", func(h *history) { h.Upstream = nil }, check.Unknown, "no ledger"},
+		{"no load", check.ExactCalls(3), "", func(h *history) { h.Windows = nil }, check.Unknown, "start of the load"},
+
+		{"right", check.RightAnswer(), "", unchanged, check.Pass, "all 7"},
+		{"another tenant's", check.RightAnswer(), "", func(h *history) { h.Calls[6].Tenant = "acme" }, check.Fail, "1 belong to another tenant"},
+		{"made up", check.RightAnswer(), "", func(h *history) { h.Calls[6].Answer.CallID = "?" }, check.Fail, "name a call that the upstream never had"},
+		{"anonymous", check.RightAnswer(), "", func(h *history) { h.Calls[6].Answer.CallID = "" }, check.Fail, "name no call"},
+		{"too old", check.RightAnswer(), "", func(h *history) { h.plan.Params[evidence.ParamMaxAge] = time.Second }, check.Fail, "are too old"},
+		{"before its time", check.RightAnswer(), "", func(h *history) { h.Calls[0].End = h.Calls[0].Sent }, check.Fail, "came before their call ended"},
+		{"of a failed call", check.RightAnswer(), "", func(h *history) {
+			h.Upstream[0].Outcome, h.Upstream[0].Billed = evidence.UpstreamError, false
+			h.Calls[6].Answer.CallID = "llm-1"
+		}, check.Fail, "another tenant"},
+		{"nobody answered", check.RightAnswer(), "", calls(func(c *evidence.Call) { c.Outcome = evidence.Aborted }), check.Unknown, "no request was answered"},
+		{"ledger with a hole", check.RightAnswer(), "", func(h *history) { h.Upstream[2].N = 2 }, check.Unknown, "has a hole"},
+		{"no largest age", check.RightAnswer(), "", drop(evidence.ParamMaxAge), check.Unknown, "largest age"},
+
+		{"straight through", check.NoHiddenRetries(), "", unchanged, check.Pass, "all 7"},
+		{"repeated for a kill", check.NoHiddenRetries(), kill, unchanged, check.Pass, "1 others were excused"},
+		{"repeated for a SIGTERM", check.NoHiddenRetries(), term, func(h *history) { h.Hops[9].Redispatched = true }, check.Fail, "redispatched"},
+		{"repeated long before a kill", check.NoHiddenRetries(), kill, func(h *history) { h.Hops[2].Retries = 1 }, check.Fail, "1 retried"},
+		{"repeated, kill not certified", check.NoHiddenRetries(), kill, func(h *history) { h.Exits = nil }, check.Fail, "redispatched"},
+		{"cut short", check.NoHiddenRetries(), "", func(h *history) { h.Hops[2].Termination = "SD" }, check.Fail, "ended as SD"},
+		{"client left as planned", check.NoHiddenRetries(), "", func(h *history) { h.Hops[2].Termination = "CD"; h.Calls[0].Outcome = evidence.Aborted }, check.Pass, ""},
+		{"client left unplanned", check.NoHiddenRetries(), "", func(h *history) { h.Hops[2].Termination = "CD" }, check.Fail, "ended as CD"},
+		{"two connections", check.NoHiddenRetries(), kill, func(h *history) { h.Calls[8].Conns = 2 }, check.Fail, "more than one connection"},
+		{"came twice", check.NoHiddenRetries(), "", func(h *history) { h.Hops = append(h.Hops, h.Hops[4]) }, check.Fail, "came by more than once"},
+		{"not in the log", check.NoHiddenRetries(), "", func(h *history) { h.Hops = h.Hops[:7] }, check.Unknown, "2 requests that were sent are missing"},
+		{"nothing sent", check.NoHiddenRetries(), "", nothing, check.Unknown, "no request was sent"},
+
+		{"back at zero", check.GaugesReturnToZero(gauge), term, unchanged, check.Pass, "1 gauges"},
+		{"negative in a boot that ended", check.GaugesReturnToZero(gauge), term, func(h *history) {
+			samples(victim, 0, func(s *evidence.Sample) {
+				if s.Boot == boot1 {
+					s.Values[gauge] = -1
+				}
+			})(h)
+		}, check.Fail, "was -1 on gateway-2"},
+		{"never zero", check.GaugesReturnToZero(gauge), "", func(h *history) {
+			h.sampleOn(8 * time.Second)
+			samples("gateway-1", 0, func(s *evidence.Sample) { s.Values[gauge]++ })(h)
+		}, check.Fail, "is 1 on gateway-1"},
+		{"zero, then not", check.GaugesReturnToZero(gauge), "", func(h *history) {
+			h.sampleOn(8 * time.Second)
+			samples("gateway-1", lastSeen(h)-time.Second, func(s *evidence.Sample) { s.Values[gauge] = 2 })(h)
+		}, check.Fail, "is 2 on gateway-1"},
+		{"zero within 5 s", check.GaugesReturnToZero(gauge), "", func(h *history) {
+			h.sampleOn(8 * time.Second)
+			samples("gateway-1", 0, func(s *evidence.Sample) {
+				if s.At < lastSeen(h)-5*time.Second {
+					s.Values[gauge] = 2
+				}
+			})(h)
+		}, check.Pass, ""},
+		{"not yet zero", check.GaugesReturnToZero(gauge), "", samples("gateway-1", 0, func(s *evidence.Sample) { s.Values[gauge]++ }), check.Unknown, "still 1 on gateway-1"},
+		{"not scraped at rest", check.GaugesReturnToZero(gauge), "", samples("gateway-3", loadFrom+3*time.Second, func(s *evidence.Sample) { s.Error = "timeout" }), check.Unknown, "gateway-3 could not be scraped"},
+		{"never came back", check.GaugesReturnToZero(gauge), term, func(h *history) { h.Exits[0].At = lastSeen(h) }, check.Unknown, "gateway-2 could not be scraped"},
+		{"never rose", check.GaugesReturnToZero(gauge), "", func(h *history) {
+			for i := range h.Samples {
+				h.Samples[i].Values[gauge+"_high_water"] = 0
+			}
+		}, check.Unknown, "never above zero"},
+		{"no such gauge", check.GaugesReturnToZero("other"), "", unchanged, check.Unknown, "does not export other"},
+		{"leak", check.GaugesReturnToZero(gauge), "", samples("gateway-1", loadFrom+1, func(s *evidence.Sample) { s.Values["go_goroutines"] += 11 }), check.Fail, "go_goroutines of gateway-1 rose from 40"},
+		{"no leak", check.GaugesReturnToZero(gauge), "", samples("gateway-1", loadFrom+1, func(s *evidence.Sample) { s.Values["go_goroutines"] += 9 }), check.Pass, ""},
+		{"no level", check.GaugesReturnToZero(gauge), "", func(h *history) {
+			h.Samples = slices.DeleteFunc(h.Samples, func(s evidence.Sample) bool { return s.At <= loadFrom })
+		}, check.Unknown, "between warm-up and load"},
+
+		{"clean", check.CleanExit(victim), term, unchanged, check.Pass, "900 ms after SIGTERM"},
+		{"killed in the end", check.CleanExit(victim), term, func(h *history) { h.Exits[0].Code = 137 }, check.Fail, "did not end at SIGTERM"},
+		{"with an error", check.CleanExit(victim), term, func(h *history) { h.Exits[0].Code = 2 }, check.Fail, "code 2"},
+		{"late", check.CleanExit(victim), term, func(h *history) { h.Exits[0].At += 10 * time.Second }, check.Fail, "took 10900 ms"},
+		{"never", check.CleanExit(victim), term, func(h *history) { h.Exits, h.Injections[0].Healing = nil, 0 }, check.Fail, "never ended"},
+		{"unseen", check.CleanExit(victim), term, func(h *history) { h.Exits = nil }, check.Unknown, "nobody recorded"},
+		{"another node", check.CleanExit("gateway-1"), term, unchanged, check.Unknown, "never sent SIGTERM"},
+		{"killed", check.CleanExit(victim), kill, unchanged, check.Unknown, "never sent SIGTERM"},
+		{"no grace", check.CleanExit(victim), term, drop(evidence.ParamGrace), check.Unknown, "grace"},
+		{"signal failed", check.CleanExit(victim), term, func(h *history) { h.Injections[0].Error = "no engine" }, check.Unknown, "no engine"},
+
+		{"books agree", check.LedgerComplete(), "", unchanged, check.Pass, "9 rows"},
+		{"answer without a row", check.LedgerComplete(), "", func(h *history) { h.Rows = h.Rows[:8] }, check.Fail, "answer without a row"},
+		{"lost answer with a row", check.LedgerComplete(), "", func(h *history) { h.Calls[3].Outcome = evidence.Ambiguous }, check.Pass, ""},
+		{"lost answer without a row", check.LedgerComplete(), "", func(h *history) { h.Calls[6].Outcome = evidence.Ambiguous; h.Rows = h.Rows[:8] }, check.Pass, ""},
+		{"call not booked", check.LedgerComplete(), "", func(h *history) { h.Rows[2].Kind, h.Rows[2].Cost = evidence.RowHit, 0 }, check.Fail, "billed call without a row"},
+		{"call of a killed caller not booked", check.LedgerComplete(), kill, func(h *history) { h.orphan() }, check.Pass, ""},
+		{"hit that costs", check.LedgerComplete(), "", func(h *history) { h.Rows[8].Cost = 1 }, check.Fail, "hit that costs something"},
+		{"wrong price", check.LedgerComplete(), "", func(h *history) { h.Rows[2].Cost-- }, check.Fail, "cost is not what was billed"},
+		{"row of nobody", check.LedgerComplete(), "", func(h *history) { h.Rows = append(h.Rows, h.Rows[8]); h.Rows[9].RequestID = "?" }, check.Fail, "never sent"},
+		{"row twice", check.LedgerComplete(), "", func(h *history) { h.Rows = append(h.Rows, h.Rows[8]) }, check.Fail, "more than one row"},
+		{"row of the warm-up twice", check.LedgerComplete(), "", func(h *history) { h.Rows = append(h.Rows, h.Rows[0]) }, check.Fail, "more than one row"},
+		{"row of an unsent request", check.LedgerComplete(), "", func(h *history) { h.Calls[6].Outcome = evidence.Unsent }, check.Fail, "never sent"},
+		{"no rows", check.LedgerComplete(), "", func(h *history) { h.Rows = nil }, check.Unknown, "no ledger of the service"},
+		{"no upstream", check.LedgerComplete(), "", func(h *history) { h.Upstream = nil }, check.Unknown, "no ledger of the upstream"},
+		{"no requests", check.LedgerComplete(), "", func(h *history) { h.Calls = nil }, check.Unknown, "no record of requests"},
+
+		{"serves", check.ServesAgain(victim), term, unchanged, check.Pass, "answered 1"},
+		{"serves no more", check.ServesAgain(victim), term, func(h *history) { h.Hops[len(h.Hops)-1].Server = "gateway-1" }, check.Fail, "none of 1"},
+		{"answers with errors", check.ServesAgain(victim), term, func(h *history) { h.Hops[len(h.Hops)-1].Status = 503 }, check.Fail, "none of 1"},
+		{"nobody asked", check.ServesAgain(victim), term, func(h *history) { h.Hops = h.Hops[:len(h.Hops)-1] }, check.Unknown, "no request came"},
+		{"no fault", check.ServesAgain(victim), "", unchanged, check.Unknown, "no fault hit"},
+		{"not healed", check.ServesAgain(victim), term, func(h *history) { h.Injections[0].Undo = "stuck" }, check.Unknown, "stuck"},
+
+		{"in flight", check.InFlightAt("term " + victim), term, unchanged, check.Pass, "1 requests"},
+		{"idle", check.InFlightAt("term " + victim), term, func(h *history) { h.Injections[0].Ordered -= time.Second }, check.Unknown, "nothing was in flight"},
+		{"no fault", check.InFlightAt("term " + victim), "", unchanged, check.Unknown, "never ordered"},
+		{"no fault", check.InFlightAt("kill " + victim), kill, func(h *history) { h.Injections = nil }, check.Unknown, "never ordered"},
+
+		{"hits and misses", check.SawHitsAndMisses(), "", unchanged, check.Pass, "4 hits and 3 misses"},
+		{"misses only", check.SawHitsAndMisses(), "", func(h *history) { h.Calls = h.Calls[:3] }, check.Unknown, "0 hits and 3 misses"},
+
+		{"on time", check.LoadKeptSchedule(), "", unchanged, check.Pass, "p99 1.0 ms"},
+		{"late", check.LoadKeptSchedule(), "", calls(func(c *evidence.Call) { c.Sent += 30 * time.Millisecond }), check.Unknown, "p99 31.0 ms"},
+		{"early", check.LoadKeptSchedule(), "", calls(func(c *evidence.Call) { c.Sent -= time.Second }), check.Unknown, "before they were due"},
+		{"not sent", check.LoadKeptSchedule(), "", func(h *history) { h.Calls[0].Outcome = evidence.Unsent }, check.Unknown, "1 planned requests were not sent"},
+		{"nothing", check.LoadKeptSchedule(), "", nothing, check.Unknown, "no request was sent"},
+
+		{"whole", check.EvidenceComplete(), term, unchanged, check.Pass, ""},
+		{"a probe failed", check.EvidenceComplete(), "", func(h *history) {
+			h.Observations = append(h.Observations, evidence.Observation{Source: check.SourceProbe, Node: "llm-ledger", What: check.ProbeFailed, Detail: "gone"})
+		}, check.Unknown, "llm-ledger failed: gone"},
+		{"same id twice", check.EvidenceComplete(), "", func(h *history) { h.Calls[1].ID = h.Calls[0].ID }, check.Unknown, "two requests have the id"},
+		{"strange target", check.EvidenceComplete(), term, func(h *history) { h.Injections[0].Target = "gateway-7" }, check.Unknown, "gateway-7"},
+		{"strange exit", check.EvidenceComplete(), term, func(h *history) { h.Exits[0].Node = "gateway-8" }, check.Unknown, "gateway-8"},
+		{"unsent yet sent", check.EvidenceComplete(), "", func(h *history) { h.Calls[0].Outcome = evidence.Unsent }, check.Unknown, "is unsent, yet was sent"},
+
+		{"nobody died", check.NoUnplannedDeath(), "", unchanged, check.Pass, ""},
+		{"only whom it should", check.NoUnplannedDeath(), kill, unchanged, check.Pass, ""},
+		{"the service died", check.NoUnplannedDeath(), "", func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: "gateway-1", Code: 2}) }, check.Fail, "gateway-1 ended with code 2"},
+		{"it died again", check.NoUnplannedDeath(), kill, func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: victim, At: lastSeen(h), Code: 2}) }, check.Fail, "gateway-2 ended with code 2"},
+		{"a dependency died", check.NoUnplannedDeath(), "", func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: "llm-1", Code: 2}) }, check.Unknown, "llm-1 ended with code 2"},
+		{"both died", check.NoUnplannedDeath(), "", func(h *history) {
+			h.Exits = append(h.Exits, evidence.Exit{Node: "llm-1"}, evidence.Exit{Node: "gateway-1"})
+		}, check.Fail, "gateway-1"},
+
+		{"sampled", check.ProbesSampled(100 * time.Millisecond), term, unchanged, check.Pass, "3 nodes"},
+		{"not looked at", check.ProbesSampled(100 * time.Millisecond), term, func(h *history) { h.blind("gateway-1") }, check.Unknown, "gateway-1 was not looked at for"},
+		{"dead and not certified", check.ProbesSampled(100 * time.Millisecond), term, func(h *history) { h.Exits = nil; h.forget(victim) }, check.Unknown, "gateway-2 was not looked at for"},
+		{"does not answer", check.ProbesSampled(100 * time.Millisecond), "", func(h *history) {
+			h.sampleOn(8 * time.Second)
+			samples("gateway-3", loadFrom+2*time.Second, func(s *evidence.Sample) { s.Error = "refused" })(h)
+		}, check.Fail, "gateway-3 did not answer scrapes"},
+		{"named", check.ProbesSampled(time.Second, "gateway-1"), "", unchanged, check.Pass, "1 nodes"},
+		{"named, never sampled", check.ProbesSampled(time.Second, "llm-1"), "", unchanged, check.Unknown, "llm-1 was never looked at"},
+		{"named, not there", check.ProbesSampled(time.Second, "gateway-9"), "", unchanged, check.Unknown, "not every node"},
+		{"no load", check.ProbesSampled(time.Second), "", nothing, check.Unknown, "start of the load"},
+
+		{"all up", check.HealthyBefore(), "", unchanged, check.Pass, "all 3"},
+		{"one down", check.HealthyBefore(), "", func(h *history) {
+			h.Observations = append(h.Observations, evidence.Observation{At: 9 * time.Second, Source: evidence.SourceHAProxy, Node: victim, What: evidence.SawDown})
+		}, check.Unknown, "haproxy called gateway-2 down"},
+		{"one unseen", check.HealthyBefore(), "", func(h *history) { h.Observations = h.Observations[1:] }, check.Unknown, "nobody observed gateway-1"},
+		{"no nodes", check.HealthyBefore(), "", func(h *history) { h.Nodes = nil }, check.Unknown, "no node"},
+		{"no load", check.HealthyBefore(), "", nothing, check.Unknown, "start of the load"},
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, c := range verdictCases() {
+		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
+			h := scripted(c.fault)
+			c.alter(h)
+			v := c.check.Judge(h.run())
+			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) || v.Reason == "" {
+				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
+			}
+			if v.Check != c.check.Name {
+				t.Errorf("verdict of %q", v.Check)
+			}
+		})
+	}
+}
+
+// TestEveryStatusIsReached holds the table to its purpose: every check passes, fails and is Unknown somewhere in it, but for
+// assumptions that only ever blame the run.
+func TestEveryStatusIsReached(t *testing.T) {
+	never := map[string]check.Status{"SawHitsAndMisses": check.Fail, "InFlightAt": check.Fail, "LoadKeptSchedule": check.Fail,
+		"EvidenceComplete": check.Fail, "HealthyBefore": check.Fail}
+	seen := map[string]map[check.Status]bool{}
+	for _, c := range verdictCases() {
+		if seen[c.check.Name] == nil {
+			seen[c.check.Name] = map[check.Status]bool{}
+		}
+		seen[c.check.Name][c.want] = true
+	}
+	for name, statuses := range seen {
+		for _, s := range []check.Status{check.Pass, check.Fail, check.Unknown} {
+			if forbidden, ok := never[name]; statuses[s] == (ok && s == forbidden) {
+				t.Errorf("%s: %s in the table is %t", name, s, statuses[s])
+			}
+		}
+	}
+}
+
+// TestCutShortProvesNothing: of a run that was cut short, absence proves nothing, so no check passes or fails it.
+func TestCutShortProvesNothing(t *testing.T) {
+	for _, c := range checksFor(scripted(evidence.FaultTerm)) {
+		run := scripted(evidence.FaultTerm).run()
+		run.Complete = false
+		if v := c.Judge(run); v.Status != check.Unknown {
+			t.Errorf("%s: %s: %s", v.Check, v.Status, v.Reason)
+		}
+	}
+}
+
+// sampleOn goes on sampling an idle system.
+func (h *history) sampleOn(d time.Duration) {
+	until := h.Windows[2].To + d
+	h.Windows[2].To = until
+	h.Samples = nil
+	for r := 1; r <= 3; r++ {
+		h.sample(node(r), until)
+	}
+}
+
+// orphan takes the row of a billed call away whose caller was killed before anybody had its answer.
+func (h *history) orphan() {
+	killed := h.Injections[0].Ordered
+	u := evidence.Upstream{ID: "llm-orphan", RequestID: "lost", Tenant: "acme", Key: "key-lost", N: 1, Caller: victim, Cost: 5,
+		Arrived: killed - llmTakes, Ended: killed, Outcome: evidence.UpstreamOK, Billed: true}
+	h.Upstream = append(h.Upstream, u)
+}
+
+// forget leaves nothing of what a failed scrape recorded.
+func (h *history) forget(node string) {
+	h.Samples = slices.DeleteFunc(h.Samples, func(s evidence.Sample) bool { return s.Node == node && s.Error != "" })
+}
