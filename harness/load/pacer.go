@@ -1,32 +1,54 @@
 package load
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
-// Go's timers are late by up to a millisecond, the kernel's by some 60 microseconds. So a wait has three parts: a timer,
-// which the end of the run can cut short, then the kernel's sleep, then a short spin.
-const (
-	timerSlack  = 3 * time.Millisecond
-	kernelSlack = 150 * time.Microsecond
-)
-
-// waitUntil returns at the moment due, as now counts it, or false at once when ctx ends.
-func waitUntil(ctx context.Context, due time.Duration, now func() time.Duration) bool {
-	if far := due - now() - timerSlack; far > 0 {
-		t := time.NewTimer(far)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	if near := due - now() - kernelSlack; near > 0 {
-		kernelSleep(near)
-	}
-	for now() < due {
-	}
-	return ctx.Err() == nil
+// pacer is called by vegeta before each request.
+type pacer struct {
+	*generator
+	shots <-chan *shot
+	own   bool    // vegeta's pacing goroutine has its own thread by now
+	next  *shot   // the first that is not due yet
+	gone  []*shot // due, and not handed to a worker yet
 }
+
+// Pace waits itself, more precisely than vegeta would, and sends at once what can be sent without waiting. A worker
+// only has to follow: how soon it runs does not matter. Requests that are due together are all sent before the first
+// worker is woken, since a thousand workers would fight the rest for the processor.
+func (p *pacer) Pace(time.Duration, uint64) (wait time.Duration, stop bool) {
+	if !p.own {
+		ownThread()
+		p.own = true
+	}
+	if len(p.gone) == 0 && !p.sendNext() {
+		return 0, true
+	}
+	s := p.gone[0]
+	p.gone = p.gone[1:]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.due[s.seq] = s
+	return 0, false
+}
+
+// sendNext waits for the next request's moment and sends all that are due at it. It is false at the end.
+func (p *pacer) sendNext() bool {
+	if p.next == nil {
+		p.next = <-p.shots
+	}
+	if p.next == nil {
+		return false
+	}
+	if !p.clock.waitUntil(p.ctx, p.next.call.Due) {
+		p.record(p.unsent(p.next))
+		return false
+	}
+	for due := p.next.call.Due; p.next != nil && p.next.call.Due == due; {
+		p.trySend(p.next)
+		p.gone = append(p.gone, p.next)
+		p.next = <-p.shots
+	}
+	return true
+}
+
+// Rate is for vegeta's reports only.
+func (p *pacer) Rate(time.Duration) float64 { return 0 }

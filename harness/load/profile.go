@@ -4,10 +4,12 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -90,14 +92,8 @@ func Describe(plan []evidence.Stage) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p Profile) validate(to Target) error {
-	u, err := url.Parse(to.URL)
-	if err != nil {
-		return fmt.Errorf("%w: target: %w", ErrProfile, err)
-	}
+func (p Profile) validate() error {
 	switch {
-	case u.Scheme == "" || u.Host == "":
-		return fmt.Errorf("%w: target %q is not an absolute URL", ErrProfile, to.URL)
 	case p.Timeout <= 0:
 		return fmt.Errorf("%w: no timeout", ErrProfile)
 	case p.Read == nil:
@@ -109,6 +105,18 @@ func (p Profile) validate(to Target) error {
 		}
 	}
 	return nil
+}
+
+// addr is the host and port to connect to.
+func (t Target) addr() (string, error) {
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return "", fmt.Errorf("%w: target: %w", ErrProfile, err)
+	}
+	if u.Scheme != "http" || u.Hostname() == "" {
+		return "", fmt.Errorf("%w: target %q is not of the form http://host:port", ErrProfile, t.URL)
+	}
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")), nil
 }
 
 // random is the source of the stage's k-th request.

@@ -17,33 +17,34 @@ var ErrWarmUp = errors.New("warm-up failed")
 // start is the moment on that clock at which the load begins; it should lie a little ahead, so that the first requests
 // can be made ready. The end of ctx is part of the evidence, not an error.
 func Run(ctx context.Context, p Profile, to Target, seed uint64, start time.Duration, now func() time.Duration, emit func(evidence.Call)) error {
-	if err := p.validate(to); err != nil {
+	g, err := newGenerator(ctx, p, to, seed, fmt.Sprintf("%x", seed), clock{now: now, start: start}, emit)
+	if err != nil {
 		return err
 	}
-	g := newGenerator(ctx, p, to, seed, start, now, emit)
-	return g.run(fmt.Sprintf("%x", seed), p.Stages)
+	return g.run()
 }
 
 // WarmUp sends the warm-up of a profile and returns an error unless every request of it was answered ok. Its requests are
 // not part of the plan and leave no record.
 func WarmUp(ctx context.Context, p Profile, to Target, seed uint64) error {
-	p.Stages = p.Warmup
-	if err := p.validate(to); err != nil {
-		return err
-	}
-	began := time.Now()
 	var bad []evidence.Call
-	g := newGenerator(ctx, p, to, seed, 0, func() time.Duration { return time.Since(began) }, func(c evidence.Call) {
+	note := func(c evidence.Call) {
 		if c.Outcome != evidence.OK {
 			bad = append(bad, c)
 		}
-	})
-	if err := g.run(fmt.Sprintf("warm-%x", seed), p.Stages); err != nil {
+	}
+	began := time.Now()
+	p.Stages = p.Warmup
+	g, err := newGenerator(ctx, p, to, seed, fmt.Sprintf("warm-%x", seed), clock{now: func() time.Duration { return time.Since(began) }}, note)
+	if err != nil {
+		return err
+	}
+	if err := g.run(); err != nil {
 		return err
 	}
 	if len(bad) > 0 {
 		c := bad[0]
-		return fmt.Errorf("%w: %d requests not ok, one of them %s of stage %q: %s %s, status %d",
+		return fmt.Errorf("%w: %d requests not ok, among them %s of stage %q: %s %s, status %d",
 			ErrWarmUp, len(bad), c.ID, c.Stage, c.Outcome, c.Reason, c.Status)
 	}
 	return nil

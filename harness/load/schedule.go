@@ -55,16 +55,34 @@ func advance(heads []slot, i int) []slot {
 	return heads
 }
 
-// largestBurst is the largest number of requests that are due at the same moment.
-func largestBurst(stages []Stage) (burst uint64) {
-	var n uint64
-	var moment time.Duration
-	for s := range schedule(stages) {
-		if s.due != moment {
-			n, moment = 0, s.due
+// burst is a number of requests that are due at the same moment.
+type burst struct {
+	due time.Duration
+	n   uint64
+}
+
+// bursts groups the schedule by moments.
+func bursts(stages []Stage) iter.Seq[burst] {
+	return func(yield func(burst) bool) {
+		var b burst
+		for s := range schedule(stages) {
+			if s.due != b.due && b.n > 0 {
+				if !yield(b) {
+					return
+				}
+				b.n = 0
+			}
+			b.due, b.n = s.due, b.n+1
 		}
-		n++
-		burst = max(burst, n)
+		if b.n > 0 {
+			yield(b)
+		}
 	}
-	return burst
+}
+
+func largestBurst(stages []Stage) (n uint64) {
+	for b := range bursts(stages) {
+		n = max(n, b.n)
+	}
+	return n
 }

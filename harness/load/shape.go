@@ -62,7 +62,12 @@ type herd struct {
 
 func (h herd) Due(k uint64) (time.Duration, bool) { return h.at, k < h.n }
 
-func (h herd) String() string { return fmt.Sprintf("%d at once, after %s", h.n, h.at) }
+func (h herd) String() string {
+	if h.at == 0 {
+		return fmt.Sprintf("%d at once", h.n)
+	}
+	return fmt.Sprintf("%d at once, after %s", h.n, h.at)
+}
 
 // count is the number of a shape's requests, found by doubling and then halving the distance to the last one.
 func count(s Shape) uint64 {

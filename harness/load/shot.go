@@ -3,106 +3,133 @@ package load
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
+	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// shot is one planned request, ready to be sent, and its record as far as it is known.
+// writeAtOnce is the largest request, in bytes, that surely fits into the kernel's buffer of an idle connection, so that
+// handing it over takes microseconds and never waits for the other side.
+const writeAtOnce = 16 << 10
+
+// shot is one planned request: made ready before it is due, then sent, then followed to its end.
 type shot struct {
 	slot
-	call evidence.Call
-	http *http.Request // nil when the stage made a request that can not be sent
+	call     evidence.Call // what is known of it so far
+	http     *http.Request
+	bytes    []byte    // the request as it goes over the wire
+	deadline time.Time // end of the client's patience, once it is sent
+	conn     *conn     // that carries it, once there is one
+	err      error     // that ended it early
 }
 
-// load makes the request of a slot.
-func (g *generator) load(run string, s slot) *shot {
+// prepare makes the request of a slot.
+func (g *generator) prepare(s slot) *shot {
 	r := s.stage.Request(s.k, s.stage.random(g.seed, s.k))
-	out := &shot{slot: s, call: evidence.Call{Seq: s.seq, ID: fmt.Sprintf("%s-%d", run, s.seq), Stage: s.stage.Name,
-		Tenant: r.Tenant, Key: r.Key, Due: g.start + s.due}}
-	req, err := http.NewRequestWithContext(g.ctx, r.Method, g.to.URL+r.Path, onceOnly(r.Body))
+	out := &shot{slot: s, call: evidence.Call{Seq: s.seq, ID: fmt.Sprintf("%s-%d", g.name, s.seq), Stage: s.stage.Name,
+		Tenant: r.Tenant, Key: r.Key, Due: g.clock.start + s.due}}
+	var wire bytes.Buffer
+	var err error
+	if out.http, err = g.request(r, out.call.ID); err == nil {
+		err = out.http.Write(&wire)
+	}
 	if err != nil {
-		_ = g.fail(fmt.Errorf("%w: request %d of stage %q: %w", ErrProfile, s.k, s.stage.Name, err))
-		return out
+		out.err = fmt.Errorf("%w: request %d of stage %q: %w", ErrProfile, s.k, s.stage.Name, err)
+		g.fail(out.err)
+	}
+	out.bytes = wire.Bytes()
+	return out
+}
+
+func (g *generator) request(r Request, id string) (*http.Request, error) {
+	req, err := http.NewRequest(r.Method, g.to.URL+r.Path, bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, err
 	}
 	if r.Header != nil {
 		req.Header = r.Header.Clone()
 	}
-	if len(r.Body) > 0 {
-		req.ContentLength = int64(len(r.Body))
-	}
 	if token := g.to.Tokens[r.Tenant]; token != "" {
 		req.Header.Set("Authorization", token)
 	}
-	req.Header.Set("X-Request-Id", out.call.ID)
-	out.http = req
-	return out
+	req.Header.Set("X-Request-Id", id)
+	return req, nil
 }
 
-// onceOnly is a body that http.Transport can not send twice, so that it never retries: a retry would hide a dropped
-// request. That holds for an empty body too, which is why it is not left out.
-func onceOnly(body []byte) io.Reader { return io.NopCloser(bytes.NewReader(body)) }
-
-// fire sends the request and follows it to its end.
-func (g *generator) fire(s *shot) evidence.Call {
-	if s.http == nil {
-		return g.unsent(s)
-	}
-	ctx, cancel := context.WithTimeout(s.http.Context(), g.profile.Timeout)
-	defer cancel()
-	c := s.call
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { c.Conns++ }}
-	c.Sent = g.now()
-	resp, err := g.transport.RoundTrip(s.http.WithContext(httptrace.WithClientTrace(ctx, trace)))
-	var h http.Header
-	var body []byte
-	if err == nil {
-		c.Status, h = resp.StatusCode, resp.Header
-		body, err = readAll(resp.Body)
-	}
-	c.End = g.now()
-	if err != nil {
-		c.Outcome, c.Reason = classify(err)
-		if c.Outcome == evidence.Unsent {
-			c.Sent = 0
-		}
-		return c
-	}
-	g.profile.judge(&c, h, body)
-	return c
-}
-
-func readAll(body io.ReadCloser) ([]byte, error) {
-	b, err := io.ReadAll(body)
-	return b, errors.Join(err, body.Close())
-}
-
-// judge gives a complete response its outcome.
-func (p Profile) judge(c *evidence.Call, h http.Header, body []byte) {
-	var err error
-	if c.Status >= 200 && c.Status < 300 {
-		c.Outcome = evidence.OK
-		if c.Answer, err = p.Read(c.Status, h, body); err != nil {
-			c.Outcome, c.Reason = evidence.Failed, reasonMalformed
-		}
+// trySend hands the request to a connection that is open already. If there is none, or the request is too long to be
+// taken at once, it does nothing: whoever paces the load must not wait.
+func (g *generator) trySend(s *shot) {
+	if s.err != nil || len(s.bytes) > writeAtOnce {
 		return
 	}
-	c.Outcome, c.Reason = evidence.Failed, reasonStatus
-	if p.Refusal == nil {
-		return
-	}
-	if after, ok := p.Refusal(c.Status, h, body); ok {
-		c.Outcome, c.Reason, c.RetryAfter = evidence.Refused, "", after
+	if c := g.pool.get(); c != nil {
+		g.depart(s)
+		s.write(c)
 	}
 }
 
-// unsent is the record of a request that was planned and not sent.
-func (g *generator) unsent(s *shot) evidence.Call {
-	c := s.call
-	c.Outcome, c.Reason, c.End = evidence.Unsent, reasonNotSent, g.now()
-	return c
+// depart marks the moment of sending.
+func (g *generator) depart(s *shot) {
+	s.deadline = time.Now().Add(g.profile.Timeout)
+	s.call.Sent = g.clock.now()
+}
+
+func (s *shot) write(c *conn) {
+	s.conn = c
+	s.call.Conns++
+	if s.err = c.SetDeadline(s.deadline); s.err == nil {
+		_, s.err = c.Write(s.bytes)
+	}
+}
+
+// follow takes the request to its end: it sends it if that is still to be done, and reads the response.
+func (g *generator) follow(s *shot) evidence.Call {
+	if s.conn == nil && s.err == nil {
+		if g.ctx.Err() != nil {
+			return g.unsent(s)
+		}
+		g.send(s)
+	}
+	var r reply
+	if s.conn != nil {
+		r = g.receive(s)
+	}
+	s.call.End, s.call.Status = g.clock.now(), r.status
+	if s.err != nil {
+		g.explain(s)
+		return s.call
+	}
+	g.profile.judge(&s.call, r)
+	return s.call
+}
+
+// send takes its time. Opening a connection is up to the other side, so the request counts as sent before that.
+func (g *generator) send(s *shot) {
+	g.depart(s)
+	c := g.pool.get()
+	if c == nil {
+		ctx, cancel := context.WithDeadline(g.ctx, s.deadline)
+		defer cancel()
+		if c, s.err = g.pool.open(ctx); s.err != nil {
+			return
+		}
+	}
+	s.write(c)
+}
+
+// receive reads the response, if the request got as far, and gives the connection back or closes it.
+func (g *generator) receive(s *shot) (r reply) {
+	stop := context.AfterFunc(g.ctx, func() { _ = s.conn.SetDeadline(time.Unix(1, 0)) }) // wakes the reader
+	defer stop()
+	if s.err == nil {
+		r, s.err = s.conn.receive(s.http)
+	}
+	if s.err == nil && s.conn.reusable(r) {
+		g.pool.put(s.conn)
+	} else {
+		_ = s.conn.Close() // nothing more is wanted from it
+	}
+	return r
 }

@@ -1,0 +1,219 @@
+package load_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// behaviour answers one request on a connection; more is true when the connection can carry another.
+type behaviour func(conn net.Conn, r *http.Request) (more bool)
+
+// rawServer speaks HTTP as badly as it is told to.
+type rawServer struct {
+	listener net.Listener
+	behave   behaviour
+	accepted atomic.Int64
+	requests atomic.Int64
+	conns    sync.Map
+	serving  sync.WaitGroup
+}
+
+func serve(t testing.TB, b behaviour) *rawServer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &rawServer{listener: l, behave: b}
+	s.serving.Go(s.accept)
+	t.Cleanup(s.close)
+	return s
+}
+
+func (s *rawServer) url() string { return "http://" + s.listener.Addr().String() }
+
+func (s *rawServer) close() {
+	s.listener.Close()
+	s.conns.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
+	s.serving.Wait()
+}
+
+func (s *rawServer) accept() {
+	for {
+		c, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.accepted.Add(1)
+		s.conns.Store(c, nil)
+		s.serving.Go(func() { s.carry(c) })
+	}
+}
+
+func (s *rawServer) carry(c net.Conn) {
+	defer c.Close()
+	in := bufio.NewReader(c)
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.ContentLength = int64(len(body))
+		s.requests.Add(1)
+		if !s.behave(c, r) {
+			return
+		}
+	}
+}
+
+// The behaviours that tests choose from.
+
+func answer(status int, header, body string) behaviour {
+	return func(c net.Conn, r *http.Request) bool {
+		_, err := fmt.Fprintf(c, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\n%s\r\n%s", status, http.StatusText(status), len(body), header, body)
+		return err == nil
+	}
+}
+
+func say(text string) behaviour {
+	return func(c net.Conn, r *http.Request) bool { io.WriteString(c, text); return false }
+}
+
+func reset(c net.Conn, r *http.Request) bool {
+	c.(*net.TCPConn).SetLinger(0)
+	return false
+}
+
+func hang(c net.Conn, r *http.Request) bool {
+	io.Copy(io.Discard, c) // until the caller gives up
+	return false
+}
+
+func inPieces(c net.Conn, r *http.Request) bool {
+	for _, part := range []string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "2\r\no", "k\r\n", "0\r\n\r\n"} {
+		if _, err := io.WriteString(c, part); err != nil {
+			return false
+		}
+		time.Sleep(time.Millisecond) // slow on purpose
+	}
+	return true
+}
+
+var errNotOK = errors.New("not the word ok")
+
+// readOK accepts one body only.
+func readOK(_ int, _ http.Header, body []byte) (evidence.Answer, error) {
+	if string(body) != "ok" {
+		return evidence.Answer{}, errNotOK
+	}
+	return evidence.Answer{Source: "hit"}, nil
+}
+
+// refusal is that of a gateway: 503 with Retry-After.
+func refusal(status int, h http.Header, _ []byte) (time.Duration, bool) {
+	s, err := strconv.Atoi(h.Get("Retry-After"))
+	return time.Duration(s) * time.Second, status == http.StatusServiceUnavailable && err == nil
+}
+
+func post(k uint64, r *rand.Rand) load.Request {
+	return load.Request{Method: http.MethodPost, Path: "/v1/query", Body: []byte(`{"n":1}`), Tenant: "acme", Key: fmt.Sprint("key-", k)}
+}
+
+func profile(stages ...load.Stage) load.Profile {
+	for i := range stages {
+		if stages[i].Request == nil {
+			stages[i].Request = post
+		}
+	}
+	return load.Profile{Stages: stages, Timeout: 5 * time.Second, Read: readOK, Refusal: refusal}
+}
+
+// run sends a profile and returns the calls by their number, having checked what holds for every run.
+func run(t testing.TB, ctx context.Context, p load.Profile, url string) []evidence.Call {
+	t.Helper()
+	return runSeeded(t, ctx, p, url, 7)
+}
+
+func runSeeded(t testing.TB, ctx context.Context, p load.Profile, url string, seed uint64) []evidence.Call {
+	t.Helper()
+	epoch := time.Now()
+	var got []evidence.Call
+	err := load.Run(ctx, p, load.Target{URL: url, Tokens: map[string]string{"acme": "Bearer secret"}}, seed, 0,
+		func() time.Duration { return time.Since(epoch) }, func(c evidence.Call) { got = append(got, c) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inOrder(t, p, got)
+}
+
+func inOrder(t testing.TB, p load.Profile, got []evidence.Call) []evidence.Call {
+	t.Helper()
+	var planned uint64
+	for _, s := range p.Plan() {
+		planned += s.Requests
+	}
+	calls := make([]evidence.Call, planned)
+	if uint64(len(got)) != planned {
+		t.Fatalf("%d requests planned, %d recorded", planned, len(got))
+	}
+	for _, c := range got {
+		if c.Seq >= planned || calls[c.Seq].ID != "" {
+			t.Fatalf("request %d recorded twice or never planned", c.Seq)
+		}
+		calls[c.Seq] = c
+	}
+	for i, c := range calls {
+		checkRecord(t, c)
+		if i > 0 && c.Due < calls[i-1].Due {
+			t.Errorf("request %d is due before request %d", i, i-1)
+		}
+	}
+	return calls
+}
+
+// checkRecord is what every record promises.
+func checkRecord(t testing.TB, c evidence.Call) {
+	t.Helper()
+	unsent := c.Outcome == evidence.Unsent
+	switch {
+	case unsent != (c.Sent == 0):
+		t.Errorf("request %d: %s, yet sent at %v", c.Seq, c.Outcome, c.Sent)
+	case !unsent && c.Sent < c.Due:
+		t.Errorf("request %d: sent before it was due", c.Seq)
+	case !unsent && c.End < c.Sent:
+		t.Errorf("request %d: ended before it was sent", c.Seq)
+	case c.Conns > 1:
+		t.Errorf("request %d went over %d connections", c.Seq, c.Conns)
+	case (c.Outcome == evidence.OK || c.Outcome == evidence.Refused) != (c.Reason == ""):
+		t.Errorf("request %d: outcome %s with reason %q", c.Seq, c.Outcome, c.Reason)
+	}
+}
+
+func count(calls []evidence.Call) map[evidence.Outcome]int {
+	n := map[evidence.Outcome]int{}
+	for _, c := range calls {
+		n[c.Outcome]++
+	}
+	return n
+}
