@@ -122,16 +122,16 @@ func (r *Recorder) WritePlan(p Plan) error {
 	return WriteJSON(filepath.Join(r.dir, planFile), p)
 }
 
-// Close flushes everything and writes the manifest, which marks the evidence complete.
+// Close flushes everything and writes the manifest, which marks the evidence complete. Nothing is recorded any more.
 func (r *Recorder) Close() error {
 	close(r.stop)
 	<-r.done
+	if err := r.closeFiles(); err != nil {
+		return err
+	}
 	m := manifest{Format: Format, Records: map[string]uint64{}}
 	for k, s := range r.files {
 		m.Records[k] = s.n
-	}
-	if err := r.closeFiles(); err != nil {
-		return err
 	}
 	return WriteJSON(filepath.Join(r.dir, evidenceDir, manifestFile), m)
 }
@@ -159,6 +159,9 @@ func (r *Recorder) flushLoop() {
 		}
 	}
 }
+
+// errClosed is what a closed stream refuses records with.
+var errClosed = errors.New("evidence is closed")
 
 // stream is one NDJSON file.
 type stream struct {
@@ -200,7 +203,9 @@ func (s *stream) close() error {
 	s.flush()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := errors.Join(s.err, s.f.Close()); err != nil {
+	err := errors.Join(s.err, s.f.Close())
+	s.err = errClosed
+	if err != nil {
 		return fmt.Errorf("write %s: %w", s.f.Name(), err)
 	}
 	return nil
