@@ -3,6 +3,7 @@
 package env
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -245,16 +246,7 @@ func (e *Env) Versions() map[string]string {
 
 // compareNames orders gateway-2 before gateway-10.
 func compareNames(a, b string) int {
-	if len(a) != len(b) && trimDigits(a) == trimDigits(b) {
-		return len(a) - len(b)
-	}
-	if a < b {
-		return -1
-	}
-	if a > b {
-		return 1
-	}
-	return 0
+	return cmp.Or(cmp.Compare(trimDigits(a), trimDigits(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
 func trimDigits(s string) string {
