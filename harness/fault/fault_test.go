@@ -1,0 +1,320 @@
+package fault_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// proc is a process that ends some time after SIGTERM, or never.
+type proc struct {
+	env.Proc
+	dies time.Duration // after SIGTERM; 0 for never
+	deaf bool          // signals do nothing at all
+
+	mu     sync.Mutex
+	ended  chan struct{}
+	exit   env.Exit
+	starts int
+}
+
+func newProc(dies time.Duration) *proc {
+	return &proc{dies: dies, ended: make(chan struct{}), starts: 1}
+}
+
+func (p *proc) Start(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = make(chan struct{})
+	p.starts++
+	return nil
+}
+
+func (p *proc) Signal(_ context.Context, s env.Signal) error {
+	switch {
+	case p.deaf && s == env.Term:
+	case s == env.Kill:
+		p.end(137)
+	case s == env.Term && p.dies > 0:
+		time.AfterFunc(p.dies, func() { p.end(0) })
+	}
+	return nil
+}
+
+func (p *proc) end(code int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.ended:
+	default:
+		p.exit = env.Exit{Code: code, At: time.Now()}
+		close(p.ended)
+	}
+}
+
+func (p *proc) Wait(ctx context.Context) (env.Exit, error) {
+	p.mu.Lock()
+	ended := p.ended
+	p.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return env.Exit{}, ctx.Err()
+	case <-ended:
+		return p.exit, nil
+	}
+}
+
+// driver launches the procs it was given.
+type driver struct {
+	env.Driver
+	procs map[string]*proc
+}
+
+func (driver) Addr(string) (string, error) { return "", nil }
+
+func (d driver) Launch(_ context.Context, s env.Spec) (env.Proc, error) { return d.procs[s.Name], nil }
+
+const grace = 10 * time.Second
+
+func newEnv(t *testing.T, procs map[string]*proc) *env.Env {
+	t.Helper()
+	e := env.New(driver{procs: procs}, 1, t.Logf)
+	e.SetParam(evidence.ParamGrace, grace)
+	for name := range procs {
+		if _, err := e.Launch(t.Context(), env.Spec{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e
+}
+
+// execute runs the plan from one second after the epoch and returns what was recorded.
+func execute(ctx context.Context, t *testing.T, p fault.Plan, e *env.Env) ([]evidence.Injection, error) {
+	t.Helper()
+	dir := t.TempDir()
+	rec, err := evidence.NewRecorder(dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rec.WritePlan(evidence.Plan{}); err != nil {
+		t.Fatal(err)
+	}
+	failed := p.Run(ctx, time.Second, e, rec, 1)
+	if err := rec.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run, err := evidence.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(run.Injections()), failed
+}
+
+// noted is a fault that notes when it is injected and healed.
+type noted struct {
+	began time.Time
+	mu    sync.Mutex
+	log   []string
+}
+
+func (n *noted) note(what string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.log = append(n.log, what+" "+time.Since(n.began).String())
+}
+
+func (n *noted) fault(name string) fault.Fault {
+	return fault.Fault{Name: name, Inject: func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
+		n.note("break " + name)
+		return fault.Injected{Target: name, Undo: func(ctx context.Context) error {
+			n.note("heal " + name)
+			return ctx.Err() // a heal never gets a context that has ended
+		}}, nil
+	}}
+}
+
+func TestPlanKeepsItsTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &noted{began: time.Now()}
+		p := fault.Plan{{At: 5 * time.Second, For: 3 * time.Second, Fault: n.fault("b")}, {At: 2 * time.Second, For: 4 * time.Second, Fault: n.fault("a")}}
+		got, err := execute(t.Context(), t, p, newEnv(t, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"break a 3s", "break b 6s", "heal a 7s", "heal b 9s"}; !slices.Equal(n.log, want) {
+			t.Errorf("%v, want %v", n.log, want)
+		}
+		want := []evidence.Injection{{Fault: "a", Target: "a", Ordered: 3 * time.Second, Healing: 7 * time.Second},
+			{Fault: "b", Target: "b", Ordered: 6 * time.Second, Healing: 9 * time.Second}}
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	})
+}
+
+// TestEndHealsInReverse: what is broken when the run is cut short is healed, the last first, each recorded once, and nothing
+// more is broken.
+func TestEndHealsInReverse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &noted{began: time.Now()}
+		p := fault.Plan{{At: 0, For: time.Hour, Fault: n.fault("a")}, {At: time.Second, For: time.Hour, Fault: n.fault("b")},
+			{At: 2 * time.Second, For: time.Hour, Fault: n.fault("c")}, {At: time.Minute, Fault: n.fault("never")}}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		got, err := execute(ctx, t, p, newEnv(t, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"break a 1s", "break b 2s", "break c 3s", "heal c 10s", "heal b 10s", "heal a 10s"}
+		if !slices.Equal(n.log, want) {
+			t.Errorf("%v, want %v", n.log, want)
+		}
+		if len(got) != 3 || got[0].Healing != 10*time.Second {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// TestHealsAreBounded: a heal that hangs can not hold up the end for ever.
+func TestHealsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stuck := fault.Fault{Name: "stuck", Inject: func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
+			return fault.Injected{Target: "x", Undo: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, nil
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		began := time.Now()
+		got, err := execute(ctx, t, fault.Plan{{For: time.Hour, Fault: stuck}}, newEnv(t, nil))
+		if !errors.Is(err, context.DeadlineExceeded) || len(got) != 1 || got[0].Undo == "" {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if took := time.Since(began); took > 2*time.Minute {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+func TestAFailedInjectionIsHealedAndRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken, healed := errors.New("engine gone"), false
+		f := fault.Fault{Name: "f", Inject: func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
+			return fault.Injected{Target: "x", Undo: func(context.Context) error { healed = true; return nil }}, broken
+		}}
+		got, err := execute(t.Context(), t, fault.Plan{{For: time.Hour, Fault: f}}, newEnv(t, nil))
+		if !errors.Is(err, broken) || !healed || len(got) != 1 || got[0].Error != "engine gone" || got[0].Target != "x" {
+			t.Errorf("%+v, %v, healed %t", got, err, healed)
+		}
+	})
+}
+
+// TestSeedDecides: what a fault draws depends on the seed and its place in the plan, not on timing.
+func TestSeedDecides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		draws := func(first, second time.Duration) (drawn [2]uint64) {
+			var p fault.Plan
+			for i, at := range []time.Duration{first, second} {
+				p = append(p, fault.Step{At: at, Fault: fault.Fault{Inject: func(_ context.Context, _ *env.Env, r *rand.Rand) (fault.Injected, error) {
+					drawn[i] = r.Uint64()
+					return fault.Injected{}, nil
+				}}})
+			}
+			if _, err := execute(t.Context(), t, p, newEnv(t, nil)); err != nil {
+				t.Fatal(err)
+			}
+			return drawn
+		}
+		one, other := draws(1, 2), draws(2, 1)
+		if one != other || one[0] == one[1] {
+			t.Errorf("%v and %v", one, other)
+		}
+	})
+}
+
+// TestRestarts: Term and Kill end a node and bring it back, whatever it does.
+func TestRestarts(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault fault.Fault
+		proc  *proc
+		code  int
+		ended time.Duration // after the order
+	}{
+		{"SIGTERM obeyed", fault.Term("x-1"), newProc(700 * time.Millisecond), 0, 700 * time.Millisecond},
+		{"SIGTERM obeyed late", fault.Term("x-1"), newProc(grace + time.Second/2), 0, grace + time.Second/2},
+		{"SIGTERM ignored", fault.Term("x-1"), newProc(0), 137, grace + time.Second},
+		{"SIGKILL", fault.Kill("x-1"), newProc(0), 137, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c.proc.ended = make(chan struct{}) // of this bubble
+				ordered := time.Now().Add(time.Second)
+				got, err := execute(t.Context(), t, fault.Plan{{At: 0, For: 3 * time.Second, Fault: c.fault}}, newEnv(t, map[string]*proc{"x-1": c.proc}))
+				if err != nil || len(got) != 1 {
+					t.Fatalf("%+v, %v", got, err)
+				}
+				if in := got[0]; in.Target != "x-1" || in.Fault != c.fault.Name || in.Healing-in.Ordered != 3*time.Second {
+					t.Errorf("%+v", in)
+				}
+				if c.proc.starts != 2 || c.proc.exit.Code != c.code {
+					t.Errorf("started %d times, last exit %d; want 2, %d", c.proc.starts, c.proc.exit.Code, c.code)
+				}
+				if took := c.proc.exit.At.Sub(ordered); took != c.ended {
+					t.Errorf("ended after %s, want %s", took, c.ended)
+				}
+			})
+		})
+	}
+}
+
+// TestHealLongAfterTheGrace: a kill whose heal comes late finds the node already down.
+func TestHealLongAfterTheGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProc(0)
+		got, err := execute(t.Context(), t, fault.Plan{{For: time.Minute, Fault: fault.Kill("x-1")}}, newEnv(t, map[string]*proc{"x-1": p}))
+		if err != nil || len(got) != 1 || p.starts != 2 {
+			t.Errorf("%+v, %v, %d starts", got, err, p.starts)
+		}
+	})
+}
+
+func TestUnknownTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got, err := execute(t.Context(), t, fault.Plan{{Fault: fault.Kill("nobody-1")}}, newEnv(t, nil))
+		if !errors.Is(err, env.ErrNoNode) || len(got) != 1 || got[0].Error == "" {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+// TestNoopIsNotCertified: a fault that hits nothing leaves no proof, and its certificate says which is missing.
+func TestNoopIsNotCertified(t *testing.T) {
+	for _, f := range []fault.Fault{fault.Term("x-1"), fault.Kill("x-1")} {
+		f.Inject = func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
+			return fault.Injected{Target: "x-1"}, nil
+		}
+		synctest.Test(t, func(t *testing.T) {
+			got, err := execute(t.Context(), t, fault.Plan{{For: time.Second, Fault: f}}, newEnv(t, nil))
+			if err != nil || len(got) != 1 {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			run := evidence.New(evidence.Plan{}, evidence.Records{Injections: got})
+			if c := check.Certify(run, got[0], f.Certificate); c.Certified || !strings.Contains(c.Missing, "exit of x-1") {
+				t.Errorf("%s: %+v", f.Name, c)
+			}
+		})
+	}
+}
