@@ -77,7 +77,6 @@ func (r *suite) run(t *testing.T, sc harness.Scenario) {
 	s.Logf = t.Logf
 	j, err := s.Run(ctx, sc, sc.Name)
 	if err != nil {
-		err = errors.Join(err, s.NotRun(sc, err.Error()))
 		t.Fatalf("set-up failed: %v", err)
 	}
 	report(t, j)

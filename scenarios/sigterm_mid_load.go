@@ -10,9 +10,6 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/load"
 )
 
-// warmFor spreads the warm-up so that it is no herd of its own.
-const warmFor = time.Second
-
 // SigtermMidLoad is what every deployment does to every replica, under load.
 func SigtermMidLoad() harness.Scenario {
 	const (
@@ -22,8 +19,14 @@ func SigtermMidLoad() harness.Scenario {
 	)
 	tenants := fixtures.DefaultTenants()
 	term := fault.Term(victim)
-	client := fixtures.Client(load.Stage{Name: "steady", Shape: load.Constant(200, 20*time.Second), Request: mixed(tenants, hot, coldShare)})
-	client.Warmup = []load.Stage{warm(tenants, hot)}
+	steady := func(name, cold string, length time.Duration) load.Stage {
+		return load.Stage{Name: name, Shape: load.Constant(200, length), Request: mixed(tenants, hot, coldShare, cold)}
+	}
+	client := fixtures.Client(steady("steady", "cold case", 20*time.Second))
+	// The warm-up ends with the load itself, so that pools have the size that leaks are measured against.
+	rehearsal := steady("rehearsal", "rehearsal", 3*time.Second)
+	rehearsal.Start = fillFor + time.Second
+	client.Warmup = []load.Stage{fill(tenants, hot), rehearsal}
 	return harness.Scenario{
 		Name:      "sigterm-mid-load",
 		Claim:     "A replica that gets SIGTERM under 200 requests/s finishes what it has begun and exits 0 in time; no request is dropped or silently retried.",

@@ -52,12 +52,7 @@ func (a *app) runAll(ctx context.Context, s *Session, picked []harness.Scenario,
 		p.begin(fmt.Sprintf("[%d/%d] %s", i+1, len(picked), sc.Name), sc.Claim)
 		j, err := s.Run(ctx, sc, sc.Name)
 		code = worse(code, p.end(j, err))
-		if err != nil {
-			first = cmp.Or(first, err)
-			if err := s.NotRun(sc, oneLine(err)); err != nil {
-				return err
-			}
-		}
+		first = cmp.Or(first, err)
 	}
 	switch code {
 	case ExitPass:
@@ -77,18 +72,8 @@ func (a *app) conclude(s *Session, err error) error {
 	if rerr != nil {
 		return errors.Join(err, rerr)
 	}
-	fmt.Fprintf(a.out, "%d of %d scenarios passed; report: %s\n", passed(res), len(res.Scenarios), filepath.Join(s.Dir, "index.html"))
+	fmt.Fprintf(a.out, "%d of %d scenarios passed; report: %s\n", res.Count(reports.Pass), len(res.Scenarios), filepath.Join(s.Dir, "index.html"))
 	return err
-}
-
-func passed(r reports.Results) int {
-	n := 0
-	for _, s := range r.Scenarios {
-		if s.Status == reports.Pass {
-			n++
-		}
-	}
-	return n
 }
 
 type judgeCmd struct {
@@ -146,7 +131,7 @@ func (c reportCmd) Run(a *app) error {
 }
 
 func isScenarioDir(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, "plan.json"))
+	_, err := os.Stat(filepath.Join(dir, planFile))
 	return err == nil
 }
 
@@ -155,7 +140,7 @@ func scenarioDirs(dir string) ([]string, error) {
 	if isScenarioDir(dir) {
 		return []string{dir}, nil
 	}
-	plans, err := filepath.Glob(filepath.Join(dir, "*", "plan.json"))
+	plans, err := filepath.Glob(filepath.Join(dir, "*", planFile))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/sentinel-chaos/sentinel/reports"
 )
 
+const planFile = "plan.json" // marks the folder of a scenario that was begun
+
 // closeLimit bounds the removal of one scenario's nodes.
 const closeLimit = time.Minute
 
@@ -52,8 +54,20 @@ func newRunID() string {
 }
 
 // Run runs one scenario on nodes of its own, which are gone when it returns; its evidence goes to the named folder of the
-// run's, which is the scenario's name unless a scenario is run more than once.
-func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (j check.Judgement, err error) {
+// run's, which is the scenario's name unless a scenario is run more than once. An error is in the reports, too.
+func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (check.Judgement, error) {
+	dir := filepath.Join(s.Dir, folder)
+	j, err := s.run(ctx, sc, folder, dir)
+	if err == nil {
+		return j, nil
+	}
+	if _, serr := os.Stat(filepath.Join(dir, planFile)); serr != nil {
+		return j, errors.Join(err, s.NotRun(sc, oneLine(err)))
+	}
+	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(dir, harness.VerdictsFile), check.Judgement{Reason: oneLine(err)}))
+}
+
+func (s *Session) run(ctx context.Context, sc harness.Scenario, folder, dir string) (j check.Judgement, err error) {
 	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay})
 	if err != nil {
 		return check.Judgement{}, fmt.Errorf("%w: %w", errNoDriver, err)
@@ -65,7 +79,7 @@ func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (
 			err = errors.Join(err, fmt.Errorf("remove the nodes of %s: %w", folder, cerr))
 		}
 	}()
-	_, j, err = harness.Run(ctx, sc, harness.Options{Driver: d, Dir: filepath.Join(s.Dir, folder), Seed: s.Seed, Logf: s.Logf, OnCall: s.OnCall})
+	_, j, err = harness.Run(ctx, sc, harness.Options{Driver: d, Dir: dir, Seed: s.Seed, Logf: s.Logf, OnCall: s.OnCall})
 	return j, err
 }
 
