@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/httpapi"
+	"github.com/sentinel-chaos/sentinel/service/llm"
+	"github.com/sentinel-chaos/sentinel/service/metrics"
+	"github.com/sentinel-chaos/sentinel/service/patience"
+	"github.com/sentinel-chaos/sentinel/service/postgres"
+	"github.com/sentinel-chaos/sentinel/service/rediskv"
+)
+
+// app is the assembled process.
+type app struct {
+	config   Config
+	log      *slog.Logger
+	redis    *rediskv.Store
+	postgres *postgres.Store
+	llm      *llm.Client
+	ledger   *service.Ledger
+	gateway  *service.Gateway
+	api      *httpapi.API
+	server   *http.Server
+}
+
+// assemble wires everything together. Nothing is dialled yet.
+func assemble(c Config, log *slog.Logger) (*app, error) {
+	a := &app{config: c, log: log}
+	boot := rand.Text()
+	meter := metrics.New(c.Replica, boot, version())
+	a.redis = rediskv.Open(rediskv.Options{
+		Sentinels: c.RedisSentinels, Master: c.RedisMaster, Replica: c.Replica, Budget: c.RedisBudget,
+	}, log)
+	var err error
+	a.postgres, err = postgres.Open(postgres.Options{
+		DSN: c.PostgresDSN, MaxConns: c.PostgresMaxConns, Replica: c.Replica, Budget: c.PostgresBudget,
+		StaleFor: c.StaleFor,
+	}, log)
+	if err != nil {
+		return nil, fmt.Errorf("SENTINEL_POSTGRES_DSN: %w", err)
+	}
+	a.llm = llm.New(llm.Options{
+		URL: c.LLMURL, Timeout: c.LLMTimeout, Budget: c.LLMBudget,
+		Price:   service.Price{Prompt: c.PricePrompt, Completion: c.PriceCompletion},
+		Breaker: llm.BreakerOptions{Failures: c.BreakerFailures, Open: c.BreakerOpen, Probes: c.BreakerProbes},
+	}, meter.Called)
+	a.ledger = service.NewLedger(a.postgres, a.redis, c.LedgerRoom, log)
+	a.gateway = service.New(service.Settings{
+		Replica: c.Replica, Boot: boot, Lifetime: c.CacheTTL, Jitter: c.CacheJitter, StaleFor: c.StaleFor,
+		Lease: c.Lease, Patience: c.RequestTimeout,
+	}, service.Ports{
+		Cache: a.redis, Authorities: []service.Authority{a.redis, a.postgres}, Archive: a.postgres,
+		Upstream: a.llm, Ledger: a.ledger, Meter: meter, Log: log,
+	})
+	a.api = httpapi.New(httpapi.Options{
+		Replica: c.Replica, AdminToken: c.AdminToken, Timeout: c.RequestTimeout,
+		Answerer: a.gateway, Keyring: service.NewKeyring(a.postgres), Meter: meter, Metrics: meter.Handler(),
+		Health: map[string]func() bool{
+			"redis": a.redis.Up, "postgres": a.postgres.Up, "llm": func() bool { return a.llm.BreakerState() == 0 },
+		},
+		Log: log,
+	})
+	a.server = &http.Server{Handler: a.api, ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout}
+	a.expose(meter)
+	return a, nil
+}
+
+// Timeouts of client connections: for a whole request to arrive, and between requests. The balancer keeps idle
+// connections for less long than that.
+const (
+	readTimeout = 5 * time.Second
+	idleTimeout = 2 * time.Minute
+)
+
+// expose registers the gauges.
+func (a *app) expose(m *metrics.Metrics) {
+	m.Gauge("sentinel_active_requests", "Requests being answered.", a.api.Active())
+	m.Gauge("sentinel_active_flights", "Keys being worked on.", a.gateway.ActiveFlights())
+	m.Gauge("sentinel_active_llm_calls", "Attempts to call the LLM under way.", a.llm.Active())
+	m.Func("sentinel_ledger_pending", "Ledger rows known not to be in PostgreSQL: those in memory or, if more, those in the journal.",
+		nil, func() float64 { return float64(a.ledger.Pending()) })
+	m.Func("sentinel_breaker_state", "0 closed, 1 half-open, 2 open.", nil, func() float64 { return float64(a.llm.BreakerState()) })
+	m.Pool("redis", a.redis.Pool)
+	m.Pool("postgres", a.postgres.Pool)
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
+}
+
+// run serves until term ends, and then shuts down. An error means that it could not serve, or left work behind.
+func (a *app) run(term context.Context) error {
+	listener, err := net.Listen("tcp", a.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	a.log.Info("started", "listen", a.config.Listen)
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(listener) }()
+	work, stopWork := context.WithCancel(context.Background())
+	defer stopWork()
+	background := a.start(work)
+	go a.becomeReady(term)
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-term.Done():
+	}
+	return a.shutdown(func() {
+		stopWork()
+		background.Wait()
+	})
+}
+
+// start runs what goes on beside the requests.
+func (a *app) start(ctx context.Context) *sync.WaitGroup {
+	var all sync.WaitGroup
+	for _, work := range []func(context.Context){
+		a.redis.Watch, a.postgres.Watch, a.ledger.Run, a.gateway.Backfill, a.postgres.Sweep,
+	} {
+		all.Go(func() { work(ctx) })
+	}
+	return &all
+}
+
+// Bounds of one attempt to migrate, and of the pauses between attempts.
+const (
+	migrateTimeout = 10 * time.Second
+	migratePause   = 50 * time.Millisecond
+	longestPause   = time.Second
+)
+
+// becomeReady migrates, however long PostgreSQL takes to come, and then opens the door.
+func (a *app) becomeReady(ctx context.Context) {
+	for pause := (patience.Pause{Next: migratePause, Most: longestPause}); ; {
+		err := a.migrate(ctx)
+		if err == nil {
+			a.api.Started()
+			a.log.Info("ready")
+			return
+		}
+		a.log.Warn("not ready", "error", err)
+		if pause.Wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+func (a *app) migrate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
+	defer cancel()
+	return a.postgres.Migrate(ctx)
+}
+
+// flushShare is the part of the grace period that is kept back for the ledger.
+const flushShare = 5
+
+// shutdown ends the process in the order in which nothing is lost: unready, but serving on until the balancer knows; then
+// no new requests; then requests and flights end; then the ledger is flushed; then connections close.
+func (a *app) shutdown(stopWork func()) error {
+	a.log.Info("draining")
+	a.api.Drain()
+	end := time.Now().Add(a.config.Grace)
+	time.Sleep(a.config.Drain) // no event tells that the balancer has noticed
+	serving, cancel := context.WithDeadline(context.Background(), end.Add(-a.config.Grace/flushShare))
+	defer cancel()
+	requests := a.server.Shutdown(serving)
+	flights := a.gateway.Wait(serving)
+	stopWork()
+	flushing, cancel := context.WithDeadline(context.Background(), end.Add(-a.config.Grace/(4*flushShare)))
+	defer cancel()
+	rows := a.ledger.Flush(flushing)
+	a.llm.Close()
+	a.postgres.Close()
+	return errors.Join(named("requests", requests), named("flights", flights), named("ledger", rows), named("redis", a.redis.Close()))
+}
+
+func named(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

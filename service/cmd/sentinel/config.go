@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Config is everything that can be set, by environment variables of these names. Durations are written as Go writes them:
+// 250ms, 4s, 1m.
+type Config struct {
+	Listen     string `env:"SENTINEL_LISTEN" envDefault:":8080"`      // address of the API, the probes and the metrics
+	Replica    string `env:"SENTINEL_REPLICA" envDefault:"gateway-1"` // this replica's name in headers, metrics and ledger rows
+	AdminToken string `env:"SENTINEL_ADMIN_TOKEN,unset"`              // bearer token of the admin endpoints; empty closes them
+
+	PostgresDSN      string        `env:"SENTINEL_POSTGRES_DSN,required,unset"`               // where the primary is reached
+	PostgresMaxConns int32         `env:"SENTINEL_POSTGRES_MAX_CONNS" envDefault:"20"`        // of this replica
+	PostgresBudget   time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as silent
+	RedisSentinels   []string      `env:"SENTINEL_REDIS_SENTINELS,required"`                  // addresses of the Redis Sentinels, host:port, by commas
+	RedisMaster      string        `env:"SENTINEL_REDIS_MASTER" envDefault:"m"`               // their name of the master
+	RedisBudget      time.Duration `env:"SENTINEL_REDIS_BUDGET" envDefault:"250ms"`           // of one operation before Redis counts as silent
+	LLMURL           string        `env:"SENTINEL_LLM_URL,required"`                          // of the OpenAI-compatible server, without the path
+	LLMTimeout       time.Duration `env:"SENTINEL_LLM_TIMEOUT" envDefault:"2s"`               // of one attempt
+	LLMBudget        time.Duration `env:"SENTINEL_LLM_BUDGET" envDefault:"4s"`                // of all attempts of one call
+	PricePrompt      int64         `env:"SENTINEL_PRICE_PROMPT_NANOUSD" envDefault:"150"`     // per token of the prompt
+	PriceCompletion  int64         `env:"SENTINEL_PRICE_COMPLETION_NANOUSD" envDefault:"600"` // per token of the completion
+
+	CacheTTL    time.Duration `env:"SENTINEL_CACHE_TTL" envDefault:"60s"`    // how long an answer may be given, at most
+	CacheJitter float64       `env:"SENTINEL_CACHE_JITTER" envDefault:"0.1"` // part of it of which a random share is taken off
+	StaleFor    time.Duration `env:"SENTINEL_STALE_FOR" envDefault:"0s"`     // how much longer when the LLM fails; 0 is never
+
+	Lease          time.Duration `env:"SENTINEL_LEASE" envDefault:"5s"`            // of a flight; longer than a Redis failover and one renewal
+	RequestTimeout time.Duration `env:"SENTINEL_REQUEST_TIMEOUT" envDefault:"10s"` // of one request; at least lease, LLM budget and 1 s
+	Drain          time.Duration `env:"SENTINEL_DRAIN" envDefault:"500ms"`         // serving on while unready, until the balancer has noticed
+	Grace          time.Duration `env:"SENTINEL_GRACE" envDefault:"10s"`           // from SIGTERM to the exit, drain included
+
+	BreakerFailures uint32        `env:"SENTINEL_BREAKER_FAILURES" envDefault:"5"` // in a row, until it opens
+	BreakerOpen     time.Duration `env:"SENTINEL_BREAKER_OPEN" envDefault:"5s"`    // until it lets probes through
+	BreakerProbes   uint32        `env:"SENTINEL_BREAKER_PROBES" envDefault:"2"`   // at a time while half-open; as many successes close it
+
+	LedgerRoom int `env:"SENTINEL_LEDGER_ROOM" envDefault:"50000"` // rows kept in memory before requests are refused
+}
+
+// loadConfig reads the environment.
+func loadConfig() (Config, error) {
+	c, err := env.ParseAs[Config]()
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	return c, nil
+}
+
+var errSetting = errors.New("bad setting")
+
+// check finds values that would parse but could not work.
+func (c Config) check() error {
+	positive := []struct {
+		name  string
+		value time.Duration
+	}{
+		{"SENTINEL_POSTGRES_BUDGET", c.PostgresBudget}, {"SENTINEL_REDIS_BUDGET", c.RedisBudget},
+		{"SENTINEL_LLM_TIMEOUT", c.LLMTimeout}, {"SENTINEL_CACHE_TTL", c.CacheTTL}, {"SENTINEL_LEASE", c.Lease},
+		{"SENTINEL_REQUEST_TIMEOUT", c.RequestTimeout}, {"SENTINEL_GRACE", c.Grace}, {"SENTINEL_BREAKER_OPEN", c.BreakerOpen},
+	}
+	for _, s := range positive {
+		if s.value <= 0 {
+			return fmt.Errorf("%w: %s must be above 0, not %s", errSetting, s.name, s.value)
+		}
+	}
+	rules := []struct {
+		broken bool
+		rule   string
+	}{
+		{c.StaleFor < 0, "SENTINEL_STALE_FOR must not be negative"},
+		{c.Drain < 0, "SENTINEL_DRAIN must not be negative"},
+		{c.Drain >= c.Grace, "SENTINEL_DRAIN must be shorter than SENTINEL_GRACE"},
+		{c.LLMBudget < c.LLMTimeout, "SENTINEL_LLM_BUDGET must be at least SENTINEL_LLM_TIMEOUT"},
+		{c.CacheJitter < 0 || c.CacheJitter >= 1, "SENTINEL_CACHE_JITTER must be at least 0 and below 1"},
+		{c.PostgresMaxConns < 1, "SENTINEL_POSTGRES_MAX_CONNS must be at least 1"},
+		{c.BreakerFailures < 1 || c.BreakerProbes < 1, "SENTINEL_BREAKER_FAILURES and _PROBES must be at least 1"},
+		{c.LedgerRoom < 1, "SENTINEL_LEDGER_ROOM must be at least 1"},
+		{c.PricePrompt < 0 || c.PriceCompletion < 0, "prices must not be negative"},
+	}
+	for _, r := range rules {
+		if r.broken {
+			return fmt.Errorf("%w: %s", errSetting, r.rule)
+		}
+	}
+	return nil
+}

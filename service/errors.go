@@ -1,0 +1,47 @@
+package service
+
+import (
+	"errors"
+	"time"
+)
+
+var (
+	// ErrNoAnswer says that a store does not have the answer.
+	ErrNoAnswer = errors.New("no answer stored")
+	// ErrUnauthorized says that an API key is unknown or revoked.
+	ErrUnauthorized = errors.New("unknown or revoked API key")
+	// errLeaseLost is why a call is aborted that no authority covers any longer.
+	errLeaseLost = errors.New("the lease on the flight could not be renewed")
+)
+
+// Reasons of an Unavailable, as clients see them.
+const (
+	ReasonNoAuthority = "no_authority"      // neither authority granted the flight
+	ReasonDeadline    = "deadline"          // somebody else's flight did not land in time
+	ReasonLedgerFull  = "ledger_full"       // no room for another row
+	ReasonLeaseLost   = "lease_lost"        // the flight was aborted
+	ReasonBreaker     = "breaker_open"      // the upstream is given a rest
+	ReasonUpstream    = "upstream_failed"   // the upstream answered with an error or with nonsense
+	ReasonTimeout     = "upstream_timeout"  // the upstream did not answer in time
+	ReasonRejected    = "upstream_rejected" // the upstream does not take this query
+	ReasonAuth        = "auth_unavailable"  // the key could not be looked up
+	ReasonInternal    = "internal"          // a defect of the gateway
+)
+
+// Unavailable is a request that cannot be answered now but may be later.
+type Unavailable struct {
+	Reason     string
+	RetryAfter time.Duration
+	Err        error // the cause, for the log; nil if there is none beside the reason
+}
+
+// Error describes the reason and its cause.
+func (u *Unavailable) Error() string {
+	if u.Err == nil {
+		return u.Reason
+	}
+	return u.Reason + ": " + u.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (u *Unavailable) Unwrap() error { return u.Err }

@@ -1,0 +1,228 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service/patience"
+)
+
+// Settings are the gateway's own figures.
+type Settings struct {
+	Replica  string        // this replica's name in ledger rows
+	Boot     string        // changes with every start of the process
+	Lifetime time.Duration // how long an answer may be given, at most
+	Jitter   float64       // part of Lifetime, 0 to 1, of which a random share is taken off, so that answers do not die together
+	StaleFor time.Duration // how long after its death an answer may be given when the upstream fails; 0 is never
+	Lease    time.Duration // how long an authority's grant lasts without renewal
+	Patience time.Duration // how long a flight waits for its grant or for another replica's answer
+}
+
+// Ports are the gateway's surroundings.
+type Ports struct {
+	Cache       Cache
+	Authorities []Authority // in the order in which they are asked; settled in the reverse order, so the book's keeper is last
+	Archive     Archive
+	Upstream    Upstream
+	Ledger      *Ledger
+	Meter       Meter
+	Log         *slog.Logger
+}
+
+// Gateway answers requests. Make it with New; it is safe for concurrent use.
+type Gateway struct {
+	Settings
+	Ports
+	flights flights
+	late    chan lateSettlement
+	base    context.Context // of flights; ends only when the grace period has run out
+	cut     context.CancelFunc
+}
+
+// New makes a Gateway.
+func New(s Settings, p Ports) *Gateway {
+	base, cut := context.WithCancel(context.Background())
+	return &Gateway{Settings: s, Ports: p, late: make(chan lateSettlement, lateRoom), base: base, cut: cut}
+}
+
+// ActiveFlights is the gauge of flights under way.
+func (g *Gateway) ActiveFlights() *Gauge { return &g.flights.active }
+
+// retrySoon is the advice to clients when nothing tells a better moment: a few leases' polls later things have moved.
+const retrySoon = time.Second
+
+// Answer answers one request: from the cache, or else by the key's flight. A row is in the ledger before it returns a Result.
+func (g *Gateway) Answer(ctx context.Context, r Request) (Result, error) {
+	if g.Ledger.Full() {
+		return Result{}, &Unavailable{Reason: ReasonLedgerFull, RetryAfter: retrySoon}
+	}
+	row := g.row(r)
+	answer, mark, err := g.Cache.Read(ctx, row)
+	if err == nil {
+		g.Meter.Looked("hit")
+		row.CallID = answer.CallID
+		g.Ledger.Keep(Entry{Row: row, Mark: mark})
+		return Result{Answer: answer, Source: Hit}, nil
+	}
+	if errors.Is(err, ErrNoAnswer) {
+		g.Meter.Looked("miss")
+	} else {
+		g.Meter.Looked("silent")
+	}
+	return g.miss(ctx, r, row)
+}
+
+func (g *Gateway) row(r Request) Row {
+	return Row{
+		RequestID: r.ID, Tenant: r.Tenant, Key: r.Key(), Kind: RowHit,
+		At: time.Now(), Replica: g.Replica, Boot: g.Boot,
+	}
+}
+
+// miss waits for the key's flight. One that was under way before this request came may fail for want of time; then there
+// is still time for another.
+func (g *Gateway) miss(ctx context.Context, r Request, row Row) (Result, error) {
+	for {
+		f, mine := g.flights.join(row.Key, func() landing { return g.fly(r, row) })
+		l, err := f.wait(ctx)
+		if err != nil {
+			return Result{}, &Unavailable{Reason: ReasonDeadline, RetryAfter: retrySoon, Err: err}
+		}
+		if l.err != nil {
+			if !mine && outOfTime(l.err) && ctx.Err() == nil {
+				continue
+			}
+			return Result{}, l.err
+		}
+		if mine && l.source == Call {
+			return Result{Answer: l.answer, Source: Call, Cost: l.answer.Cost}, nil // the flight wrote the row
+		}
+		row.CallID = l.answer.CallID
+		g.Ledger.Record(ctx, row)
+		return Result{Answer: l.answer, Source: seenBy(mine, l.source)}, nil
+	}
+}
+
+func outOfTime(err error) bool {
+	var u *Unavailable
+	return errors.As(err, &u) && (u.Reason == ReasonDeadline || u.Reason == ReasonNoAuthority)
+}
+
+func seenBy(mine bool, source Source) Source {
+	if !mine && source == Call {
+		return Shared
+	}
+	return source
+}
+
+// fly gets the flight's answer: asks the authorities until they grant the call, or have the answer, or time is up.
+func (g *Gateway) fly(r Request, row Row) landing {
+	ctx, cancel := context.WithTimeout(g.base, g.Patience)
+	defer cancel()
+	h := newHold(g.Authorities, row.Key, g.Lease)
+	waited := false
+	for pause := (patience.Pause{Next: firstPoll, Most: longestPoll}); ; {
+		replies := h.ask(ctx)
+		if i, reply := answered(replies); reply != nil {
+			g.give(h, i, reply)
+			return landing{answer: reply.Answer, source: origin(i, waited)}
+		}
+		if mayCall(replies) {
+			return g.call(h, r, row)
+		}
+		waited = waited || refused(replies)
+		h.yield(ctx, replies)
+		if err := pause.Wait(ctx); err != nil {
+			g.abandon(h)
+			return landing{err: outOfPatience(replies, err)}
+		}
+	}
+}
+
+// How often a flight asks again while another holds the key, or nobody answers. An LLM call takes hundreds of
+// milliseconds, so the longest adds little to it, and one poll costs an authority well under a millisecond.
+const (
+	firstPoll   = 20 * time.Millisecond
+	longestPoll = 80 * time.Millisecond
+)
+
+func answered(replies []Reply) (int, *Reply) {
+	for i := range replies {
+		if replies[i].Verdict == Answered {
+			return i, &replies[i]
+		}
+	}
+	return 0, nil
+}
+
+// origin names the source of an answer that authority i had.
+func origin(i int, waited bool) Source {
+	switch {
+	case waited:
+		return Shared
+	case i == 0:
+		return Hit
+	default:
+		return Stored
+	}
+}
+
+func outOfPatience(replies []Reply, err error) error {
+	if refused(replies) {
+		return &Unavailable{Reason: ReasonDeadline, RetryAfter: retrySoon, Err: err}
+	}
+	return &Unavailable{Reason: ReasonNoAuthority, RetryAfter: retrySoon, Err: err}
+}
+
+// call makes the upstream call under the hold, and settles its answer.
+func (g *Gateway) call(h *hold, r Request, row Row) landing {
+	answer, err := g.complete(h, r)
+	if err != nil {
+		g.abandon(h)
+		return g.stale(row.Key, err)
+	}
+	row.Kind, row.CallID, row.Cost = RowCall, answer.CallID, answer.Cost
+	g.Meter.Charged(answer.Cost)
+	if err := g.settle(h, answer, row); err != nil {
+		return landing{err: err}
+	}
+	return landing{answer: answer, source: Call}
+}
+
+// complete calls the upstream while keep renews the lease beside it.
+func (g *Gateway) complete(h *hold, r Request) (Answer, error) {
+	ctx, abort := context.WithCancelCause(g.base)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		h.keep(ctx, abort)
+	}()
+	answer, err := g.Upstream.Complete(ctx, r)
+	lost := aborted(ctx)
+	abort(nil)
+	<-kept // a renewal after the settlement would take the flight again
+	if err != nil && lost {
+		return Answer{}, &Unavailable{Reason: ReasonLeaseLost, RetryAfter: retrySoon, Err: errLeaseLost}
+	}
+	return answer, err
+}
+
+// stale turns an upstream's failure into an answer past its lifetime, where that is allowed and there is one.
+func (g *Gateway) stale(key string, failure error) landing {
+	if g.StaleFor <= 0 {
+		return landing{err: failure}
+	}
+	answer, err := g.Archive.Stale(g.base, key, g.StaleFor)
+	if err != nil {
+		return landing{err: failure}
+	}
+	return landing{answer: answer, source: Stale}
+}
+
+// lifetime draws how long an answer lives.
+func (g *Gateway) lifetime() time.Duration {
+	return g.Lifetime - time.Duration(rand.Float64()*g.Jitter*float64(g.Lifetime))
+}

@@ -1,0 +1,105 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+)
+
+// hold is one flight's standing with the authorities.
+type hold struct {
+	authorities []Authority // asked in this order by everybody, so that two askers cannot hold one each for long
+	key, token  string
+	lease       time.Duration
+	until       time.Time // the holder's own, early view of its lease's end
+}
+
+func newHold(authorities []Authority, key string, lease time.Duration) *hold {
+	return &hold{authorities: authorities, key: key, token: rand.Text(), lease: lease}
+}
+
+// ask goes to the authorities in turn and stops at the first that refuses or has the answer: asking on would take what
+// has to be given back. Silence says nothing of the next one.
+func (h *hold) ask(ctx context.Context) []Reply {
+	asked := time.Now() // before the request leaves: the authority's lease ends later than ours
+	replies := make([]Reply, len(h.authorities))
+	for i, authority := range h.authorities {
+		reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
+		if err != nil {
+			continue // silent, the zero Reply
+		}
+		replies[i] = reply
+		if reply.Verdict == Refused || reply.Verdict == Answered {
+			return replies
+		}
+	}
+	if mayCall(replies) {
+		h.until = asked.Add(h.lease)
+	}
+	return replies
+}
+
+// mayCall is the rule of the flight: nobody refused and at least one granted. Silence is left out of it because an
+// authority is silent only after a whole budget of attempts, and because whoever could reach it at that moment would
+// be refused by the one that granted.
+func mayCall(replies []Reply) bool {
+	granted := false
+	for _, reply := range replies {
+		switch reply.Verdict {
+		case Refused, Answered:
+			return false
+		case Granted:
+			granted = true
+		}
+	}
+	return granted
+}
+
+// release gives back what ask took, or what a silent authority may have granted all the same.
+func (h *hold) release(ctx context.Context) {
+	for _, authority := range h.authorities {
+		_ = authority.Release(ctx, h.key, h.token) // what cannot be released ends with its lease
+	}
+}
+
+// abortMargin is the part of a lease before whose end a call is aborted, so that the upstream has seen the caller hang up
+// before somebody else may call.
+const abortMargin = 20
+
+// keep renews the hold every third of its lease while a call is under way. It aborts the call when somebody else holds the
+// flight, and when no authority renewed it until shortly before the lease ends. It returns when the context ends.
+func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
+	deadline := func() time.Duration { return time.Until(h.until) - h.lease/abortMargin }
+	end := time.AfterFunc(deadline(), func() { abort(errLeaseLost) })
+	defer end.Stop()
+	renew := time.NewTicker(h.lease / 3)
+	defer renew.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-renew.C:
+		}
+		if refused(h.ask(ctx)) {
+			abort(errLeaseLost)
+			return
+		}
+		end.Reset(deadline())
+	}
+}
+
+func refused(replies []Reply) bool {
+	for _, reply := range replies {
+		if reply.Verdict == Refused {
+			return true
+		}
+	}
+	return false
+}
+
+// held says whether the lease still runs.
+func (h *hold) held() bool { return time.Now().Before(h.until) }
+
+// aborted says whether the context was ended by keep.
+func aborted(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errLeaseLost) }

@@ -1,0 +1,100 @@
+// Package httpapi is the gateway's HTTP face.
+package httpapi
+
+import (
+	"context"
+	"crypto/subtle"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+// Answerer is the pipeline behind POST /v1/query.
+type Answerer interface {
+	Answer(ctx context.Context, r service.Request) (service.Result, error)
+}
+
+// Keyring authenticates and issues API keys.
+type Keyring interface {
+	Tenant(ctx context.Context, key string) (string, error)
+	Issue(ctx context.Context, tenant string) (key, id string, err error)
+}
+
+// Meter counts answered requests.
+type Meter interface {
+	Served(route string, code int, took time.Duration)
+}
+
+// Options are what an API is made of.
+type Options struct {
+	Replica    string
+	AdminToken string        // "" closes the admin endpoints
+	Timeout    time.Duration // of one request, from its arrival
+	Answerer   Answerer
+	Keyring    Keyring
+	Meter      Meter
+	Metrics    http.Handler
+	Health     map[string]func() bool // by dependency: did it answer when last asked
+	Log        *slog.Logger
+}
+
+// API serves HTTP. It is safe for concurrent use.
+type API struct {
+	Options
+	mux      *http.ServeMux
+	validate *validator.Validate
+	active   service.Gauge
+	started  atomic.Bool
+	draining atomic.Bool
+}
+
+// New makes an API that is not ready yet.
+func New(o Options) *API {
+	a := &API{Options: o, mux: http.NewServeMux(), validate: newValidator()}
+	a.mux.Handle("POST /v1/query", a.route("/v1/query", a.query))
+	a.mux.Handle("POST /v1/admin/keys", a.route("/v1/admin/keys", a.issueKey))
+	a.mux.Handle("/", a.route("other", func(http.ResponseWriter, *http.Request) error { return errNotFound }))
+	a.mux.HandleFunc("GET /live", a.live)
+	a.mux.HandleFunc("GET /ready", a.ready)
+	a.mux.HandleFunc("GET /health", a.health)
+	a.mux.Handle("GET /metrics", o.Metrics)
+	return a
+}
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Served-By", a.Replica)
+	if a.draining.Load() {
+		w.Header().Set("Connection", "close") // so that the balancer opens its next connection elsewhere
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// Active is the gauge of requests being answered; probes and scrapes are not counted.
+func (a *API) Active() *service.Gauge { return &a.active }
+
+// Started makes the API ready.
+func (a *API) Started() { a.started.Store(true) }
+
+// Drain makes the API unready for good; it goes on serving.
+func (a *API) Drain() { a.draining.Store(true) }
+
+// bearer returns the credentials of a request, "" if it has none.
+func bearer(r *http.Request) string {
+	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(credentials)
+}
+
+// isAdmin compares in constant time, so that the token cannot be guessed letter by letter.
+func (a *API) isAdmin(r *http.Request) bool {
+	return a.AdminToken != "" && subtle.ConstantTimeCompare([]byte(bearer(r)), []byte(a.AdminToken)) == 1
+}

@@ -1,0 +1,106 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+// problem is an error in the form in which clients get it.
+type problem struct {
+	status  int
+	Type    string   `json:"type"`
+	Code    string   `json:"code"`
+	Message string   `json:"message"`
+	ID      string   `json:"request_id"`
+	Details []detail `json:"details,omitempty"`
+}
+
+// detail is one thing that is wrong with one field.
+type detail struct {
+	Field string `json:"field"`
+	Rule  string `json:"rule"`
+}
+
+// Error describes the problem.
+func (p *problem) Error() string { return p.Code + ": " + p.Message }
+
+// Types of problems.
+const (
+	invalidRequest = "invalid_request_error"
+	authentication = "authentication_error"
+	unavailable    = "unavailable_error"
+	internal       = "internal_error"
+)
+
+var (
+	errNotFound = &problem{status: http.StatusNotFound, Type: invalidRequest, Code: "not_found",
+		Message: "no such route"}
+	errTooLarge = &problem{status: http.StatusRequestEntityTooLarge, Type: invalidRequest, Code: "body_too_large",
+		Message: "the body is larger than 1 MiB"}
+	errMalformed = &problem{status: http.StatusBadRequest, Type: invalidRequest, Code: "malformed_body",
+		Message: "the body is not one JSON object of the documented form"}
+	errUnauthorized = &problem{status: http.StatusUnauthorized, Type: authentication, Code: "unauthorized",
+		Message: "give a valid key as Authorization: Bearer <key>"}
+	errInternal = &problem{status: http.StatusInternalServerError, Type: internal, Code: "internal",
+		Message: "the gateway failed; the request id finds it in the log"}
+)
+
+// fail is the one place where errors become answers.
+func (a *API) fail(w *recorder, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody is listening
+	}
+	p, retryAfter := a.problemOf(err)
+	if p.status == http.StatusInternalServerError {
+		a.Log.Error("request failed", "request_id", idOf(w), "path", r.URL.Path, "error", err)
+	}
+	if w.code != 0 {
+		return // part of an answer is out already
+	}
+	p.ID = idOf(w)
+	if retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	reply(w, p.status, map[string]problem{"error": p})
+}
+
+// problemOf translates an error, with the advice in how many seconds to come again, 0 for none.
+func (a *API) problemOf(err error) (problem, int) {
+	var p *problem
+	var u *service.Unavailable
+	switch {
+	case errors.As(err, &p):
+		return *p, 0
+	case errors.Is(err, service.ErrUnauthorized):
+		return *errUnauthorized, 0
+	case errors.As(err, &u) && u.Reason == service.ReasonRejected:
+		return problem{status: http.StatusBadGateway, Type: unavailable, Code: u.Reason,
+			Message: "the model does not take this query"}, 0
+	case errors.As(err, &u):
+		return problem{status: http.StatusServiceUnavailable, Type: unavailable, Code: u.Reason,
+			Message: "no answer can be had now; come again after the time in Retry-After"}, wholeSeconds(u)
+	}
+	return *errInternal, 0
+}
+
+// wholeSeconds rounds up, to 1 at least: to come again too early is in vain.
+func wholeSeconds(u *service.Unavailable) int {
+	return max(1, int(math.Ceil(u.RetryAfter.Seconds())))
+}
+
+// reply sends a JSON body. A client that has gone cannot be told so.
+func reply(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
+}

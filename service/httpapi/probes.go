@@ -1,0 +1,35 @@
+package httpapi
+
+import "net/http"
+
+// live says that the process is there.
+func (a *API) live(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, map[string]string{"status": "live"})
+}
+
+// ready says whether new requests are welcome. It asks no shared dependency: else one failover would take every replica
+// out of the balancer at once.
+func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
+	switch {
+	case a.draining.Load():
+		reply(w, http.StatusServiceUnavailable, map[string]string{"status": "draining"})
+	case !a.started.Load():
+		reply(w, http.StatusServiceUnavailable, map[string]string{"status": "starting"})
+	default:
+		reply(w, http.StatusOK, map[string]string{"status": "ready"})
+	}
+}
+
+// health tells how each dependency does. The gateway itself can serve as long as it can say so.
+func (a *API) health(w http.ResponseWriter, _ *http.Request) {
+	dependencies := make(map[string]string, len(a.Health))
+	status := "ok"
+	for name, up := range a.Health {
+		dependencies[name] = "up"
+		if !up() {
+			dependencies[name] = "down"
+			status = "degraded"
+		}
+	}
+	reply(w, http.StatusOK, map[string]any{"status": status, "dependencies": dependencies})
+}

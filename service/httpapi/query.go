@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+// maxBody bounds a request's body, in bytes.
+const maxBody = 1 << 20
+
+// defaultMaxTokens bounds the completion of a query that does not say.
+const defaultMaxTokens = 256
+
+type queryBody struct {
+	Model       string  `json:"model" validate:"required,max=128"`
+	Prompt      string  `json:"prompt" validate:"required"`
+	Temperature float64 `json:"temperature" validate:"gte=0,lte=2"`
+	MaxTokens   int     `json:"max_tokens" validate:"gte=1,lte=131072"`
+}
+
+type usage struct {
+	Prompt     int64 `json:"prompt_tokens"`
+	Completion int64 `json:"completion_tokens"`
+}
+
+type answerBody struct {
+	RequestID string         `json:"request_id"`
+	Answer    string         `json:"answer"`
+	Model     string         `json:"model"`
+	Source    service.Source `json:"source"`
+	Usage     usage          `json:"usage"`
+	Cost      int64          `json:"cost_nanousd"`
+}
+
+func (a *API) query(w http.ResponseWriter, r *http.Request) error {
+	body := queryBody{MaxTokens: defaultMaxTokens}
+	if err := a.read(w, r, &body); err != nil {
+		return err
+	}
+	key := bearer(r)
+	if key == "" {
+		return errUnauthorized
+	}
+	tenant, err := a.Keyring.Tenant(r.Context(), key)
+	if err != nil {
+		return err
+	}
+	request := service.Request{ID: idOf(w), Tenant: tenant, Query: service.Query(body)}
+	result, err := a.Answerer.Answer(r.Context(), request)
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, answerBody{
+		RequestID: request.ID, Answer: result.Text, Model: result.Model, Source: result.Source,
+		Usage: usage{result.PromptTokens, result.CompletionTokens}, Cost: result.Cost,
+	})
+	return nil
+}
+
+// read decodes one JSON object into body and validates it.
+func (a *API) read(w http.ResponseWriter, r *http.Request, body any) error {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return errTooLarge
+	case err != nil:
+		return errMalformed
+	}
+	if err := json.Unmarshal(text, body); err != nil {
+		return errMalformed
+	}
+	var invalid validator.ValidationErrors
+	if err := a.validate.Struct(body); errors.As(err, &invalid) {
+		return invalidBody(invalid)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+func invalidBody(invalid validator.ValidationErrors) *problem {
+	details := make([]detail, len(invalid))
+	for i, field := range invalid {
+		details[i] = detail{Field: field.Field(), Rule: strings.TrimSuffix(field.Tag()+"="+field.Param(), "=")}
+	}
+	return &problem{status: http.StatusUnprocessableEntity, Type: invalidRequest, Code: "invalid_body",
+		Message: "fields of the body break the rules named in details", Details: details}
+}
+
+// newValidator makes a validator that calls fields by their JSON names.
+func newValidator() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(f reflect.StructField) string {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		return name
+	})
+	return v
+}

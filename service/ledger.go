@@ -1,0 +1,190 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service/patience"
+)
+
+// Figures of the ledger's traffic.
+const (
+	flushEvery   = 200 * time.Millisecond // how long a row waits for others to share its transaction
+	sweepEvery   = 500 * time.Millisecond // how often the journal is looked at
+	orphanAge    = 3 * time.Second        // a journaled row that old belongs to nobody who lives and reaches the book
+	batch        = 500                    // rows per transaction
+	writeBudget  = 2 * time.Second        // for one batch
+	longestRetry = time.Second            // between attempts on a store that fails
+)
+
+// Ledger brings rows to the book. Every row is kept twice until it is there: in this process's memory, which a fault of
+// the journal does not touch, and in the journal, which survives this process; another replica then sweeps it up.
+type Ledger struct {
+	book    Book
+	journal Journal
+	room    int
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	kept []Entry
+
+	backlog atomic.Int64 // length of the journal when last seen
+}
+
+// NewLedger makes a Ledger that keeps room rows in memory, beyond the one that each active request may add.
+func NewLedger(book Book, journal Journal, room int, log *slog.Logger) *Ledger {
+	return &Ledger{book: book, journal: journal, room: room, log: log}
+}
+
+// Full says that no further row should be caused.
+func (l *Ledger) Full() bool { return l.inMemory() >= l.room }
+
+// Pending is the number of rows that are known not to be in the book yet: those in memory or, if more, those in the journal,
+// which normally holds this replica's rows and those of the others. The latter is up to sweepEvery old.
+func (l *Ledger) Pending() int64 { return max(int64(l.inMemory()), l.backlog.Load()) }
+
+func (l *Ledger) inMemory() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.kept)
+}
+
+// Record journals the row if the journal answers, and keeps it.
+func (l *Ledger) Record(ctx context.Context, row Row) {
+	mark, err := l.journal.Append(ctx, row)
+	if err != nil {
+		mark = "" // memory alone until the next flush
+	}
+	l.Keep(Entry{Row: row, Mark: mark})
+}
+
+// Keep takes a row that is in the journal already, if it has a mark.
+func (l *Ledger) Keep(e Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = append(l.kept, e)
+}
+
+// Run flushes and sweeps until the context ends.
+func (l *Ledger) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { l.every(ctx, flushEvery, l.flush) })
+	running.Go(func() { l.every(ctx, sweepEvery, l.sweep) })
+	running.Wait()
+}
+
+// every repeats work, waiting longer after failures.
+func (l *Ledger) every(ctx context.Context, interval time.Duration, work func(context.Context) error) {
+	calm := patience.Pause{Next: interval, Most: interval}
+	failing := false
+	for pause := calm; pause.Wait(ctx) == nil; {
+		err := work(ctx)
+		if err == nil {
+			pause = calm
+		} else {
+			pause.Most = longestRetry
+		}
+		if failed := err != nil; failed != failing && ctx.Err() == nil {
+			failing = failed
+			l.log.Warn("ledger", "failing", failed, "error", err)
+		}
+	}
+}
+
+// flush writes what is in memory to the book, batch by batch.
+func (l *Ledger) flush(ctx context.Context) error {
+	for {
+		entries := l.oldest(batch)
+		if len(entries) == 0 {
+			return nil
+		}
+		if err := l.write(ctx, entries); err != nil {
+			return err
+		}
+		l.drop(len(entries))
+	}
+}
+
+// oldest returns a view of the first n entries at most; they stay in place until dropped, and only flush drops.
+func (l *Ledger) oldest(n int) []Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kept[:min(n, len(l.kept)):min(n, len(l.kept))]
+}
+
+func (l *Ledger) drop(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.kept[:n]) // the array lives on until append outgrows it; the rows need not
+	l.kept = l.kept[n:]
+}
+
+// write brings entries to the book and only then takes them from the journal.
+func (l *Ledger) write(ctx context.Context, entries []Entry) error {
+	rows := make([]Row, len(entries))
+	marks := make([]Mark, 0, len(entries))
+	for i, e := range entries {
+		rows[i] = e.Row
+		if e.Mark != "" {
+			marks = append(marks, e.Mark)
+		}
+	}
+	bounded, cancel := context.WithTimeout(ctx, writeBudget)
+	defer cancel()
+	if err := l.book.Write(bounded, rows); err != nil {
+		return fmt.Errorf("write %d rows: %w", len(rows), err)
+	}
+	_ = l.journal.Forget(ctx, marks) // what stays in the journal is swept, and written once more to no effect
+	return nil
+}
+
+// sweep brings rows to the book whose replica died before it did so itself.
+func (l *Ledger) sweep(ctx context.Context) error {
+	orphans, length, err := l.journal.Orphans(ctx, orphanAge, batch)
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	l.backlog.Store(length)
+	if len(orphans) == 0 {
+		return nil
+	}
+	if err := l.write(ctx, orphans); err != nil {
+		return err
+	}
+	l.backlog.Add(-int64(len(orphans)))
+	return nil
+}
+
+// Flush empties the memory at the end of the process. It returns nil when every row is in the book, or at least in the
+// journal, where another replica finds it.
+func (l *Ledger) Flush(ctx context.Context) error {
+	for pause := (patience.Pause{Next: flushEvery / 10, Most: flushEvery}); ; {
+		err := l.flush(ctx)
+		if err == nil {
+			return nil
+		}
+		if pause.Wait(ctx) != nil {
+			return l.handOver(err)
+		}
+	}
+}
+
+// handOver tells whether the rows that did not reach the book are safe in the journal.
+func (l *Ledger) handOver(cause error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lost := 0
+	for _, e := range l.kept {
+		if e.Mark == "" {
+			lost++
+		}
+	}
+	if lost == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d ledger rows are in neither journal nor book: %w", lost, cause)
+}

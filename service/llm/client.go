@@ -1,0 +1,117 @@
+// Package llm calls an OpenAI-compatible language model, behind a timeout, bounded retries and a circuit breaker.
+package llm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/patience"
+)
+
+// Options are the figures of the client.
+type Options struct {
+	URL     string        // of the model's server, without the path
+	Timeout time.Duration // for one attempt
+	Budget  time.Duration // for all attempts; one is made only if it can have its whole Timeout
+	Price   service.Price
+	Breaker BreakerOptions
+}
+
+// Client calls the model. It is safe for concurrent use.
+type Client struct {
+	Options
+	http    *http.Client
+	breaker *breaker
+	active  service.Gauge
+	outcome func(string)
+}
+
+// Figures of the connections to the model.
+const (
+	dialTimeout  = 500 * time.Millisecond
+	idleConns    = 256 // per host; calls come in bursts
+	idleTimeout  = 30 * time.Second
+	firstRetry   = 50 * time.Millisecond
+	longestRetry = 500 * time.Millisecond
+)
+
+// New makes a Client that reports the outcome of every attempt.
+func New(o Options, outcome func(string)) *Client {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	return &Client{
+		Options: o,
+		http: &http.Client{Transport: &http.Transport{
+			DialContext:         dialer.DialContext,
+			MaxIdleConns:        idleConns,
+			MaxIdleConnsPerHost: idleConns,
+			IdleConnTimeout:     idleTimeout,
+			DisableCompression:  true,
+		}},
+		breaker: newBreaker(o.Breaker),
+		outcome: outcome,
+	}
+}
+
+// Active is the gauge of attempts under way.
+func (c *Client) Active() *service.Gauge { return &c.active }
+
+// BreakerState is 0 for closed, 1 for half-open, 2 for open.
+func (c *Client) BreakerState() int { return int(c.breaker.State()) }
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Complete asks the model. It repeats only attempts that certainly brought no answer, for another might be billed.
+func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answer, error) {
+	lastStart := time.Now().Add(c.Budget - c.Timeout)
+	for pause := (patience.Pause{Next: firstRetry, Most: longestRetry}); ; {
+		answer, err := c.breaker.Execute(func() (service.Answer, error) { return c.attempt(ctx, r) })
+		if err == nil {
+			return answer, nil
+		}
+		var f *failure
+		if !errors.As(err, &f) || !f.certain || time.Now().Add(f.retryAfter).After(lastStart) {
+			return service.Answer{}, c.unavailable(err)
+		}
+		pause.Next = max(pause.Next, f.retryAfter)
+		if pause.Wait(ctx) != nil || time.Now().After(lastStart) {
+			return service.Answer{}, c.unavailable(err)
+		}
+	}
+}
+
+// attempt makes one call and reports its outcome.
+func (c *Client) attempt(ctx context.Context, r service.Request) (service.Answer, error) {
+	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	c.active.Inc()
+	defer c.active.Dec()
+	answer, err := c.post(bounded, r)
+	if err == nil {
+		c.outcome(ok)
+		return answer, nil
+	}
+	f := classify(ctx, bounded, err)
+	c.outcome(f.outcome)
+	return service.Answer{}, f
+}
+
+// unavailable turns what went wrong into what the client is told.
+func (c *Client) unavailable(err error) *service.Unavailable {
+	if rest, open := c.breaker.rest(err); open {
+		return &service.Unavailable{Reason: service.ReasonBreaker, RetryAfter: rest, Err: err}
+	}
+	u := &service.Unavailable{Reason: service.ReasonUpstream, RetryAfter: retrySoon, Err: err}
+	var f *failure
+	if errors.As(err, &f) {
+		u.Reason, u.RetryAfter = f.reason(), max(f.retryAfter, retrySoon)
+	}
+	return u
+}
+
+// retrySoon is the advice to clients when the model gives none.
+const retrySoon = time.Second

@@ -1,0 +1,93 @@
+package service
+
+import (
+	"context"
+	"time"
+)
+
+// Verdict is what an authority says to somebody who asks for a key's flight.
+type Verdict int
+
+// The verdicts. The zero value is the one that promises nothing.
+const (
+	Silent   Verdict = iota // it said nothing within its budget: neither granted nor refused
+	Refused                 // somebody else holds the flight
+	Granted                 // the flight is the asker's until the lease ends
+	Answered                // no flight is needed: the answer is there
+)
+
+// Reply is an authority's verdict; with Answered it carries the answer and how much longer that lives.
+type Reply struct {
+	Verdict  Verdict
+	Answer   Answer
+	Lifetime time.Duration
+}
+
+// Settlement is the end of a flight that brought an answer.
+type Settlement struct {
+	Key      string
+	Token    string // the holder's
+	Answer   Answer
+	Lifetime time.Duration // how much longer the answer may be given
+	Row      *Row          // the call's ledger row, nil if it is durable already
+}
+
+// Authority hands a key's flight to one holder at a time, and keeps the answer that the holder brings back. Holders are
+// named by a token. Every method may be repeated with the same token without harm. An error means silence: the operation
+// may or may not have happened.
+type Authority interface {
+	// Acquire asks for the flight, or renews the asker's hold on it, for the length of lease from now.
+	Acquire(ctx context.Context, key, token string, lease time.Duration) (Reply, error)
+	// Settle stores the answer, unless somebody else holds the flight or has settled it, appends the row whatever
+	// becomes of the answer, and ends the hold. It returns the row's place in the journal, if the authority keeps one.
+	Settle(ctx context.Context, s Settlement) (Mark, error)
+	// Release ends the token's hold, if it has one.
+	Release(ctx context.Context, key, token string) error
+}
+
+// Cache answers hits.
+type Cache interface {
+	// Read returns the answer for hit.Key and, in the same round trip, journals hit for it. ErrNoAnswer is a miss.
+	Read(ctx context.Context, hit Row) (Answer, Mark, error)
+}
+
+// Archive keeps answers for longer than they live.
+type Archive interface {
+	// Stale returns the newest answer for key that died at most age ago, or ErrNoAnswer.
+	Stale(ctx context.Context, key string, age time.Duration) (Answer, error)
+}
+
+// Upstream is the expensive dependency.
+type Upstream interface {
+	// Complete makes one billed call at most. Its error is an *Unavailable, or the context's.
+	Complete(ctx context.Context, r Request) (Answer, error)
+}
+
+// Keys is where API keys are kept, by their SHA-256 in hexadecimal.
+type Keys interface {
+	// Tenant returns the slug of the organisation that owns the key, or ErrUnauthorized.
+	Tenant(ctx context.Context, hash string) (string, error)
+	// Add stores a new key of the tenant, which is made if it does not exist, and returns the key's id.
+	Add(ctx context.Context, tenant, hash string) (string, error)
+}
+
+// Journal is the fast and durable place where ledger rows wait on their way to the book.
+type Journal interface {
+	Append(ctx context.Context, row Row) (Mark, error)
+	// Forget removes rows that are in the book.
+	Forget(ctx context.Context, marks []Mark) error
+	// Orphans returns at most limit rows that are older than age, and the length of the whole journal.
+	Orphans(ctx context.Context, age time.Duration, limit int) ([]Entry, int64, error)
+}
+
+// Book is where ledger rows end up.
+type Book interface {
+	// Write is idempotent: a row that is there already stays one row.
+	Write(ctx context.Context, rows []Row) error
+}
+
+// Meter counts what passes through the pipeline.
+type Meter interface {
+	Looked(result string) // a look into the cache: hit, miss or silent
+	Charged(nanousd int64)
+}

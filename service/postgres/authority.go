@@ -1,0 +1,149 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+// claimSQL takes, renews or takes over a key's running claim. Whoever would be refused, or answered, by what is plain to
+// see does not even try to insert: a poll then costs no commit.
+const claimSQL = `
+INSERT INTO claims (key, owner, state, lease_until)
+SELECT $1, $2, 'running', now() + $3::interval
+WHERE NOT EXISTS (SELECT FROM claims WHERE key = $1 AND state = 'running' AND owner <> $2 AND lease_until > now())
+  AND NOT EXISTS (SELECT FROM claims WHERE key = $1 AND state = 'done' AND expires_at > now())
+ON CONFLICT (key) WHERE state = 'running' DO UPDATE
+SET owner = excluded.owner, lease_until = excluded.lease_until
+WHERE claims.owner = excluded.owner OR claims.lease_until <= now()
+RETURNING true`
+
+// answerSQL reads the answer of a key and how many seconds it has left.
+const answerSQL = `
+SELECT answer, extract(epoch FROM expires_at - now())::float8
+FROM claims WHERE key = $1 AND state = 'done' AND expires_at > now()
+ORDER BY expires_at DESC LIMIT 1`
+
+// Acquire claims the key. The answer is looked for after the claim, in the same round trip: what the last holder stored
+// before it gave its claim up is seen only by a statement that starts after that.
+func (s *Store) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+	var reply service.Reply
+	err := s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
+		reply, err = acquire(ctx, conn, key, token, lease)
+		return err
+	})
+	return reply, err
+}
+
+func acquire(ctx context.Context, conn *pgxpool.Conn, key, token string, lease time.Duration) (service.Reply, error) {
+	var reply service.Reply
+	claimed := false
+	batch := &pgx.Batch{}
+	batch.Queue(claimSQL, key, token, lease).QueryRow(func(row pgx.Row) error {
+		return ignoreNoRows(row.Scan(&claimed))
+	})
+	batch.Queue(answerSQL, key).QueryRow(func(row pgx.Row) (err error) {
+		reply, err = scanAnswer(row)
+		return ignoreNoRows(err)
+	})
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return service.Reply{}, fmt.Errorf("claim: %w", err)
+	}
+	switch {
+	case reply.Verdict == service.Answered && claimed:
+		return reply, release(ctx, conn, key, token)
+	case reply.Verdict == service.Answered:
+		return reply, nil
+	case claimed:
+		return service.Reply{Verdict: service.Granted}, nil
+	}
+	return service.Reply{Verdict: service.Refused}, nil
+}
+
+func scanAnswer(row pgx.Row) (service.Reply, error) {
+	var text []byte
+	var seconds float64
+	if err := row.Scan(&text, &seconds); err != nil {
+		return service.Reply{}, err
+	}
+	reply := service.Reply{Verdict: service.Answered, Lifetime: time.Duration(seconds * float64(time.Second))}
+	if err := json.Unmarshal(text, &reply.Answer); err != nil {
+		return service.Reply{}, fmt.Errorf("decode answer: %w", err)
+	}
+	return reply, nil
+}
+
+func ignoreNoRows(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+// settleSQL stores an answer in the holder's own claim. If there is none, because PostgreSQL was away when the flight
+// began, the answer gets a row of its own, unless somebody else holds the flight or has brought an answer.
+const settleSQL = `
+WITH mine AS (
+	UPDATE claims SET state = 'done', answer = $3, expires_at = now() + $4::interval
+	WHERE key = $1 AND owner = $2 AND state = 'running' RETURNING true
+)
+INSERT INTO claims (key, owner, state, lease_until, answer, expires_at)
+SELECT $1, $2, 'done', now(), $3, now() + $4::interval
+WHERE NOT EXISTS (SELECT FROM mine)
+  AND NOT EXISTS (SELECT FROM claims WHERE key = $1
+	AND (state = 'running' AND lease_until > now() OR state = 'done' AND expires_at > now()))`
+
+// Settle stores the answer and the call's row in one transaction.
+func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Mark, error) {
+	answer, err := json.Marshal(end.Answer)
+	if err != nil {
+		return "", fmt.Errorf("encode answer: %w", err)
+	}
+	return "", s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+		batch := &pgx.Batch{}
+		batch.Queue(settleSQL, end.Key, end.Token, answer, end.Lifetime)
+		if end.Row != nil {
+			queueRows(batch, []service.Row{*end.Row})
+		}
+		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("settle: %w", err)
+		}
+		return nil
+	})
+}
+
+// Release gives the claim up, if it is the token's.
+func (s *Store) Release(ctx context.Context, key, token string) error {
+	return s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error { return release(ctx, conn, key, token) })
+}
+
+func release(ctx context.Context, conn *pgxpool.Conn, key, token string) error {
+	_, err := conn.Exec(ctx, `UPDATE claims SET state = 'failed'
+		WHERE key = $1 AND owner = $2 AND state = 'running'`, key, token)
+	if err != nil {
+		return fmt.Errorf("release the claim: %w", err)
+	}
+	return nil
+}
+
+// Stale returns the newest answer that died at most age ago.
+func (s *Store) Stale(ctx context.Context, key string, age time.Duration) (service.Answer, error) {
+	var reply service.Reply
+	err := s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
+		reply, err = scanAnswer(conn.QueryRow(ctx, `SELECT answer, 0::float8 FROM claims
+			WHERE key = $1 AND state = 'done' AND expires_at > now() - $2::interval
+			ORDER BY expires_at DESC LIMIT 1`, key, age))
+		return ignoreNoRows(err)
+	})
+	if err == nil && reply.Verdict != service.Answered {
+		err = service.ErrNoAnswer
+	}
+	return reply.Answer, err
+}

@@ -1,0 +1,61 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+// rowsSQL writes ledger rows. A row that is there already is written again rather than skipped: only a statement that
+// writes waits for the standby, and a former primary may have kept for itself what it seemed to have refused. Of two rows
+// for one answer the call wins, since it is the one that costs.
+const rowsSQL = `
+INSERT INTO ledger (id, request_id, tenant, key, kind, call_id, cost_nanousd, at, replica, boot)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+	$8::timestamptz[], $9::text[], $10::text[])
+ON CONFLICT (id) DO UPDATE SET
+	kind = CASE WHEN excluded.kind = 'call' THEN excluded.kind ELSE ledger.kind END,
+	cost_nanousd = greatest(ledger.cost_nanousd, excluded.cost_nanousd)`
+
+// Write brings rows to the ledger, in one transaction. It is for work in the background: it keeps trying what requests
+// have long given up, and its failures do not count against PostgreSQL.
+func (s *Store) Write(ctx context.Context, rows []service.Row) error {
+	return s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+		batch := &pgx.Batch{}
+		queueRows(batch, rows)
+		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("write ledger rows: %w", err)
+		}
+		return nil
+	})
+}
+
+func queueRows(batch *pgx.Batch, rows []service.Row) {
+	rows = distinct(rows)
+	n := len(rows)
+	ids, requests, tenants, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	kinds, calls, costs, times := make([]string, n), make([]string, n), make([]int64, n), make([]time.Time, n)
+	replicas, boots := make([]string, n), make([]string, n)
+	for i, r := range rows {
+		ids[i], requests[i], tenants[i], keys[i] = r.ID(), r.RequestID, r.Tenant, r.Key
+		kinds[i], calls[i], costs[i], times[i] = r.Kind, r.CallID, r.Cost, r.At
+		replicas[i], boots[i] = r.Replica, r.Boot
+	}
+	batch.Queue(rowsSQL, ids, requests, tenants, keys, kinds, calls, costs, times, replicas, boots)
+}
+
+// distinct returns the rows in the order of their ids, so that two writers of the same rows cannot deadlock, and one per id,
+// since a statement cannot write a row twice. The order puts a call before a hit.
+func distinct(rows []service.Row) []service.Row {
+	sorted := slices.SortedFunc(slices.Values(rows), func(a, b service.Row) int {
+		return cmp.Or(cmp.Compare(a.ID(), b.ID()), cmp.Compare(a.Kind, b.Kind))
+	})
+	return slices.CompactFunc(sorted, func(a, b service.Row) bool { return a.ID() == b.ID() })
+}

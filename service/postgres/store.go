@@ -1,0 +1,127 @@
+// Package postgres keeps API keys, claims with their answers, and the ledger in PostgreSQL.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sentinel-chaos/sentinel/service/patience"
+)
+
+// Options say where PostgreSQL is.
+type Options struct {
+	DSN      string
+	MaxConns int32
+	Replica  string        // this gateway's name
+	Budget   time.Duration // for one operation with all its attempts
+	StaleFor time.Duration // how long after its death an answer may still be asked for
+}
+
+// Timeouts and sizes of the pool, measured to recover as soon as the cluster does.
+const (
+	connectTimeout = 500 * time.Millisecond // a dead node's address is a black hole
+	pingTimeout    = 300 * time.Millisecond
+	healthPeriod   = 500 * time.Millisecond
+	minIdle        = 2
+	connLifetime   = time.Hour
+	keepClaims     = 10 * time.Minute // for whoever looks into what happened
+)
+
+// Store is the gateway's Authority, Archive, Keys and Book. It is safe for concurrent use.
+type Store struct {
+	pool      *pgxpool.Pool
+	line      *patience.Line
+	replica   string
+	retention time.Duration // of claims that are over
+}
+
+// Open makes a Store. It does not wait for PostgreSQL.
+func Open(o Options, log *slog.Logger) (*Store, error) {
+	cfg, err := pgxpool.ParseConfig(o.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("read the DSN: %w", err)
+	}
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.MaxConns = o.MaxConns
+	cfg.MinIdleConns = min(minIdle, o.MaxConns)
+	cfg.MaxConnLifetime = connLifetime
+	cfg.HealthCheckPeriod = healthPeriod
+	cfg.PingTimeout = pingTimeout
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make the pool: %w", err)
+	}
+	s := &Store{pool: pool, replica: o.Replica, retention: o.StaleFor + keepClaims}
+	s.line = patience.NewLine("postgres", o.Budget, s.ping, log)
+	return s, nil
+}
+
+// ping commits, since a primary whose synchronous standby hangs still reads.
+func (s *Store) ping(ctx context.Context) error {
+	return s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+		_, err := conn.Exec(ctx, `INSERT INTO heartbeats (replica, at) VALUES ($1, now())
+			ON CONFLICT (replica) DO UPDATE SET at = excluded.at`, s.replica)
+		return err
+	})
+}
+
+// Watch notices when a silent PostgreSQL answers again. It returns when the context ends.
+func (s *Store) Watch(ctx context.Context) { s.line.Watch(ctx) }
+
+// Up says whether PostgreSQL answered when last asked.
+func (s *Store) Up() bool { return s.line.Up() }
+
+// Pool reports the connections in use and idle.
+func (s *Store) Pool() (used, idle int) {
+	stat := s.pool.Stat()
+	return int(stat.AcquiredConns()), int(stat.IdleConns())
+}
+
+// Close closes all connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// do runs op on a connection, within the budget of requests.
+func (s *Store) do(ctx context.Context, op func(context.Context, *pgxpool.Conn) error) error {
+	return s.line.Do(ctx, func(ctx context.Context) error { return s.use(ctx, op) })
+}
+
+// use runs op once on a connection of the pool, and drops the connection if its server cannot serve the next one either.
+func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("get a connection: %w", err)
+	}
+	defer conn.Release()
+	err = op(ctx, conn)
+	if err != nil && serverUnfit(err) {
+		_ = conn.Conn().Close(ctx) // Release then removes it from the pool
+	}
+	return err
+}
+
+// SQLSTATE codes of a server that will not do for the next operation either. A former primary answers 25006 for as long
+// as the connection lives.
+const (
+	readOnly      = "25006"
+	adminShutdown = "57P01"
+	crashShutdown = "57P02"
+	cannotConnect = "57P03"
+)
+
+func serverUnfit(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case readOnly, adminShutdown, crashShutdown, cannotConnect:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,85 @@
+// Package service is the gateway's domain: one request's way from its key to an answer, with at most one call of the
+// expensive upstream in flight per key across all replicas. It knows its surroundings only through the small ports that
+// it owns (ports.go); adapters for them live in the sub-packages named by their technology.
+package service
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+	"strings"
+)
+
+// Query is what a client asks of the model.
+type Query struct {
+	Model       string
+	Prompt      string
+	Temperature float64
+	MaxTokens   int // upper bound of the completion, in tokens
+}
+
+// Request is one query of one tenant.
+type Request struct {
+	ID     string // chosen by the client or made by the gateway; the join key of logs and ledgers
+	Tenant string
+	Query  Query
+}
+
+// Key names the answer that a request asks for: the hexadecimal SHA-256 over tenant and query. Every field is preceded by
+// its length, so that no two different requests read the same. White space in the prompt does not matter.
+func (r Request) Key() string {
+	h := sha256.New()
+	var length [8]byte
+	for _, field := range [...]string{
+		r.Tenant,
+		r.Query.Model,
+		strings.Join(strings.Fields(r.Query.Prompt), " "),
+		strconv.FormatFloat(r.Query.Temperature+0, 'g', -1, 64), // + 0 makes one of the two zeros
+		strconv.Itoa(r.Query.MaxTokens),
+	} {
+		binary.BigEndian.PutUint64(length[:], uint64(len(field)))
+		h.Write(length[:])
+		h.Write([]byte(field))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Answer is a complete answer of the upstream, as both stores keep it.
+type Answer struct {
+	CallID           string `json:"call_id"` // the upstream's own name of the call
+	Text             string `json:"text"`
+	Model            string `json:"model"`
+	PromptTokens     int64  `json:"prompt_tokens"`
+	CompletionTokens int64  `json:"completion_tokens"`
+	Cost             int64  `json:"cost_nanousd"` // price of the call that produced it, in nano-dollars
+}
+
+// Source says where an answer came from.
+type Source string
+
+// The sources of answers.
+const (
+	Hit    Source = "hit"    // the cache had it
+	Call   Source = "call"   // this request's flight called the upstream
+	Shared Source = "shared" // another request's flight, in this or another replica, called the upstream
+	Stored Source = "stored" // the cache had lost it, the claim still had it
+	Stale  Source = "stale"  // past its lifetime, given because the upstream fails
+)
+
+// Result is what a request gets.
+type Result struct {
+	Answer
+	Source Source
+	Cost   int64 // charged to this request, in nano-dollars; 0 unless its flight called the upstream
+}
+
+// Price is the upstream's price list, in nano-dollars per token.
+type Price struct {
+	Prompt, Completion int64
+}
+
+// Of is the price of a call that used so many tokens, in nano-dollars.
+func (p Price) Of(promptTokens, completionTokens int64) int64 {
+	return p.Prompt*promptTokens + p.Completion*completionTokens
+}

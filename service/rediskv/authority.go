@@ -1,0 +1,117 @@
+package rediskv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+var (
+	errReply         = errors.New("unexpected reply")
+	errNotReplicated = errors.New("the lock did not reach every online replica")
+)
+
+// onlineLag is the largest age, in seconds, of the last sign of life of a replica that is waited for. Replicas give one
+// every second. One that hangs drops out after that, and Redis Sentinel does not promote it before one that kept up.
+const onlineLag = 2
+
+// waitShare is the part of the time left that WAIT may take, so that its reply still arrives within the budget.
+const waitShare = 0.7
+
+// Acquire takes the key's lock. It is granted only once every online replica has it, since Redis Sentinel may promote
+// any of them.
+func (s *Store) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+	var reply service.Reply
+	err := s.line.Do(ctx, func(ctx context.Context) (err error) {
+		reply, err = s.acquire(ctx, key, token, lease)
+		return err
+	})
+	return reply, err
+}
+
+func (s *Store) acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+	conn := s.client.Conn() // WAIT counts the writes of its own connection only
+	defer conn.Close()
+	keys := []string{lockPrefix + key, answerPrefix + key}
+	reply, err := acquireScript.Run(ctx, conn, keys, token, lease.Milliseconds(), onlineLag).Slice()
+	if err != nil {
+		return service.Reply{}, fmt.Errorf("take the lock: %w", err)
+	}
+	switch {
+	case len(reply) == 1 && reply[0] == "refused":
+		return service.Reply{Verdict: service.Refused}, nil
+	case len(reply) == 2 && reply[0] == "granted":
+		if err := waitForReplicas(ctx, conn, reply[1]); err != nil {
+			return service.Reply{}, err
+		}
+		return service.Reply{Verdict: service.Granted}, nil
+	case len(reply) == 3 && reply[0] == "answered":
+		return answered(reply[1], reply[2])
+	}
+	return service.Reply{}, fmt.Errorf("take the lock: %w: %v", errReply, reply)
+}
+
+// waitForReplicas returns once the connection's writes have reached online replicas, or says that they have not.
+func waitForReplicas(ctx context.Context, conn *redis.Conn, count any) error {
+	online, ok := count.(int64)
+	if !ok {
+		return fmt.Errorf("count replicas: %w: %v", errReply, count)
+	}
+	if online == 0 {
+		return nil // Redis without replicas; where there should be some, min-replicas-to-write has refused the write
+	}
+	deadline, _ := ctx.Deadline()
+	timeout := time.Duration(waitShare * float64(time.Until(deadline)))
+	wait := redis.NewIntCmd(ctx, "wait", online, max(timeout.Milliseconds(), 1))
+	if err := conn.Process(ctx, wait); err != nil {
+		return fmt.Errorf("wait for replicas: %w", err)
+	}
+	if wait.Val() < online {
+		return fmt.Errorf("%w: %d of %d", errNotReplicated, wait.Val(), online)
+	}
+	return nil
+}
+
+func answered(value, lifetime any) (service.Reply, error) {
+	text, isText := value.(string)
+	milliseconds, isNumber := lifetime.(int64)
+	if !isText || !isNumber {
+		return service.Reply{}, fmt.Errorf("read answer: %w: %T, %T", errReply, value, lifetime)
+	}
+	answer, err := decodeAnswer(text)
+	return service.Reply{
+		Verdict: service.Answered, Answer: answer, Lifetime: time.Duration(milliseconds) * time.Millisecond,
+	}, err
+}
+
+// Settle stores the answer, journals the row and gives the lock back, in one step.
+func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Mark, error) {
+	var mark string
+	err := s.line.Do(ctx, func(ctx context.Context) error {
+		row, err := encodeRow(end.Row)
+		if err != nil {
+			return err
+		}
+		answer, err := encodeAnswer(end.Answer)
+		if err != nil {
+			return err
+		}
+		keys := []string{lockPrefix + end.Key, answerPrefix + end.Key, journalName}
+		lifetime := max(end.Lifetime.Milliseconds(), 1)
+		mark, err = settleScript.Run(ctx, s.client, keys, end.Token, answer, lifetime, end.Answer.CallID, row).Text()
+		return err
+	})
+	return service.Mark(mark), err
+}
+
+// Release gives the lock back if it is the token's.
+func (s *Store) Release(ctx context.Context, key, token string) error {
+	return s.line.Do(ctx, func(ctx context.Context) error {
+		return releaseScript.Run(ctx, s.client, []string{lockPrefix + key}, token).Err()
+	})
+}

@@ -1,0 +1,109 @@
+// Package rediskv keeps answers, locks and the ledger's journal in Redis, found through Redis Sentinel.
+package rediskv
+
+import (
+	"context"
+	_ "embed"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sentinel-chaos/sentinel/service/patience"
+)
+
+// Names of what is kept.
+const (
+	lockPrefix   = "sentinel:lock:"
+	answerPrefix = "sentinel:answer:"
+	journalName  = "sentinel:journal"
+	probePrefix  = "sentinel:probe:"
+)
+
+// Options say where Redis is.
+type Options struct {
+	Sentinels []string      // addresses of the Redis Sentinels, host:port
+	Master    string        // name under which they know the master
+	Replica   string        // this gateway's name
+	Budget    time.Duration // for one operation with all its attempts
+}
+
+// Store is the gateway's Cache, Authority and Journal. It is safe for concurrent use.
+type Store struct {
+	client *redis.Client
+	line   *patience.Line
+	probe  string
+}
+
+// Timeouts and sizes of the pool. Retries are the Line's business: those of the client do not survive a failover.
+const (
+	socketTimeout  = time.Second            // a bound for operations whose context has none
+	dialTimeout    = 250 * time.Millisecond // a dead node's address is a black hole
+	dialerPause    = 20 * time.Millisecond
+	poolSize       = 256 // a small pool fails fast and probes about once a second after as many failed dials
+	poolTimeout    = 500 * time.Millisecond
+	probeLifetime  = time.Second
+	noRetries      = -1
+	noPipelinePool = -1
+)
+
+// Open makes a Store. It does not wait for Redis.
+func Open(o Options, log *slog.Logger) *Store {
+	s := &Store{probe: probePrefix + o.Replica}
+	s.client = redis.NewFailoverClient(&redis.FailoverOptions{
+		MasterName:            o.Master,
+		SentinelAddrs:         o.Sentinels,
+		MaxRetries:            noRetries,
+		DialTimeout:           dialTimeout,
+		DialerRetries:         1,
+		DialerRetryTimeout:    dialerPause,
+		ReadTimeout:           socketTimeout,
+		WriteTimeout:          socketTimeout,
+		ContextTimeoutEnabled: true, // else a frozen master costs several socket timeouts
+		PoolSize:              poolSize,
+		PoolTimeout:           poolTimeout,
+		PipelinePoolSize:      noPipelinePool,
+		DisableIdentity:       true,
+	})
+	s.line = patience.NewLine("redis", o.Budget, s.ping, log)
+	return s
+}
+
+// ping writes, since a master without its replicas still reads.
+func (s *Store) ping(ctx context.Context) error {
+	return s.client.Set(ctx, s.probe, 1, probeLifetime).Err()
+}
+
+// Watch notices when a silent Redis answers again. It returns when the context ends.
+func (s *Store) Watch(ctx context.Context) { s.line.Watch(ctx) }
+
+// Up says whether Redis answered when last asked.
+func (s *Store) Up() bool { return s.line.Up() }
+
+// Pool reports the connections in use and idle.
+func (s *Store) Pool() (used, idle int) {
+	stats := s.client.PoolStats()
+	return int(stats.TotalConns - stats.IdleConns), int(stats.IdleConns)
+}
+
+// Close closes all connections.
+func (s *Store) Close() error { return s.client.Close() }
+
+var (
+	//go:embed acquire.lua
+	acquireSource string
+	//go:embed settle.lua
+	settleSource string
+	//go:embed release.lua
+	releaseSource string
+	//go:embed read.lua
+	readSource string
+	//go:embed orphans.lua
+	orphansSource string
+
+	acquireScript = redis.NewScript(acquireSource)
+	settleScript  = redis.NewScript(settleSource)
+	releaseScript = redis.NewScript(releaseSource)
+	readScript    = redis.NewScript(readSource)
+	orphansScript = redis.NewScript(orphansSource)
+)

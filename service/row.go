@@ -1,0 +1,35 @@
+package service
+
+import "time"
+
+// Kinds of rows.
+const (
+	RowCall = "call" // this request's flight called the upstream, and pays for it
+	RowHit  = "hit"  // answered without a call of its own; costs nothing
+)
+
+// Row is one entry of the ledger: this request was answered by that call.
+type Row struct {
+	RequestID string    `json:"request_id"`
+	Tenant    string    `json:"tenant"`
+	Key       string    `json:"key"`
+	Kind      string    `json:"kind"`
+	CallID    string    `json:"call_id"`
+	Cost      int64     `json:"cost_nanousd"`
+	At        time.Time `json:"at"`
+	Replica   string    `json:"replica"`
+	Boot      string    `json:"boot"`
+}
+
+// ID identifies the row: request and call. A request that the load balancer sends to two replicas is one row when both
+// give the same call's answer; two calls are two rows, whatever ids a client chooses, so that no bill is ever lost.
+func (r Row) ID() string { return r.RequestID + "/" + r.CallID }
+
+// Mark is a row's place in the journal; empty if it is not there.
+type Mark string
+
+// Entry is a row with its place in the journal.
+type Entry struct {
+	Row  Row
+	Mark Mark
+}

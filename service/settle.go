@@ -1,0 +1,130 @@
+package service
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service/patience"
+)
+
+// settle stores the answer and its row before anybody is told, in every authority that is up. The last authority goes
+// first: it writes answer and row in one transaction, and the row then needs no journal.
+func (g *Gateway) settle(h *hold, answer Answer, row Row) error {
+	dies := time.Now().Add(g.lifetime())
+	if !h.held() { // frozen past its lease: another holder may have brought a newer answer, which this one must not replace
+		g.Ledger.Record(g.base, row)
+		g.abandon(h)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(g.base, g.Patience)
+	defer cancel()
+	s := Settlement{Key: h.key, Token: h.token, Answer: answer, Row: &row}
+	for pause := (patience.Pause{Next: firstPoll, Most: longestPoll}); ; {
+		s.Lifetime = time.Until(dies)
+		if missed := g.settleAll(ctx, h.authorities, &s); len(missed) < len(h.authorities) {
+			g.settleLater(missed, s, dies)
+			return nil
+		}
+		if err := pause.Wait(ctx); err != nil {
+			g.Ledger.Keep(Entry{Row: row}) // the call is billed, whether or not somebody gets its answer
+			return &Unavailable{Reason: ReasonNoAuthority, RetryAfter: retrySoon, Err: err}
+		}
+	}
+}
+
+// settleAll settles s with every authority, last to first, and returns those that stayed silent. Once one has taken the row
+// the others get none.
+func (g *Gateway) settleAll(ctx context.Context, authorities []Authority, s *Settlement) (missed []Authority) {
+	for _, authority := range slices.Backward(authorities) {
+		mark, err := authority.Settle(ctx, *s)
+		if err != nil {
+			missed = append(missed, authority)
+			continue
+		}
+		if s.Row != nil && mark != "" {
+			g.Ledger.Keep(Entry{Row: *s.Row, Mark: mark})
+		}
+		s.Row = nil
+	}
+	return missed
+}
+
+// give hands an answer that one authority had to those that granted the flight for want of it, which also ends the hold there.
+func (g *Gateway) give(h *hold, from int, reply *Reply) {
+	s := Settlement{Key: h.key, Token: h.token, Answer: reply.Answer, Lifetime: reply.Lifetime}
+	for _, authority := range h.authorities[:from] {
+		_, _ = authority.Settle(g.base, s) // silent: it will be asked, and given, again
+	}
+}
+
+// yield gives back what was granted beside a refusal, so that the one who refused can have it.
+func (h *hold) yield(ctx context.Context, replies []Reply) {
+	for i, reply := range replies {
+		if reply.Verdict == Granted {
+			_ = h.authorities[i].Release(ctx, h.key, h.token)
+		}
+	}
+}
+
+// abandon ends the hold without an answer.
+func (g *Gateway) abandon(h *hold) {
+	h.release(context.WithoutCancel(g.base))
+}
+
+// lateSettlement is an answer that one authority has yet to get.
+type lateSettlement struct {
+	authority  Authority
+	settlement Settlement
+	dies       time.Time
+}
+
+// Bounds of the work that is left for later: room for some seconds of calls, tried again about once a second. What is
+// dropped costs no promise while the authority that has the answer lives.
+const (
+	lateRoom  = 1024
+	latePause = time.Second
+)
+
+func (g *Gateway) settleLater(missed []Authority, s Settlement, dies time.Time) {
+	for _, authority := range missed {
+		select {
+		case g.late <- lateSettlement{authority, s, dies}:
+		default:
+			g.Log.Warn("no room to settle an answer later", "key", s.Key)
+		}
+	}
+}
+
+// Backfill brings answers to the authorities that missed them, until the context ends.
+func (g *Gateway) Backfill(ctx context.Context) {
+	pause := patience.Pause{Next: latePause, Most: latePause}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case late := <-g.late:
+			for !g.settledLate(ctx, late) {
+				if pause.Wait(ctx) != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// settledLate reports whether nothing is left to do: the answer arrived, or died.
+func (g *Gateway) settledLate(ctx context.Context, late lateSettlement) bool {
+	late.settlement.Lifetime = time.Until(late.dies)
+	if late.settlement.Lifetime <= 0 {
+		return true
+	}
+	_, err := late.authority.Settle(ctx, late.settlement)
+	return err == nil
+}
+
+// Wait returns when every flight has landed. When the context ends first it aborts them and returns the context's error.
+func (g *Gateway) Wait(ctx context.Context) error {
+	defer g.cut()
+	return g.flights.wait(ctx)
+}
