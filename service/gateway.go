@@ -131,10 +131,19 @@ func (g *Gateway) fly(r Request, row Row) landing {
 			return landing{answer: reply.Answer, source: origin(i, waited)}
 		}
 		if mayCall(replies) {
-			return g.call(h, r, row)
+			l := g.call(h, r, row)
+			if !errors.Is(l.err, errLeaseLost) {
+				return l
+			}
+			h = newHold(g.Authorities, row.Key, g.Lease) // whoever has the flight now may have the answer soon
 		}
-		waited = waited || refused(replies)
-		h.yield(ctx, replies)
+		if refused(replies) {
+			waited = true
+			h.yield(ctx, replies)
+			if answer, err := g.Archive.Find(ctx, row.Key, 0); err == nil { // a dead holder's lock may outlive its answer
+				return landing{answer: answer, source: Stored}
+			}
+		}
 		if err := pause.Wait(ctx); err != nil {
 			g.abandon(h)
 			return landing{err: outOfPatience(replies, err)}
@@ -215,7 +224,7 @@ func (g *Gateway) stale(key string, failure error) landing {
 	if g.StaleFor <= 0 {
 		return landing{err: failure}
 	}
-	answer, err := g.Archive.Stale(g.base, key, g.StaleFor)
+	answer, err := g.Archive.Find(g.base, key, g.StaleFor)
 	if err != nil {
 		return landing{err: failure}
 	}

@@ -13,6 +13,7 @@ type hold struct {
 	key, token  string
 	lease       time.Duration
 	until       time.Time // the holder's own, early view of its lease's end
+	partial     bool      // an authority was silent when last asked
 }
 
 func newHold(authorities []Authority, key string, lease time.Duration) *hold {
@@ -24,9 +25,11 @@ func newHold(authorities []Authority, key string, lease time.Duration) *hold {
 func (h *hold) ask(ctx context.Context) []Reply {
 	asked := time.Now() // before the request leaves: the authority's lease ends later than ours
 	replies := make([]Reply, len(h.authorities))
+	h.partial = false
 	for i, authority := range h.authorities {
 		reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
 		if err != nil {
+			h.partial = true
 			continue // silent, the zero Reply
 		}
 		replies[i] = reply
@@ -67,13 +70,13 @@ func (h *hold) release(ctx context.Context) {
 // before somebody else may call.
 const abortMargin = 20
 
-// keep renews the hold every third of its lease while a call is under way. It aborts the call when somebody else holds the
-// flight, and when no authority renewed it until shortly before the lease ends. It returns when the context ends.
+// keep renews the hold while a call is under way. It aborts the call when somebody else holds the flight, and when no
+// authority renewed it until shortly before the lease ends. It returns when the context ends.
 func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 	deadline := func() time.Duration { return time.Until(h.until) - h.lease/abortMargin }
 	end := time.AfterFunc(deadline(), func() { abort(errLeaseLost) })
 	defer end.Stop()
-	renew := time.NewTicker(h.lease / 3)
+	renew := time.NewTimer(h.nextRenewal())
 	defer renew.Stop()
 	for {
 		select {
@@ -86,7 +89,17 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 			return
 		}
 		end.Reset(deadline())
+		renew.Reset(h.nextRenewal())
 	}
+}
+
+// nextRenewal is a third of the lease, so that one renewal may fail. A hold with one authority alone asks the silent one more
+// often: until that answers, nothing but the first keeps others out.
+func (h *hold) nextRenewal() time.Duration {
+	if h.partial {
+		return h.lease / 10
+	}
+	return h.lease / 3
 }
 
 func refused(replies []Reply) bool {

@@ -83,14 +83,17 @@ func (l *Ledger) every(ctx context.Context, interval time.Duration, work func(co
 	failing := false
 	for pause := calm; pause.Wait(ctx) == nil; {
 		err := work(ctx)
-		if err == nil {
-			pause = calm
-		} else {
-			pause.Most = longestRetry
+		switch {
+		case err == nil && failing:
+			l.log.Info("ledger rows move again", "pending", l.Pending())
+		case err != nil && !failing && ctx.Err() == nil:
+			l.log.Warn("ledger rows wait", "pending", l.Pending(), "error", err)
 		}
-		if failed := err != nil; failed != failing && ctx.Err() == nil {
-			failing = failed
-			l.log.Warn("ledger", "failing", failed, "error", err)
+		failing = err != nil
+		if failing {
+			pause.Most = longestRetry
+		} else {
+			pause = calm
 		}
 	}
 }

@@ -53,8 +53,8 @@ type Cache interface {
 
 // Archive keeps answers for longer than they live.
 type Archive interface {
-	// Stale returns the newest answer for key that died at most age ago, or ErrNoAnswer.
-	Stale(ctx context.Context, key string, age time.Duration) (Answer, error)
+	// Find returns the newest answer for key that lives, or died at most grace ago, or ErrNoAnswer.
+	Find(ctx context.Context, key string, grace time.Duration) (Answer, error)
 }
 
 // Upstream is the expensive dependency.

@@ -79,11 +79,11 @@ type lateSettlement struct {
 	dies       time.Time
 }
 
-// Bounds of the work that is left for later: room for some seconds of calls, tried again about once a second. What is
-// dropped costs no promise while the authority that has the answer lives.
+// Bounds of the work that is left for later: room for some seconds of calls, and a pause that costs nothing while the line
+// to the authority knows it to be silent. What is dropped costs no promise while the other authority lives.
 const (
 	lateRoom  = 1024
-	latePause = time.Second
+	latePause = 200 * time.Millisecond
 )
 
 func (g *Gateway) settleLater(missed []Authority, s Settlement, dies time.Time) {

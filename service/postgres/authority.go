@@ -133,13 +133,13 @@ func release(ctx context.Context, conn *pgxpool.Conn, key, token string) error {
 	return nil
 }
 
-// Stale returns the newest answer that died at most age ago.
-func (s *Store) Stale(ctx context.Context, key string, age time.Duration) (service.Answer, error) {
+// Find returns the newest answer that lives or died at most grace ago.
+func (s *Store) Find(ctx context.Context, key string, grace time.Duration) (service.Answer, error) {
 	var reply service.Reply
 	err := s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
 		reply, err = scanAnswer(conn.QueryRow(ctx, `SELECT answer, 0::float8 FROM claims
 			WHERE key = $1 AND state = 'done' AND expires_at > now() - $2::interval
-			ORDER BY expires_at DESC LIMIT 1`, key, age))
+			ORDER BY expires_at DESC LIMIT 1`, key, grace))
 		return ignoreNoRows(err)
 	})
 	if err == nil && reply.Verdict != service.Answered {

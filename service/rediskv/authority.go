@@ -38,7 +38,7 @@ func (s *Store) acquire(ctx context.Context, key, token string, lease time.Durat
 	conn := s.client.Conn() // WAIT counts the writes of its own connection only
 	defer conn.Close()
 	keys := []string{lockPrefix + key, answerPrefix + key}
-	reply, err := acquireScript.Run(ctx, conn, keys, token, lease.Milliseconds(), onlineLag).Slice()
+	reply, err := s.scripts.acquire.Run(ctx, conn, keys, token, lease.Milliseconds(), onlineLag).Slice()
 	if err != nil {
 		return service.Reply{}, fmt.Errorf("take the lock: %w", err)
 	}
@@ -103,7 +103,7 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Mar
 		}
 		keys := []string{lockPrefix + end.Key, answerPrefix + end.Key, journalName}
 		lifetime := max(end.Lifetime.Milliseconds(), 1)
-		mark, err = settleScript.Run(ctx, s.client, keys, end.Token, answer, lifetime, end.Answer.CallID, row).Text()
+		mark, err = s.scripts.settle.Run(ctx, s.client, keys, end.Token, answer, lifetime, end.Answer.CallID, row).Text()
 		return err
 	})
 	return service.Mark(mark), err
@@ -112,6 +112,6 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Mar
 // Release gives the lock back if it is the token's.
 func (s *Store) Release(ctx context.Context, key, token string) error {
 	return s.line.Do(ctx, func(ctx context.Context) error {
-		return releaseScript.Run(ctx, s.client, []string{lockPrefix + key}, token).Err()
+		return s.scripts.release.Run(ctx, s.client, []string{lockPrefix + key}, token).Err()
 	})
 }

@@ -20,7 +20,7 @@ func (s *Store) Read(ctx context.Context, hit service.Row) (service.Answer, serv
 	}
 	var reply []any
 	err = s.line.Do(ctx, func(ctx context.Context) (err error) {
-		reply, err = readScript.Run(ctx, s.client, []string{answerPrefix + hit.Key, journalName}, row).Slice()
+		reply, err = s.scripts.read.Run(ctx, s.client, []string{answerPrefix + hit.Key, journalName}, row).Slice()
 		if errors.Is(err, redis.Nil) {
 			return nil
 		}

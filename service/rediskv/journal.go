@@ -50,7 +50,7 @@ func (s *Store) Forget(ctx context.Context, marks []service.Mark) error {
 func (s *Store) Orphans(ctx context.Context, age time.Duration, limit int) ([]service.Entry, int64, error) {
 	var reply []any
 	err := s.line.Do(ctx, func(ctx context.Context) (err error) {
-		reply, err = orphansScript.Run(ctx, s.client, []string{journalName}, age.Milliseconds(), limit).Slice()
+		reply, err = s.scripts.orphans.Run(ctx, s.client, []string{journalName}, age.Milliseconds(), limit).Slice()
 		return err
 	})
 	if err != nil {
@@ -63,11 +63,9 @@ func (s *Store) Orphans(ctx context.Context, age time.Duration, limit int) ([]se
 	list, _ := reply[1].([]any)
 	entries := make([]service.Entry, 0, len(list))
 	for _, item := range list {
-		entry, err := decodeEntry(item)
-		if err != nil {
-			return nil, length, err
+		if entry, err := decodeEntry(item); err == nil { // what cannot be read stays, and shows in the length
+			entries = append(entries, entry)
 		}
-		entries = append(entries, entry)
 	}
 	return entries, length, nil
 }

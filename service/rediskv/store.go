@@ -3,7 +3,6 @@ package rediskv
 
 import (
 	"context"
-	_ "embed"
 	"log/slog"
 	"time"
 
@@ -30,9 +29,10 @@ type Options struct {
 
 // Store is the gateway's Cache, Authority and Journal. It is safe for concurrent use.
 type Store struct {
-	client *redis.Client
-	line   *patience.Line
-	probe  string
+	client  *redis.Client
+	line    *patience.Line
+	scripts scripts
+	probe   string
 }
 
 // Timeouts and sizes of the pool. Retries are the Line's business: those of the client do not survive a failover.
@@ -49,7 +49,7 @@ const (
 
 // Open makes a Store. It does not wait for Redis.
 func Open(o Options, log *slog.Logger) *Store {
-	s := &Store{probe: probePrefix + o.Replica}
+	s := &Store{scripts: loadScripts(), probe: probePrefix + o.Replica}
 	s.client = redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName:            o.Master,
 		SentinelAddrs:         o.Sentinels,
@@ -88,22 +88,3 @@ func (s *Store) Pool() (used, idle int) {
 
 // Close closes all connections.
 func (s *Store) Close() error { return s.client.Close() }
-
-var (
-	//go:embed acquire.lua
-	acquireSource string
-	//go:embed settle.lua
-	settleSource string
-	//go:embed release.lua
-	releaseSource string
-	//go:embed read.lua
-	readSource string
-	//go:embed orphans.lua
-	orphansSource string
-
-	acquireScript = redis.NewScript(acquireSource)
-	settleScript  = redis.NewScript(settleSource)
-	releaseScript = redis.NewScript(releaseSource)
-	readScript    = redis.NewScript(readSource)
-	orphansScript = redis.NewScript(orphansSource)
-)

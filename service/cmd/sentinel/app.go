@@ -71,7 +71,10 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 		},
 		Log: log,
 	})
-	a.server = &http.Server{Handler: a.api, ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout}
+	a.server = &http.Server{
+		Handler: a.api, ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 	a.expose(meter)
 	return a, nil
 }

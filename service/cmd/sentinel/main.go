@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Exit codes.
@@ -27,6 +29,7 @@ func run() int {
 		return exitUsage
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil)).With("replica", config.Replica)
+	redis.SetLogger(redisLog{log})
 	gateway, err := assemble(config, log)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sentinel: configuration:", err)
@@ -40,4 +43,12 @@ func run() int {
 	}
 	log.Info("stopped")
 	return exitClean
+}
+
+// redisLog keeps the Redis client's chatter, a line per failed dial, out of the log unless it is wanted.
+type redisLog struct{ log *slog.Logger }
+
+// Printf logs one message of the client.
+func (r redisLog) Printf(ctx context.Context, format string, args ...any) {
+	r.log.DebugContext(ctx, fmt.Sprintf(format, args...))
 }

@@ -1,0 +1,36 @@
+package rediskv
+
+import (
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed acquire.lua
+	acquireLua string
+	//go:embed settle.lua
+	settleLua string
+	//go:embed release.lua
+	releaseLua string
+	//go:embed read.lua
+	readLua string
+	//go:embed orphans.lua
+	orphansLua string
+)
+
+// scripts run inside Redis, each in one step that nothing interrupts. They are called by their hash, and sent again to a
+// server that does not know it, as after a failover.
+type scripts struct {
+	acquire, settle, release, read, orphans *redis.Script
+}
+
+func loadScripts() scripts {
+	return scripts{
+		acquire: redis.NewScript(acquireLua),
+		settle:  redis.NewScript(settleLua),
+		release: redis.NewScript(releaseLua),
+		read:    redis.NewScript(readLua),
+		orphans: redis.NewScript(orphansLua),
+	}
+}
