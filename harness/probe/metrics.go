@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -85,6 +87,7 @@ func values(families map[string]*dto.MetricFamily, keep func(string) bool) map[s
 			put(out, name, f.GetType(), m)
 		}
 	}
+	maps.DeleteFunc(out, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) // JSON knows neither
 	return out
 }
 
