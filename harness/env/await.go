@@ -17,6 +17,7 @@ const pollTimeout = 2 * time.Second
 func Await(ctx context.Context, what string, ready func(context.Context) error) error {
 	t := time.NewTicker(pollEvery)
 	defer t.Stop()
+	var last error
 	for {
 		one, cancel := context.WithTimeout(ctx, pollTimeout)
 		err := ready(one)
@@ -24,9 +25,12 @@ func Await(ctx context.Context, what string, ready func(context.Context) error) 
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil { // a question that ctx cut short says nothing of the system
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("await %s: %w (last: %w)", what, context.Cause(ctx), err)
+			return fmt.Errorf("await %s: %w (last: %w)", what, context.Cause(ctx), last)
 		case <-t.C:
 		}
 	}
