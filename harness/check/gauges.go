@@ -19,7 +19,8 @@ const (
 // GaugesReturnToZero: on every replica each of the gauges was never negative, in any boot, and in its last boot is zero
 // within 5 s of the last response or ledger end, whichever is later, and stays so. Its high-water mark was above zero on
 // some replica, else nothing was tested. Goroutines, file descriptors and pool connections end at most 10 % or 10 above
-// their level after the warm-up. Unknown if a replica could not be scraped at the end.
+// their level after the warm-up, whichever is more. Unknown if a replica could not be scraped at the end, or if what is
+// too high then was last scraped before the 5 s were over.
 func GaugesReturnToZero(names ...string) Check {
 	return complete("GaugesReturnToZero", func(run *evidence.Run) Verdict {
 		g := gauges{names: names, rest: lastActivity(run), peak: map[string]float64{}}

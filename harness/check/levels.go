@@ -22,7 +22,8 @@ func isLevel(name string) bool {
 }
 
 // level compares the last scrape with the last one before the load. A replica that was started since is compared with what
-// it was before: the same program under the same load.
+// it was before: the same program under the same load. What is held by idle connections may take as long to go as a gauge
+// may take to return to zero; a run that ended sooner proves no leak.
 func (g *gauges) level(r *replica, end evidence.Sample) {
 	var before map[string]float64
 	for _, s := range r.samples {
@@ -39,8 +40,14 @@ func (g *gauges) level(r *replica, end evidence.Sample) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(end.Values)) {
 		was, known := before[name]
-		if now := end.Values[name]; known && isLevel(name) && now > was+max(leakShare*was, leakCount) {
-			g.breaks("%s of %s rose from %g after the warm-up to %g at the end", name, r.name, was, now)
+		now := end.Values[name]
+		if !known || !isLevel(name) || now <= was+max(leakShare*was, leakCount) {
+			continue
 		}
+		report := g.doubts
+		if end.At > g.rest+zeroWithin {
+			report = g.breaks
+		}
+		report("%s of %s rose from %g after the warm-up to %g, %.1f s after the last response", name, r.name, was, now, (end.At - g.rest).Seconds())
 	}
 }

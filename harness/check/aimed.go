@@ -1,0 +1,71 @@
+package check
+
+import (
+	"fmt"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// Aimed adds to a certificate that the fault hit what it was meant to hit: before it was ordered, the last that source had
+// said of its target was what.
+func Aimed(source, what string, c Certificate) Certificate {
+	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
+		last := "nothing"
+		for o := range run.Observations() {
+			if o.Source == source && o.Node == in.Target && o.At <= in.Ordered {
+				last = o.What
+			}
+		}
+		if last != what {
+			return Times{}, fmt.Errorf("%w: of %s, %s had last said %s, not %s", errNotCertified, in.Target, source, last, what)
+		}
+		return c(run, in)
+	}
+}
+
+// Crashed certifies that a part of the target died and was restarted by what watches over it there: active when an
+// observer first called the target down, healed when the same observer called it up again. If the engine recorded an exit
+// in between, it was the whole node that ended.
+func Crashed(run *evidence.Run, in evidence.Injection) (Times, error) {
+	down, ok := observed(run, in.Target, "", evidence.SawDown, in.Ordered)
+	if !ok || healing(in).holds(down.At) {
+		return Times{}, fmt.Errorf("%w: no observer saw %s go down between the order and the heal", errNotCertified, in.Target)
+	}
+	up, ok := observed(run, in.Target, down.Source, evidence.SawUp, down.At)
+	if !ok {
+		return Times{Active: down.At}, fmt.Errorf("%w: %s never called %s up again", errNotCertified, down.Source, in.Target)
+	}
+	if exit, ended := exitAfter(run, in); ended && exit.At <= up.At {
+		return Times{Active: down.At}, fmt.Errorf("%w: the engine recorded an exit of the whole of %s", errNotCertified, in.Target)
+	}
+	return Times{Active: down.At, Healed: up.At}, nil
+}
+
+// LeadMoved certifies that the target handed its lead to another node: active at the first sign that somebody else saw,
+// the target down or source saying that it is no longer lead, or another node being lead already; healed when source had
+// seen both.
+func LeadMoved(source, lead string) Certificate {
+	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
+		taken, ok := takenOver(run, in, source, lead)
+		if !ok {
+			return Times{}, fmt.Errorf("%w: %s saw no other node than %s as %s after the order", errNotCertified, source, in.Target, lead)
+		}
+		for o := range run.Observations() {
+			left := o.What == evidence.SawDown || o.Source == source && o.What != lead
+			if o.Node == in.Target && o.At >= in.Ordered && left {
+				return Times{Active: min(o.At, taken.At), Healed: max(o.At, taken.At)}, nil
+			}
+		}
+		return Times{Active: taken.At}, fmt.Errorf("%w: nobody saw %s lose the lead", errNotCertified, in.Target)
+	}
+}
+
+// takenOver finds the first node other than the target that source saw in the lead after the fault was ordered.
+func takenOver(run *evidence.Run, in evidence.Injection, source, lead string) (evidence.Observation, bool) {
+	for o := range run.Observations() {
+		if o.Source == source && o.What == lead && o.Node != in.Target && o.At >= in.Ordered {
+			return o, true
+		}
+	}
+	return evidence.Observation{}, false
+}

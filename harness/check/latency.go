@@ -1,0 +1,107 @@
+package check
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// WorstAddedLatency: from the order of the fault to the end of the run, no request took longer than is normal by more than
+// limit, whatever became of it. Normal is the p99 of its class, hit or miss, in the same run before the fault. Unknown
+// unless the fault is certified, requests were due while it lasted, and it is known what is normal for each of them.
+func WorstAddedLatency(fault string, proof Certificate, limit time.Duration) Check {
+	return complete("WorstAddedLatency", func(run *evidence.Run) Verdict {
+		d, missing := certified(run, fault, proof)
+		if missing != "" {
+			return unknown("%s", missing)
+		}
+		p, missing := newPace(run, d.Ordered)
+		if missing != "" {
+			return unknown("%s", missing)
+		}
+		a := addedLatency(run, d, p, limit)
+		switch {
+		case len(a.over) > 0:
+			return fail(a.figures, a.over, "%d requests took more than %.0f ms longer than is normal, the worst %.0f ms, after %q",
+				len(a.over), ms(limit), ms(a.worst), fault)
+		case a.during == 0:
+			return unknown("no request was due while %q lasted", fault).with(a.figures)
+		case a.missing != "":
+			return unknown("%s", a.missing).with(a.figures)
+		}
+		return pass(a.figures, "no request took more than %.1f ms longer than is normal after %q; %.0f ms are allowed", ms(a.worst), fault, ms(limit))
+	})
+}
+
+// added is how much longer than normal requests took.
+type added struct {
+	worst   time.Duration
+	over    []uint64 // requests beyond the limit
+	during  int      // requests due while the fault lasted
+	missing string
+	figures map[string]float64
+}
+
+func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration) added {
+	a := added{figures: map[string]float64{"limit_ms": ms(limit)}}
+	for c := range run.Calls() {
+		if !waited(c) || c.End < d.Ordered {
+			continue
+		}
+		if (span{d.Active, d.Healed}).holds(c.Due) {
+			a.during++
+		}
+		k := p.class(c)
+		normal, missing := p.normal(k)
+		if missing != "" {
+			a.missing = missing
+			continue
+		}
+		more := max(0, latency(c)-normal)
+		a.worst = max(a.worst, more)
+		a.figures["normal_"+string(k)+"_ms"] = ms(normal)
+		a.figures["worst_added_"+string(k)+"_ms"] = max(a.figures["worst_added_"+string(k)+"_ms"], ms(more))
+		if more > limit {
+			a.over = append(a.over, c.Seq)
+		}
+	}
+	return a
+}
+
+// leastCompared is how many latencies a p99 that is compared with another must rest on: of fewer, it is the slowest one.
+const leastCompared = 100
+
+// HitLatencyDuring: while the fault was in force, from when it was active to the order to heal it, the p99 of the hits was
+// at most factor times that of the same run's hits before it.
+func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
+	return complete("HitLatencyDuring", func(run *evidence.Run) Verdict {
+		d, missing := certified(run, fault, proof)
+		if missing != "" {
+			return unknown("%s", missing)
+		}
+		p, missing := newPace(run, d.Ordered)
+		if missing != "" {
+			return unknown("%s", missing)
+		}
+		var during []time.Duration
+		for c := range run.Calls() {
+			if waited(c) && d.Active <= c.Due && c.Due < d.Healing && p.class(c) == hit {
+				during = append(during, latency(c))
+			}
+		}
+		slices.Sort(during)
+		before := p.before[hit]
+		figures := map[string]float64{"hits_before": float64(len(before)), "hits_during": float64(len(during)), "factor_allowed": factor}
+		if min(len(before), len(during)) < leastCompared {
+			return unknown("%d hits before and %d during %q are too few to compare; %d each are wanted", len(before), len(during), fault, leastCompared).with(figures)
+		}
+		was, now := percentile(before, 99), percentile(during, 99)
+		figures["before_p99_ms"], figures["during_p99_ms"] = ms(was), ms(now)
+		figures["factor"] = float64(now) / float64(was)
+		if figures["factor"] > factor {
+			return fail(figures, nil, "the p99 of hits rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed", ms(was), ms(now), fault, figures["factor"], factor)
+		}
+		return pass(figures, "the p99 of hits was %.1f ms before and %.1f ms during %q, a factor of %.2f", ms(was), ms(now), fault, figures["factor"])
+	})
+}

@@ -1,0 +1,84 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// class tells requests apart whose latency differs by nature: a hit finds a stored answer, a miss has to wait for a call.
+type class string
+
+const (
+	hit  class = "hit"
+	miss class = "miss"
+)
+
+func classes() []class { return []class{hit, miss} }
+
+// leastNormal is how many requests of a class a normal latency must rest on: of fewer, one slow request is the p99.
+const leastNormal = 20
+
+// pace is how fast the run's requests were before a fault, by class.
+type pace struct {
+	answers stored
+	before  map[class][]time.Duration // latencies, ascending
+}
+
+// newPace measures the requests that were answered before the moment until. It says why it cannot.
+func newPace(run *evidence.Run, until time.Duration) (p pace, missing string) {
+	lifetime, ok := lifetimeOf(run)
+	if !ok {
+		return pace{}, "the plan lacks the lifetime of answers, which tells hits from misses"
+	}
+	if l := readLedger(run); l.flaw != "" {
+		return pace{}, l.flaw
+	}
+	p = pace{answers: newStored(run, lifetime), before: map[class][]time.Duration{}}
+	for c := range run.Calls() {
+		if c.Outcome == evidence.OK && c.End < until {
+			p.before[p.class(c)] = append(p.before[p.class(c)], latency(c))
+		}
+	}
+	for _, all := range p.before {
+		slices.Sort(all)
+	}
+	return p, ""
+}
+
+// class goes by the upstream's ledger, not by what the service says.
+func (p pace) class(c evidence.Call) class {
+	if p.answers.hit(c.Key, c.Due) {
+		return hit
+	}
+	return miss
+}
+
+// normal is the p99 of the class before the fault.
+func (p pace) normal(k class) (d time.Duration, missing string) {
+	if n := len(p.before[k]); n < leastNormal {
+		return 0, fmt.Sprintf("only %d requests of the class %s were answered before the fault, too few to tell what is normal", n, k)
+	}
+	return percentile(p.before[k], 99), ""
+}
+
+// latency counts from the moment at which the request was due, so that a late generator hides nothing.
+func latency(c evidence.Call) time.Duration { return c.End - c.Due }
+
+// waited says whether somebody sent the request and waited for its answer to the end.
+func waited(c evidence.Call) bool { return c.Outcome != evidence.Unsent && c.Outcome != evidence.Aborted }
+
+// certified finds a fault by its name, and its proven times. It says why there is none.
+func certified(run *evidence.Run, fault string, proof Certificate) (d disturbance, missing string) {
+	in, ok := run.Injection(fault)
+	if !ok {
+		return disturbance{}, fmt.Sprintf("fault %q was never ordered", fault)
+	}
+	c := Certify(run, in, proof)
+	if !c.Certified {
+		return disturbance{}, fmt.Sprintf("fault %q is not certified: %s", fault, c.Missing)
+	}
+	return disturbance{in, Times{c.Active, c.Healed}}, ""
+}
