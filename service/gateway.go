@@ -146,7 +146,7 @@ func (g *Gateway) fly(r Request, row Row) landing {
 		}
 		if err := pause.Wait(ctx); err != nil {
 			g.abandon(h)
-			return landing{err: outOfPatience(replies, err)}
+			return landing{err: outOfPatience(waited, err)}
 		}
 	}
 }
@@ -179,8 +179,8 @@ func origin(i int, waited bool) Source {
 	}
 }
 
-func outOfPatience(replies []Reply, err error) error {
-	if refused(replies) {
+func outOfPatience(waited bool, err error) error {
+	if waited {
 		return &Unavailable{Reason: ReasonDeadline, RetryAfter: retrySoon, Err: err}
 	}
 	return &Unavailable{Reason: ReasonNoAuthority, RetryAfter: retrySoon, Err: err}
@@ -209,11 +209,12 @@ func (g *Gateway) complete(h *hold, r Request) (Answer, error) {
 		defer close(kept)
 		h.keep(ctx, abort)
 	}()
+	defer func() {
+		abort(nil)
+		<-kept // a renewal after the settlement would take the flight again
+	}()
 	answer, err := g.Upstream.Complete(ctx, r)
-	lost := aborted(ctx)
-	abort(nil)
-	<-kept // a renewal after the settlement would take the flight again
-	if err != nil && lost {
+	if err != nil && aborted(ctx) {
 		return Answer{}, &Unavailable{Reason: ReasonLeaseLost, RetryAfter: retrySoon, Err: errLeaseLost}
 	}
 	return answer, err

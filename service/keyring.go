@@ -8,6 +8,10 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/sentinel-chaos/sentinel/service/patience"
 )
 
 // Ages of a key that was looked up, from which it is looked up again: beside the request, which saves it the wait, and
@@ -17,44 +21,54 @@ const (
 	expiredAge = 10 * time.Second
 )
 
+// How often a key that nobody remembers is looked up again while the place where keys are kept is away.
+const (
+	firstLookUp   = 20 * time.Millisecond
+	longestLookUp = 200 * time.Millisecond
+)
+
 // Keyring authenticates API keys. It remembers those that it has seen, so that a known key keeps working while the place
 // where keys are kept is away.
 type Keyring struct {
-	keys  Keys
-	mu    sync.Mutex
-	known map[string]*knownKey
+	keys    Keys
+	lookUps singleflight.Group // by hash; a burst of requests with one key asks once
+	mu      sync.Mutex
+	known   map[string]knownKey
 }
 
 type knownKey struct {
-	tenant     string
-	seen       time.Time
-	refreshing bool
+	tenant string
+	seen   time.Time
 }
 
 // NewKeyring makes an empty Keyring.
 func NewKeyring(keys Keys) *Keyring {
-	return &Keyring{keys: keys, known: make(map[string]*knownKey)}
+	return &Keyring{keys: keys, known: make(map[string]knownKey)}
 }
 
-// Tenant returns the tenant that the key belongs to, ErrUnauthorized, or an Unavailable.
+// Tenant returns the tenant that the key belongs to, ErrUnauthorized, or an Unavailable once the context has ended.
 func (k *Keyring) Tenant(ctx context.Context, key string) (string, error) {
 	hash := hashKey(key)
-	tenant, age := k.recall(hash)
+	known, age := k.recall(hash)
 	switch {
-	case tenant != "" && age < refreshAge:
-		return tenant, nil
-	case tenant != "" && age < expiredAge:
-		k.refresh(ctx, hash)
-		return tenant, nil
+	case known != "" && age < refreshAge:
+		return known, nil
+	case known != "" && age < expiredAge:
+		k.startLookUp(ctx, hash)
+		return known, nil
 	}
-	found, err := k.lookUp(ctx, hash)
-	if err == nil || errors.Is(err, ErrUnauthorized) {
-		return found, err
+	for pause := (patience.Pause{Next: firstLookUp, Most: longestLookUp}); ; {
+		tenant, err := k.lookUp(ctx, hash)
+		switch {
+		case err == nil || errors.Is(err, ErrUnauthorized):
+			return tenant, err
+		case known != "":
+			return known, nil
+		}
+		if pause.Wait(ctx) != nil {
+			return "", &Unavailable{Reason: ReasonAuth, RetryAfter: retrySoon, Err: err}
+		}
 	}
-	if tenant != "" {
-		return tenant, nil
-	}
-	return "", &Unavailable{Reason: ReasonAuth, RetryAfter: retrySoon, Err: err}
 }
 
 func (k *Keyring) recall(hash string) (tenant string, age time.Duration) {
@@ -67,35 +81,35 @@ func (k *Keyring) recall(hash string) (tenant string, age time.Duration) {
 	return known.tenant, time.Since(known.seen)
 }
 
-// refresh looks the key up on a goroutine of its own, one at a time.
-func (k *Keyring) refresh(ctx context.Context, hash string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	known, ok := k.known[hash]
-	if !ok || known.refreshing {
-		return
+// lookUp asks where keys are kept, together with everybody who asks for the same key.
+func (k *Keyring) lookUp(ctx context.Context, hash string) (string, error) {
+	select {
+	case found := <-k.startLookUp(ctx, hash):
+		tenant, _ := found.Val.(string)
+		return tenant, found.Err
+	case <-ctx.Done():
+		return "", ctx.Err()
 	}
-	known.refreshing = true
-	go func() {
-		_, _ = k.lookUp(context.WithoutCancel(ctx), hash) // a failure leaves the key as it is, to age
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		known.refreshing = false
-	}()
 }
 
-// lookUp asks where keys are kept, and remembers what it learns.
-func (k *Keyring) lookUp(ctx context.Context, hash string) (string, error) {
-	tenant, err := k.keys.Tenant(ctx, hash)
+// startLookUp asks on a goroutine of its own, which no single request's end cancels; Keys bounds it.
+func (k *Keyring) startLookUp(ctx context.Context, hash string) <-chan singleflight.Result {
+	return k.lookUps.DoChan(hash, func() (any, error) {
+		tenant, err := k.keys.Tenant(context.WithoutCancel(ctx), hash)
+		k.remember(hash, tenant, err)
+		return tenant, err
+	})
+}
+
+func (k *Keyring) remember(hash, tenant string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case err == nil:
-		k.known[hash] = &knownKey{tenant: tenant, seen: time.Now()}
+		k.known[hash] = knownKey{tenant: tenant, seen: time.Now()}
 	case errors.Is(err, ErrUnauthorized):
 		delete(k.known, hash)
 	}
-	return tenant, err
 }
 
 // Issue makes a new key for the tenant. Only its hash is kept: the key itself is returned once and never again.

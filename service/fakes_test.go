@@ -1,0 +1,341 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+var errDown = errors.New("down")
+
+// storeBudget is how long a request waits in vain for a store that is down.
+const storeBudget = 250 * time.Millisecond
+
+// store is a store as the gateway needs it, in memory: an authority with answers, a journal and a book. All gateways of
+// a test share it.
+type store struct {
+	journals bool // rows go to the journal, not to the book
+	mu       sync.Mutex
+	down     bool
+	locks    map[string]lock
+	answers  map[string]kept
+	journal  map[service.Mark]service.Row
+	marks    int
+	rows     map[string]service.Row
+}
+
+type lock struct {
+	token string
+	until time.Time
+}
+
+type kept struct {
+	answer service.Answer
+	dies   time.Time
+}
+
+func newStore() *store {
+	return &store{
+		locks: map[string]lock{}, answers: map[string]kept{},
+		journal: map[service.Mark]service.Row{}, rows: map[string]service.Row{},
+	}
+}
+
+// enter is how every operation begins: at once while the store is up, with an error after a wait while it is down.
+func (s *store) enter(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.down {
+		return ctx.Err() // locked, even so
+	}
+	s.mu.Unlock()
+	select {
+	case <-time.After(storeBudget):
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	return errDown
+}
+
+func (s *store) set(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = down
+}
+
+func (s *store) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err != nil {
+		return service.Reply{}, err
+	}
+	if k, ok := s.answers[key]; ok && time.Now().Before(k.dies) {
+		return service.Reply{Verdict: service.Answered, Answer: k.answer, Lifetime: time.Until(k.dies)}, nil
+	}
+	if l, ok := s.locks[key]; ok && l.token != token && time.Now().Before(l.until) {
+		return service.Reply{Verdict: service.Refused}, nil
+	}
+	s.locks[key] = lock{token, time.Now().Add(lease)}
+	return service.Reply{Verdict: service.Granted}, nil
+}
+
+func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Mark, error) {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err != nil {
+		return "", err
+	}
+	mark := service.Mark("")
+	switch {
+	case end.Row != nil && s.journals:
+		mark = s.append(*end.Row)
+	case end.Row != nil:
+		s.rows[end.Row.ID()] = *end.Row
+	}
+	l, locked := s.locks[end.Key]
+	locked = locked && time.Now().Before(l.until)
+	k, answered := s.answers[end.Key]
+	answered = answered && time.Now().Before(k.dies)
+	if locked && l.token == end.Token || !locked && !answered {
+		s.answers[end.Key] = kept{end.Answer, time.Now().Add(end.Lifetime)}
+	}
+	if l.token == end.Token {
+		delete(s.locks, end.Key)
+	}
+	return mark, nil
+}
+
+func (s *store) Release(ctx context.Context, key, token string) error {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err == nil && s.locks[key].token == token {
+		delete(s.locks, key)
+	}
+	return err
+}
+
+func (s *store) Read(ctx context.Context, hit service.Row) (service.Answer, service.Mark, error) {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err != nil {
+		return service.Answer{}, "", err
+	}
+	k, ok := s.answers[hit.Key]
+	if !ok || !time.Now().Before(k.dies) {
+		return service.Answer{}, "", service.ErrNoAnswer
+	}
+	hit.CallID = k.answer.CallID
+	return k.answer, s.append(hit), nil
+}
+
+func (s *store) Find(ctx context.Context, key string, grace time.Duration) (service.Answer, error) {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err != nil {
+		return service.Answer{}, err
+	}
+	if k, ok := s.answers[key]; ok && time.Now().Before(k.dies.Add(grace)) {
+		return k.answer, nil
+	}
+	return service.Answer{}, service.ErrNoAnswer
+}
+
+func (s *store) append(row service.Row) service.Mark {
+	s.marks++
+	mark := service.Mark(strconv.Itoa(s.marks))
+	s.journal[mark] = row
+	return mark
+}
+
+func (s *store) Append(ctx context.Context, row service.Row) (service.Mark, error) {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err != nil {
+		return "", err
+	}
+	return s.append(row), nil
+}
+
+func (s *store) Forget(ctx context.Context, marks []service.Mark) error {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, mark := range marks {
+		delete(s.journal, mark)
+	}
+	return nil
+}
+
+func (s *store) Orphans(ctx context.Context, age time.Duration, limit int) ([]service.Entry, int64, error) {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err != nil {
+		return nil, 0, err
+	}
+	var entries []service.Entry
+	for mark, row := range s.journal {
+		if time.Since(row.At) > age && len(entries) < limit {
+			entries = append(entries, service.Entry{Row: row, Mark: mark})
+		}
+	}
+	return entries, int64(len(s.journal)), nil
+}
+
+func (s *store) Write(ctx context.Context, rows []service.Row) error {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if s.rows[row.ID()].Kind != service.RowCall {
+			s.rows[row.ID()] = row
+		}
+	}
+	return nil
+}
+
+func (s *store) answer(key string) (service.Answer, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.answers[key]
+	return k.answer, ok
+}
+
+// booked returns a copy of the rows, by id.
+func (s *store) booked() []service.Row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var rows []service.Row
+	for _, row := range s.rows {
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// model is an upstream that takes its time, counts, and knows when it is called twice at once for one key.
+type model struct {
+	latency  time.Duration
+	deaf     bool // it does not notice that the caller has hung up
+	panics   bool
+	err      error
+	mu       sync.Mutex
+	calls    map[string]int
+	inFlight map[string]int
+	overlaps int
+	ends     []callEnd
+}
+
+type callEnd struct {
+	key     string
+	at      time.Time
+	aborted bool
+}
+
+func newModel(latency time.Duration) *model {
+	return &model{latency: latency, calls: map[string]int{}, inFlight: map[string]int{}}
+}
+
+func (m *model) Complete(ctx context.Context, r service.Request) (service.Answer, error) {
+	key := r.Key()
+	id := m.begin(key)
+	if m.panics {
+		panic("model")
+	}
+	var gone <-chan struct{}
+	if !m.deaf {
+		gone = ctx.Done()
+	}
+	select {
+	case <-time.After(m.latency):
+	case <-gone:
+		m.end(key, true)
+		return service.Answer{}, ctx.Err()
+	}
+	m.end(key, false)
+	if m.err != nil {
+		return service.Answer{}, m.err
+	}
+	return service.Answer{CallID: id, Text: "answer to " + r.Query.Prompt, Cost: 7}, nil
+}
+
+func (m *model) begin(key string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls[key]++
+	m.inFlight[key]++
+	if m.inFlight[key] > 1 {
+		m.overlaps++
+	}
+	return fmt.Sprintf("call-%s-%d", key[:6], m.calls[key])
+}
+
+func (m *model) end(key string, aborted bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.inFlight[key]--
+	m.ends = append(m.ends, callEnd{key, time.Now(), aborted})
+}
+
+func (m *model) total() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	total := 0
+	for _, n := range m.calls {
+		total += n
+	}
+	return total
+}
+
+// tally is a Meter.
+type tally struct{ charged atomic.Int64 }
+
+func (t *tally) Looked(string)   {}
+func (t *tally) Charged(n int64) { t.charged.Add(n) }
+
+// world is what the gateways of a test share.
+type world struct {
+	redis, postgres *store
+	model           *model
+}
+
+func newWorld(latency time.Duration) *world {
+	w := &world{redis: newStore(), postgres: newStore(), model: newModel(latency)}
+	w.redis.journals = true
+	return w
+}
+
+const (
+	lease    = 5 * time.Second
+	patience = 10 * time.Second
+	lifetime = time.Minute
+)
+
+// gateway makes one replica. Its ledger runs only if the test runs it.
+func (w *world) gateway(name string, change ...func(*service.Settings)) (*service.Gateway, *service.Ledger) {
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	ledger := service.NewLedger(w.postgres, w.redis, 1000, quiet)
+	settings := service.Settings{
+		Replica: name, Boot: name + "-boot", Lifetime: lifetime, Lease: lease, Patience: patience,
+	}
+	for _, c := range change {
+		c(&settings)
+	}
+	return service.New(settings, service.Ports{
+		Cache: w.redis, Authorities: []service.Authority{w.redis, w.postgres}, Archive: w.postgres,
+		Upstream: w.model, Ledger: ledger, Meter: &tally{}, Log: quiet,
+	}), ledger
+}
+
+func ask(id, prompt string) service.Request {
+	return service.Request{ID: id, Tenant: "acme", Query: service.Query{Model: "m", Prompt: prompt, MaxTokens: 8}}
+}

@@ -1,0 +1,298 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+// results collects what many concurrent requests got.
+type results struct {
+	mu      sync.Mutex
+	sources map[service.Source]int
+	errs    []error
+	all     sync.WaitGroup
+}
+
+func (rs *results) ask(ctx context.Context, g *service.Gateway, r service.Request) {
+	rs.all.Go(func() {
+		result, err := g.Answer(ctx, r)
+		rs.mu.Lock()
+		defer rs.mu.Unlock()
+		if err != nil {
+			rs.errs = append(rs.errs, err)
+			return
+		}
+		if rs.sources == nil {
+			rs.sources = map[service.Source]int{}
+		}
+		rs.sources[result.Source]++
+	})
+}
+
+func TestHerdOverReplicasCallsOncePerKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		gateways := make([]*service.Gateway, 3)
+		for i := range gateways {
+			gateways[i], _ = w.gateway(fmt.Sprint("gateway-", i))
+		}
+		var rs results
+		for i := range 90 {
+			rs.ask(t.Context(), gateways[i%3], ask(fmt.Sprint("r", i), fmt.Sprint("prompt ", i%2)))
+		}
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 2 {
+			t.Fatalf("%d calls for 2 keys, errors %v", w.model.total(), rs.errs)
+		}
+		if rs.sources[service.Call] != 2 || rs.sources[service.Shared] != 88 {
+			t.Errorf("sources %v, want 2 calls and 88 shared", rs.sources)
+		}
+		result, err := gateways[0].Answer(t.Context(), ask("later", "  prompt   0 "))
+		if err != nil || result.Source != service.Hit || result.Cost != 0 {
+			t.Errorf("afterwards got %+v, %v; want a hit that costs nothing", result, err)
+		}
+	})
+}
+
+// What two authorities say decides whether the upstream may be called.
+func TestAuthorities(t *testing.T) {
+	const held, down, free = "held", "down", "free"
+	tests := []struct {
+		redis, postgres string
+		calls           int
+		source          service.Source
+		reason          string
+	}{
+		{free, free, 1, service.Call, ""},
+		{free, down, 1, service.Call, ""},
+		{down, free, 1, service.Call, ""},
+		{down, down, 0, "", service.ReasonNoAuthority},
+		{held, free, 0, "", service.ReasonDeadline},
+		{free, held, 0, "", service.ReasonDeadline},
+		{held, down, 0, "", service.ReasonDeadline},
+		{down, held, 0, "", service.ReasonDeadline},
+	}
+	for _, test := range tests {
+		t.Run(test.redis+" and "+test.postgres, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(300 * time.Millisecond)
+				r := ask("r", "p")
+				for s, state := range map[*store]string{w.redis: test.redis, w.postgres: test.postgres} {
+					s.set(state == down)
+					if state == held {
+						s.locks[r.Key()] = lock{"somebody", time.Now().Add(time.Hour)}
+					}
+				}
+				g, _ := w.gateway("gateway-1")
+				result, err := g.Answer(t.Context(), r)
+				var u *service.Unavailable
+				if errors.As(err, &u) && u.RetryAfter <= 0 {
+					t.Errorf("refused without advice when to come again: %v", err)
+				}
+				if got := reason(err); w.model.total() != test.calls || result.Source != test.source || got != test.reason {
+					t.Errorf("%d calls, source %q, reason %q", w.model.total(), result.Source, got)
+				}
+				for _, s := range []*store{w.redis, w.postgres} {
+					if token := s.locks[r.Key()].token; token != "" && token != "somebody" {
+						t.Errorf("a hold was left behind")
+					}
+				}
+			})
+		})
+	}
+}
+
+func reason(err error) string {
+	var u *service.Unavailable
+	if errors.As(err, &u) {
+		return u.Reason
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func TestCancelledLeaderDoesNotFailItsFollowers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(time.Second)
+		g, _ := w.gateway("gateway-1")
+		impatient, hangUp := context.WithCancel(t.Context())
+		var leader, followers results
+		leader.ask(impatient, g, ask("leader", "p"))
+		synctest.Wait()
+		for i := range 5 {
+			followers.ask(t.Context(), g, ask(fmt.Sprint("f", i), "p"))
+		}
+		synctest.Wait()
+		hangUp()
+		leader.all.Wait()
+		followers.all.Wait()
+		if len(leader.errs) != 1 || len(followers.errs) != 0 || w.model.total() != 1 {
+			t.Errorf("leader %v, followers %v, %d calls", leader.errs, followers.errs, w.model.total())
+		}
+	})
+}
+
+func TestWaitersTimeOutOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(2 * time.Second)
+		g, _ := w.gateway("gateway-1")
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var hasty, calm results
+		calm.ask(t.Context(), g, ask("calm", "p"))
+		hasty.ask(short, g, ask("hasty", "p"))
+		hasty.all.Wait()
+		calm.all.Wait()
+		if len(hasty.errs) != 1 || reason(hasty.errs[0]) != service.ReasonDeadline || len(calm.errs) != 0 {
+			t.Errorf("hasty %v, calm %v", hasty.errs, calm.errs)
+		}
+	})
+}
+
+// Somebody brought the answer between this request's miss and its lock.
+func TestCacheIsLookedAtAgainUnderTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, only := range []string{"redis", "postgres"} {
+			w := newWorld(300 * time.Millisecond)
+			first, _ := w.gateway("gateway-1")
+			second, _ := w.gateway("gateway-2")
+			if only == "redis" {
+				w.postgres.set(true)
+			} else {
+				w.redis.set(true)
+			}
+			var rs results
+			rs.ask(t.Context(), first, ask("a", "p"))
+			rs.ask(t.Context(), second, ask("b", "p"))
+			rs.all.Wait()
+			if w.model.total() != 1 || len(rs.errs) > 0 {
+				t.Errorf("with %s alone: %d calls, %v", only, w.model.total(), rs.errs)
+			}
+		}
+	})
+}
+
+func TestAnswerLostByTheCacheIsFoundInItsClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		g, _ := w.gateway("gateway-1")
+		r := ask("a", "p")
+		if _, err := g.Answer(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		delete(w.redis.answers, r.Key())
+		for i, want := range []service.Source{service.Stored, service.Hit} {
+			r.ID = fmt.Sprint("again", i)
+			if result, err := g.Answer(t.Context(), r); err != nil || result.Source != want {
+				t.Errorf("got %q, %v; want %q", result.Source, err, want)
+			}
+		}
+		if w.model.total() != 1 {
+			t.Errorf("%d calls", w.model.total())
+		}
+	})
+}
+
+// A replica died after its answer had reached its claim, and left its lock behind.
+func TestOrphanedLockDoesNotHideTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		g, _ := w.gateway("gateway-1")
+		r := ask("a", "p")
+		w.redis.locks[r.Key()] = lock{"dead", time.Now().Add(lease)}
+		w.postgres.answers[r.Key()] = kept{service.Answer{CallID: "c"}, time.Now().Add(lifetime)}
+		asked := time.Now()
+		result, err := g.Answer(t.Context(), r)
+		if err != nil || result.Source != service.Stored || time.Since(asked) > time.Second {
+			t.Errorf("got %q, %v after %s", result.Source, err, time.Since(asked))
+		}
+	})
+}
+
+func TestOrphanedFlightIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		g, _ := w.gateway("gateway-1")
+		r := ask("a", "p")
+		w.redis.locks[r.Key()] = lock{"dead", time.Now().Add(lease)}
+		w.postgres.locks[r.Key()] = lock{"dead", time.Now().Add(lease)}
+		asked := time.Now()
+		result, err := g.Answer(t.Context(), r)
+		if took := time.Since(asked); err != nil || result.Source != service.Call || took < lease || took > lease+time.Second {
+			t.Errorf("got %q, %v after %s", result.Source, err, took)
+		}
+	})
+}
+
+func TestStaleAnswerStandsInForAFailingUpstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failure := &service.Unavailable{Reason: service.ReasonUpstream, RetryAfter: time.Second}
+		for _, staleFor := range []time.Duration{0, time.Minute} {
+			w := newWorld(300 * time.Millisecond)
+			g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.StaleFor = staleFor })
+			if _, err := g.Answer(t.Context(), ask("a", "p")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(lifetime + time.Second)
+			w.model.err = failure
+			result, err := g.Answer(t.Context(), ask("b", "p"))
+			if staleFor == 0 && !errors.Is(err, failure) || staleFor > 0 && (err != nil || result.Source != service.Stale) {
+				t.Errorf("stale for %s: got %q, %v", staleFor, result.Source, err)
+			}
+		}
+	})
+}
+
+func TestPanicInTheUpstreamFailsItsRequestsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		w.model.panics = true
+		g, _ := w.gateway("gateway-1")
+		if _, err := g.Answer(t.Context(), ask("a", "p")); err == nil {
+			t.Error("no error")
+		}
+		if now := g.ActiveFlights().Now(); now != 0 {
+			t.Errorf("%d flights under way", now)
+		}
+	})
+}
+
+func TestFullLedgerRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		g, ledger := w.gateway("gateway-1")
+		for i := range 1000 {
+			ledger.Keep(service.Entry{Row: service.Row{RequestID: fmt.Sprint(i)}})
+		}
+		if _, err := g.Answer(t.Context(), ask("a", "p")); reason(err) != service.ReasonLedgerFull {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestWaitEndsWhenFlightsHaveLanded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(time.Second)
+		g, _ := w.gateway("gateway-1")
+		gone, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		var rs results
+		rs.ask(gone, g, ask("a", "p"))
+		rs.all.Wait()
+		if err := g.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, ok := w.postgres.answer(ask("a", "p").Key()); !ok {
+			t.Error("the flight nobody waited for did not land")
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package service_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+func TestLeaseIsRenewedWhileACallLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(4 * lease)
+		first, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = 10 * lease })
+		second, _ := w.gateway("gateway-2", func(s *service.Settings) { s.Patience = 10 * lease })
+		var rs results
+		rs.ask(t.Context(), first, ask("a", "p"))
+		rs.ask(t.Context(), second, ask("b", "p"))
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 {
+			t.Errorf("%d calls, %v", w.model.total(), rs.errs)
+		}
+	})
+}
+
+func TestOneAuthorityIsEnoughToRenew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, dies := range []string{"redis", "postgres"} {
+			w := newWorld(3 * lease)
+			first, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = 10 * lease })
+			second, _ := w.gateway("gateway-2", func(s *service.Settings) { s.Patience = 10 * lease })
+			var rs results
+			rs.ask(t.Context(), first, ask("a", "p"))
+			time.Sleep(time.Second)
+			map[string]*store{"redis": w.redis, "postgres": w.postgres}[dies].set(true)
+			rs.ask(t.Context(), second, ask("b", "p"))
+			rs.all.Wait()
+			if len(rs.errs) > 0 || w.model.total() != 1 {
+				t.Errorf("without %s: %d calls, %v", dies, w.model.total(), rs.errs)
+			}
+		}
+	})
+}
+
+func TestCallIsAbortedBeforeAnUnrenewedLeaseEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(4 * lease)
+		g, _ := w.gateway("gateway-1")
+		asked := time.Now()
+		var rs results
+		rs.ask(t.Context(), g, ask("a", "p"))
+		time.Sleep(time.Second)
+		w.redis.set(true)
+		w.postgres.set(true)
+		rs.all.Wait()
+		if len(w.model.ends) != 1 || !w.model.ends[0].aborted || !w.model.ends[0].at.Before(asked.Add(lease)) {
+			t.Errorf("the call ended as %+v", w.model.ends)
+		}
+	})
+}
+
+func TestCallIsAbortedWhenSomebodyElseHoldsTheFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(4 * lease)
+		g, _ := w.gateway("gateway-1")
+		r := ask("a", "p")
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(time.Second)
+		w.redis.locks[r.Key()] = lock{"other", time.Now().Add(time.Second)}
+		time.Sleep(lease / 2)
+		synctest.Wait()
+		if len(w.model.ends) != 1 || !w.model.ends[0].aborted {
+			t.Errorf("the call ended as %+v", w.model.ends)
+		}
+		w.model.latency = time.Second
+		rs.all.Wait() // the flight asks again once the other's lock has ended
+		if len(rs.errs) > 0 || rs.sources[service.Call] != 1 {
+			t.Errorf("sources %v, errors %v", rs.sources, rs.errs)
+		}
+	})
+}
+
+// A lone authority keeps others out only of those who can reach it, so the silent one is asked again soon.
+func TestSilentAuthorityIsAskedAgainDuringTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(2 * lease)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = 4 * lease })
+		r := ask("a", "p")
+		w.postgres.set(true)
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(time.Second)
+		w.postgres.set(false)
+		time.Sleep(lease/10 + 2*storeBudget)
+		synctest.Wait()
+		if w.postgres.locks[r.Key()].token == "" {
+			t.Error("the claim was not made up for")
+		}
+		rs.all.Wait()
+	})
+}
+
+// frozen runs a call whose holder notices nothing until late, and lets another replica answer in between.
+func frozen(t *testing.T, w *world) (*service.Gateway, *service.Ledger, service.Answer) {
+	w.model.deaf = true
+	thawed, ledger := w.gateway("gateway-1", func(s *service.Settings) { s.Lease = lease })
+	r := ask("frozen", "p")
+	var rs results
+	w.redis.set(true) // a frozen process renews nothing; that its stores are away looks the same to it
+	rs.ask(t.Context(), thawed, r)
+	synctest.Wait()
+	time.Sleep(2*storeBudget + time.Millisecond) // once for the cache, once for the lock
+	w.postgres.set(true)
+	time.Sleep(2 * lease)
+	w.redis.set(false)
+	w.postgres.set(false)
+	newer := service.Answer{CallID: "newer"}
+	for _, s := range []*store{w.redis, w.postgres} {
+		s.answers[r.Key()] = kept{newer, time.Now().Add(lifetime)}
+	}
+	rs.all.Wait()
+	if len(rs.errs) > 0 {
+		t.Errorf("the frozen replica's client got %v", rs.errs)
+	}
+	return thawed, ledger, newer
+}
+
+func TestThawedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(4 * lease)
+		_, ledger, newer := frozen(t, w)
+		key := ask("", "p").Key()
+		for name, s := range map[string]*store{"redis": w.redis, "postgres": w.postgres} {
+			if got, _ := s.answer(key); got != newer {
+				t.Errorf("%s has %+v", name, got)
+			}
+		}
+		if err := ledger.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rows := w.postgres.booked()
+		if len(rows) != 1 || rows[0].Kind != service.RowCall || rows[0].Cost != 7 {
+			t.Errorf("booked %+v", rows)
+		}
+	})
+}
+
+func TestAnswerIsBackfilledWhenItsSecondStoreReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, name := range []string{"redis", "postgres"} {
+			w := newWorld(300 * time.Millisecond)
+			g, _ := w.gateway("gateway-1")
+			work, stop := context.WithCancel(t.Context())
+			go g.Backfill(work)
+			away := map[string]*store{"redis": w.redis, "postgres": w.postgres}[name]
+			away.set(true)
+			r := ask("a", "p")
+			if _, err := g.Answer(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			away.set(false)
+			time.Sleep(time.Second)
+			if _, ok := away.answer(r.Key()); !ok {
+				t.Errorf("%s did not get the answer", name)
+			}
+			stop()
+			synctest.Wait()
+		}
+	})
+}
+
+func TestAnswersDieWithTheirLifetimeAndNotTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Jitter = 0.1 })
+		deaths := map[time.Time]bool{}
+		for _, prompt := range []string{"a", "b", "c", "d"} {
+			r := ask(prompt, prompt)
+			if _, err := g.Answer(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			dies := w.redis.answers[r.Key()].dies
+			if left := time.Until(dies); left > lifetime || left < lifetime*9/10 {
+				t.Errorf("an answer lives %s", left)
+			}
+			if other := w.postgres.answers[r.Key()].dies; !other.Equal(dies) {
+				t.Errorf("stores differ on its death: %s and %s", dies, other)
+			}
+			deaths[dies] = true
+		}
+		if len(deaths) < 2 {
+			t.Error("all answers die together")
+		}
+	})
+}

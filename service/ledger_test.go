@@ -1,0 +1,169 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+func newLedger(book, journal *store) *service.Ledger {
+	return service.NewLedger(book, journal, 1000, slog.New(slog.NewTextHandler(io.Discard, nil)))
+}
+
+func hit(i int) service.Row {
+	return service.Row{RequestID: fmt.Sprint("r", i), CallID: "c", Kind: service.RowHit, At: time.Now()}
+}
+
+// run runs the ledger for a while.
+func run(t *testing.T, l *service.Ledger, length time.Duration) {
+	ctx, stop := context.WithTimeout(t.Context(), length)
+	defer stop()
+	l.Run(ctx)
+}
+
+func TestRowsReachTheBookAndLeaveTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, journal := newStore(), newStore()
+		l := newLedger(book, journal)
+		for i := range 1200 { // more than two batches
+			l.Record(t.Context(), hit(i))
+		}
+		if l.Pending() != 1200 || len(journal.journal) != 1200 {
+			t.Fatalf("%d pending, %d journaled", l.Pending(), len(journal.journal))
+		}
+		run(t, l, 2*time.Second)
+		if len(book.rows) != 1200 || len(journal.journal) != 0 || l.Pending() != 0 {
+			t.Errorf("%d booked, %d journaled, %d pending", len(book.rows), len(journal.journal), l.Pending())
+		}
+	})
+}
+
+func TestRowsWaitForTheBook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, journal := newStore(), newStore()
+		l := newLedger(book, journal)
+		book.set(true)
+		for i := range 10 {
+			l.Record(t.Context(), hit(i))
+		}
+		run(t, l, 20*time.Second)
+		if l.Pending() != 10 {
+			t.Fatalf("%d pending during the outage", l.Pending())
+		}
+		book.set(false)
+		run(t, l, 3*time.Second)
+		if len(book.rows) != 10 || l.Pending() != 0 {
+			t.Errorf("%d booked, %d pending", len(book.rows), l.Pending())
+		}
+	})
+}
+
+func TestRowsSurviveTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, journal := newStore(), newStore()
+		l := newLedger(book, journal)
+		l.Record(t.Context(), hit(0))
+		journal.set(true)
+		l.Record(t.Context(), hit(1))
+		run(t, l, 2*time.Second)
+		if len(book.rows) != 2 {
+			t.Errorf("%d of 2 rows booked", len(book.rows))
+		}
+	})
+}
+
+func TestRowsOfADeadReplicaAreSweptUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, journal := newStore(), newStore()
+		dead, alive := newLedger(book, journal), newLedger(book, journal)
+		for i := range 10 {
+			dead.Record(t.Context(), hit(i))
+		}
+		run(t, alive, time.Second)
+		if alive.Pending() != 10 {
+			t.Errorf("the survivor knows of %d pending rows", alive.Pending())
+		}
+		run(t, alive, 5*time.Second)
+		if len(book.rows) != 10 || len(journal.journal) != 0 || alive.Pending() != 0 {
+			t.Errorf("%d booked, %d journaled, %d pending", len(book.rows), len(journal.journal), alive.Pending())
+		}
+	})
+}
+
+func TestFlushAtTheEnd(t *testing.T) {
+	tests := []struct {
+		name                           string
+		bookDown, journalDown, wantErr bool
+		booked                         int
+	}{
+		{"both up", false, false, false, 3},
+		{"no book, rows journaled", true, false, false, 0},
+		{"no journal", false, true, false, 3},
+		{"neither", true, true, true, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				book, journal := newStore(), newStore()
+				book.set(test.bookDown)
+				journal.set(test.journalDown)
+				l := newLedger(book, journal)
+				for i := range 3 {
+					l.Record(t.Context(), hit(i))
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := l.Flush(ctx); (err != nil) != test.wantErr {
+					t.Errorf("got %v", err)
+				}
+				if len(book.rows) != test.booked {
+					t.Errorf("%d rows booked", len(book.rows))
+				}
+			})
+		})
+	}
+}
+
+// Every answer has one row: the flight's request pays, the others do not.
+func TestEveryAnswerHasOneRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, away := range []string{"", "redis", "postgres"} {
+			w := newWorld(300 * time.Millisecond)
+			w.redis.set(away == "redis")
+			w.postgres.set(away == "postgres")
+			g, ledger := w.gateway("gateway-1")
+			var rs results
+			for i := range 5 {
+				rs.ask(t.Context(), g, ask(fmt.Sprint("together", i), "p"))
+			}
+			rs.all.Wait()
+			for i := range 5 {
+				rs.ask(t.Context(), g, ask(fmt.Sprint("later", i), "p"))
+			}
+			rs.all.Wait()
+			w.redis.set(false)
+			w.postgres.set(false)
+			if err := ledger.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			calls, requests, cost := 0, map[string]bool{}, int64(0)
+			for _, row := range w.postgres.booked() {
+				requests[row.RequestID] = true
+				cost += row.Cost
+				if row.Kind == service.RowCall {
+					calls++
+				}
+			}
+			if len(rs.errs) > 0 || len(requests) != 10 || len(w.postgres.booked()) != 10 || calls != 1 || cost != 7 {
+				t.Errorf("%q away: %d rows for %d requests, %d calls, cost %d, errors %v",
+					away, len(w.postgres.booked()), len(requests), calls, cost, rs.errs)
+			}
+		}
+	})
+}

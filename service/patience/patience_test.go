@@ -1,0 +1,130 @@
+package patience_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sentinel-chaos/sentinel/service/patience"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const budget = 250 * time.Millisecond
+
+var errDown = errors.New("down")
+
+// server answers, hangs or fails.
+type server struct{ hangs, fails atomic.Bool }
+
+func (s *server) ask(ctx context.Context) error {
+	switch {
+	case s.hangs.Load():
+		<-ctx.Done()
+		return ctx.Err()
+	case s.fails.Load():
+		return errDown
+	}
+	return nil
+}
+
+func newLine(s *server) *patience.Line {
+	return patience.NewLine("server", budget, s.ask, slog.New(slog.NewTextHandler(io.Discard, nil)))
+}
+
+func TestSilenceCostsTheBudgetOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s)
+		s.hangs.Store(true)
+		for i, want := range []time.Duration{budget, 0, 0} {
+			asked := time.Now()
+			err := l.Do(t.Context(), s.ask)
+			if took := time.Since(asked); !errors.Is(err, patience.ErrSilent) || took != want {
+				t.Errorf("operation %d: %v after %s", i, err, took)
+			}
+		}
+		if l.Up() {
+			t.Error("the line is up")
+		}
+	})
+}
+
+func TestPassingFailureIsRetriedWithinTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s)
+		s.fails.Store(true)
+		time.AfterFunc(budget/2, func() { s.fails.Store(false) })
+		if err := l.Do(t.Context(), s.ask); err != nil || !l.Up() {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestLineNoticesThatItsServerIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s)
+		ctx, stop := context.WithCancel(t.Context())
+		go l.Watch(ctx)
+		for range 2 {
+			s.hangs.Store(true)
+			_ = l.Do(t.Context(), s.ask)
+			time.Sleep(time.Second)
+			if l.Up() {
+				t.Error("up while the server hangs")
+			}
+			s.hangs.Store(false)
+			time.Sleep(time.Second)
+			if err := l.Do(t.Context(), s.ask); err != nil {
+				t.Errorf("got %v", err)
+			}
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
+func TestCallersOwnEndIsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s)
+		s.hangs.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), budget/2)
+		defer cancel()
+		if err := l.Do(ctx, s.ask); err == nil || !l.Up() {
+			t.Errorf("got %v, up %t", err, l.Up())
+		}
+	})
+}
+
+func TestPauseGrowsToItsBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := patience.Pause{Next: 10 * time.Millisecond, Most: 100 * time.Millisecond}
+		for range 20 {
+			began, next := time.Now(), p.Next
+			if err := p.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took < next/2 || took > next {
+				t.Errorf("waited %s, not between half and all of %s", took, next)
+			}
+		}
+		if p.Next != p.Most {
+			t.Errorf("grew to %s", p.Next)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if p.Wait(ended) == nil {
+			t.Error("waited on an ended context")
+		}
+	})
+}
