@@ -12,11 +12,7 @@ import (
 // unless the fault is certified, requests were due while it lasted, and it is known what is normal for each of them.
 func WorstAddedLatency(fault string, proof Certificate, limit time.Duration) Check {
 	return complete("WorstAddedLatency", func(run *evidence.Run) Verdict {
-		d, missing := certified(run, fault, proof)
-		if missing != "" {
-			return unknown("%s", missing)
-		}
-		p, missing := newPace(run, d.Ordered)
+		d, p, missing := disturbed(run, fault, proof)
 		if missing != "" {
 			return unknown("%s", missing)
 		}
@@ -76,11 +72,7 @@ const leastCompared = 100
 // at most factor times that of the same run's hits before it.
 func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 	return complete("HitLatencyDuring", func(run *evidence.Run) Verdict {
-		d, missing := certified(run, fault, proof)
-		if missing != "" {
-			return unknown("%s", missing)
-		}
-		p, missing := newPace(run, d.Ordered)
+		d, p, missing := disturbed(run, fault, proof)
 		if missing != "" {
 			return unknown("%s", missing)
 		}

@@ -16,8 +16,6 @@ const (
 	miss class = "miss"
 )
 
-func classes() []class { return []class{hit, miss} }
-
 // leastNormal is how many requests of a class a normal latency must rest on: of fewer, one slow request is the p99.
 const leastNormal = 20
 
@@ -68,7 +66,9 @@ func (p pace) normal(k class) (d time.Duration, missing string) {
 func latency(c evidence.Call) time.Duration { return c.End - c.Due }
 
 // waited says whether somebody sent the request and waited for its answer to the end.
-func waited(c evidence.Call) bool { return c.Outcome != evidence.Unsent && c.Outcome != evidence.Aborted }
+func waited(c evidence.Call) bool {
+	return c.Outcome != evidence.Unsent && c.Outcome != evidence.Aborted
+}
 
 // certified finds a fault by its name, and its proven times. It says why there is none.
 func certified(run *evidence.Run, fault string, proof Certificate) (d disturbance, missing string) {
@@ -81,4 +81,12 @@ func certified(run *evidence.Run, fault string, proof Certificate) (d disturbanc
 		return disturbance{}, fmt.Sprintf("fault %q is not certified: %s", fault, c.Missing)
 	}
 	return disturbance{in, Times{c.Active, c.Healed}}, ""
+}
+
+// disturbed is a certified fault and the pace of the run before it.
+func disturbed(run *evidence.Run, fault string, proof Certificate) (d disturbance, p pace, missing string) {
+	if d, missing = certified(run, fault, proof); missing == "" {
+		p, missing = newPace(run, d.Ordered)
+	}
+	return d, p, missing
 }

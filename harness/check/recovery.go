@@ -14,69 +14,126 @@ const (
 	noise = 100 * time.Millisecond
 )
 
-// ParamFloor and the name of a fault name the parameter that holds the least time which the running configuration lets
-// the failed dependency take to serve again, e.g. the time after which its members call one of them dead.
+// ParamFloor followed by the name of a fault names the parameter that holds the least time which the running configuration
+// lets the failed dependency take to serve again, such as the time after which its members call one of them dead.
 const ParamFloor = "floor "
 
-// RecoversWithin: from the moment at which the fault was active to the first of ten consecutive successes, hits and misses
-// each, no more than limit went by. A success is an answer that comes no more than 100 ms later than is normal: the p99 of
-// its class before the fault. Its time is when it was due.
+// RecoversWithin: from the moment at which the fault was active to the first of ten consecutive successes, no more than
+// limit went by, for hits and for misses. A success is an answer that comes no more than 100 ms later than is normal, the
+// p99 of its class before the fault; its time is when it was due. Unknown unless the fault is certified and enough
+// requests came after it.
 func RecoversWithin(fault string, proof Certificate, limit time.Duration) Check {
 	return recovers("RecoversWithin", fault, proof, limit, func(t Times) time.Duration { return t.Active })
 }
 
-// RecoversAfterHeal is RecoversWithin from the moment at which the fault was healed, for faults that the service cannot
-// make up for while they last.
+// RecoversAfterHeal is RecoversWithin from the moment at which the fault was healed, for one that the service cannot make
+// up for while it lasts.
 func RecoversAfterHeal(fault string, proof Certificate, limit time.Duration) Check {
 	return recovers("RecoversAfterHeal", fault, proof, limit, func(t Times) time.Duration { return t.Healed })
 }
 
 func recovers(name, fault string, proof Certificate, limit time.Duration, from func(Times) time.Duration) Check {
 	return complete(name, func(run *evidence.Run) Verdict {
-		d, missing := certified(run, fault, proof)
-		if missing != "" {
-			return unknown("%s", missing)
-		}
-		p, missing := newPace(run, d.Ordered)
+		d, p, missing := disturbed(run, fault, proof)
 		if missing != "" {
 			return unknown("%s", missing)
 		}
 		figures := map[string]float64{"limit_ms": ms(limit)}
-		withFloor(run, fault, figures)
-		worst, doubts := time.Duration(0), ""
-		for _, k := range classes() {
-			r := recoveryOf(run, p, k, from(d.Times))
-			switch {
-			case r.requests == 0:
-				continue
-			case r.missing != "":
-				doubts = r.missing
-				continue
-			case !r.recovered:
-				return fail(figures, r.failed, "after %q, there were never %d %s in a row that succeeded", fault, inARow, plural(k))
-			}
-			figures["recovery_"+string(k)+"_ms"] = ms(r.after)
-			if worst = max(worst, r.after); r.after > limit {
-				return fail(figures, r.failed, "%s took %.0f ms to recover from %q; %.0f ms are allowed", plural(k), ms(r.after), fault, ms(limit))
-			}
-		}
-		switch {
-		case doubts != "":
-			return unknown("%s", doubts).with(figures)
-		case len(figures) == 0 || worst == 0 && !measured(figures):
-			return unknown("no request was due after %q", fault).with(figures)
-		}
-		return pass(figures, "requests recovered from %q within %.0f ms", fault, ms(worst))
+		addFloor(figures, run, fault)
+		return judgeRecoveries(recoveries(run, p, from(d.Times)), limit, figures)
 	})
 }
 
-func measured(figures map[string]float64) bool {
-	for _, k := range classes() {
-		if _, ok := figures["recovery_"+string(k)+"_ms"]; ok {
-			return true
+func judgeRecoveries(all []recovery, limit time.Duration, figures map[string]float64) Verdict {
+	var slowest time.Duration
+	for _, r := range all {
+		figures["recovery_"+string(r.class)+"_ms"] = ms(r.after)
+		slowest = max(slowest, r.after)
+	}
+	for _, r := range all {
+		if r.after > limit {
+			return fail(figures, r.failed, "a %s still failed or was slow %.0f ms later; %.0f ms are allowed", r.class, ms(r.after), ms(limit))
 		}
 	}
-	return false
+	for _, r := range all {
+		if r.doubt != "" {
+			return unknown("%s", r.doubt).with(figures)
+		}
+	}
+	if len(all) == 0 {
+		return unknown("no request was due afterwards").with(figures)
+	}
+	return pass(figures, "requests had recovered after %.0f ms; %.0f ms are allowed", ms(slowest), ms(limit))
 }
 
-func plural(k class) string { return map[class]string{hit: "hits", miss: "misses"}[k] }
+// recovery is how requests of a class fared from a moment on.
+type recovery struct {
+	class  class
+	after  time.Duration // until the first of ten successes in a row, or the last request that was none if they never came
+	failed []uint64      // requests that did not succeed until then
+	doubt  string        // why it is not known that they recovered; empty if it is
+}
+
+// recoveries measures each class of which a request was due from that moment on.
+func recoveries(run *evidence.Run, p pace, from time.Duration) (all []recovery) {
+	for _, k := range []class{hit, miss} {
+		var due []evidence.Call
+		for c := range run.Calls() {
+			if waited(c) && c.Due >= from && p.class(c) == k {
+				due = append(due, c)
+			}
+		}
+		if len(due) > 0 {
+			all = append(all, recoveryOf(due, p, k, from))
+		}
+	}
+	return all
+}
+
+func recoveryOf(due []evidence.Call, p pace, k class, from time.Duration) recovery {
+	normal, missing := p.normal(k)
+	if missing != "" {
+		return recovery{class: k, doubt: missing}
+	}
+	r := recovery{class: k, doubt: fmt.Sprintf("no %d of the class %s in a row succeeded before the run was over", inARow, k)}
+	streak := 0
+	var first time.Duration
+	for _, c := range due {
+		if c.Outcome != evidence.OK || latency(c) > normal+noise {
+			streak, r.after, r.failed = 0, c.Due-from, append(r.failed, c.Seq)
+			continue
+		}
+		if streak++; streak == 1 {
+			first = c.Due
+		}
+		if streak == inARow {
+			r.after, r.doubt = first-from, ""
+			return r
+		}
+	}
+	return r
+}
+
+// FailedOver is a guard: after the fault was ordered, source saw another node than its target take the lead. It fails
+// nothing, since it is the dependency's doing; the time is told beside the floor.
+func FailedOver(fault string, proof Certificate, source, lead string) Check {
+	return complete("FailedOver", func(run *evidence.Run) Verdict {
+		d, missing := certified(run, fault, proof)
+		if missing != "" {
+			return unknown("%s", missing)
+		}
+		taken, ok := takenOver(run, d.Injection, source, lead)
+		if !ok {
+			return unknown("%s saw no other node than %s as %s after %q", source, d.Target, lead, fault)
+		}
+		figures := map[string]float64{"failover_ms": ms(taken.At - d.Active)}
+		addFloor(figures, run, fault)
+		return pass(figures, "%s was %s %.0f ms after %q", taken.Node, lead, ms(taken.At-d.Active), fault)
+	})
+}
+
+func addFloor(figures map[string]float64, run *evidence.Run, fault string) {
+	if floor, ok := run.Param(ParamFloor + fault); ok {
+		figures["floor_ms"] = ms(floor)
+	}
+}
