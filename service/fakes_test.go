@@ -204,6 +204,25 @@ func (s *store) Write(ctx context.Context, rows []service.Row) error {
 	return nil
 }
 
+// seize gives the key to a holder from outside of the test.
+func (s *store) seize(key, token string, length time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.locks[key] = lock{token, time.Now().Add(length)}
+}
+
+func (s *store) holder(key string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.locks[key].token
+}
+
+func (s *store) put(key string, answer service.Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[key] = kept{answer, time.Now().Add(lifetime)}
+}
+
 func (s *store) answer(key string) (service.Answer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -87,7 +87,7 @@ func TestAuthorities(t *testing.T) {
 				for s, state := range map[*store]string{w.redis: test.redis, w.postgres: test.postgres} {
 					s.set(state == down)
 					if state == held {
-						s.locks[r.Key()] = lock{"somebody", time.Now().Add(time.Hour)}
+						s.seize(r.Key(), "somebody", time.Hour)
 					}
 				}
 				g, _ := w.gateway("gateway-1")
@@ -100,7 +100,7 @@ func TestAuthorities(t *testing.T) {
 					t.Errorf("%d calls, source %q, reason %q", w.model.total(), result.Source, got)
 				}
 				for _, s := range []*store{w.redis, w.postgres} {
-					if token := s.locks[r.Key()].token; token != "" && token != "somebody" {
+					if token := s.holder(r.Key()); token != "" && token != "somebody" {
 						t.Errorf("a hold was left behind")
 					}
 				}
@@ -208,8 +208,8 @@ func TestOrphanedLockDoesNotHideTheAnswer(t *testing.T) {
 		w := newWorld(300 * time.Millisecond)
 		g, _ := w.gateway("gateway-1")
 		r := ask("a", "p")
-		w.redis.locks[r.Key()] = lock{"dead", time.Now().Add(lease)}
-		w.postgres.answers[r.Key()] = kept{service.Answer{CallID: "c"}, time.Now().Add(lifetime)}
+		w.redis.seize(r.Key(), "dead", lease)
+		w.postgres.put(r.Key(), service.Answer{CallID: "c"})
 		asked := time.Now()
 		result, err := g.Answer(t.Context(), r)
 		if err != nil || result.Source != service.Stored || time.Since(asked) > time.Second {
@@ -223,8 +223,8 @@ func TestOrphanedFlightIsTakenOver(t *testing.T) {
 		w := newWorld(300 * time.Millisecond)
 		g, _ := w.gateway("gateway-1")
 		r := ask("a", "p")
-		w.redis.locks[r.Key()] = lock{"dead", time.Now().Add(lease)}
-		w.postgres.locks[r.Key()] = lock{"dead", time.Now().Add(lease)}
+		w.redis.seize(r.Key(), "dead", lease)
+		w.postgres.seize(r.Key(), "dead", lease)
 		asked := time.Now()
 		result, err := g.Answer(t.Context(), r)
 		if took := time.Since(asked); err != nil || result.Source != service.Call || took < lease || took > lease+time.Second {

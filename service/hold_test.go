@@ -68,14 +68,11 @@ func TestCallIsAbortedWhenSomebodyElseHoldsTheFlight(t *testing.T) {
 		var rs results
 		rs.ask(t.Context(), g, r)
 		time.Sleep(time.Second)
-		w.redis.locks[r.Key()] = lock{"other", time.Now().Add(time.Second)}
-		time.Sleep(lease / 2)
-		synctest.Wait()
-		if len(w.model.ends) != 1 || !w.model.ends[0].aborted {
-			t.Errorf("the call ended as %+v", w.model.ends)
-		}
-		w.model.latency = time.Second
+		w.redis.seize(r.Key(), "other", time.Second)
 		rs.all.Wait() // the flight asks again once the other's lock has ended
+		if len(w.model.ends) != 2 || !w.model.ends[0].aborted || w.model.ends[1].aborted {
+			t.Errorf("the calls ended as %+v", w.model.ends)
+		}
 		if len(rs.errs) > 0 || rs.sources[service.Call] != 1 {
 			t.Errorf("sources %v, errors %v", rs.sources, rs.errs)
 		}
@@ -95,7 +92,7 @@ func TestSilentAuthorityIsAskedAgainDuringTheCall(t *testing.T) {
 		w.postgres.set(false)
 		time.Sleep(lease/10 + 2*storeBudget)
 		synctest.Wait()
-		if w.postgres.locks[r.Key()].token == "" {
+		if w.postgres.holder(r.Key()) == "" {
 			t.Error("the claim was not made up for")
 		}
 		rs.all.Wait()
@@ -118,7 +115,7 @@ func frozen(t *testing.T, w *world) (*service.Gateway, *service.Ledger, service.
 	w.postgres.set(false)
 	newer := service.Answer{CallID: "newer"}
 	for _, s := range []*store{w.redis, w.postgres} {
-		s.answers[r.Key()] = kept{newer, time.Now().Add(lifetime)}
+		s.put(r.Key(), newer)
 	}
 	rs.all.Wait()
 	if len(rs.errs) > 0 {
