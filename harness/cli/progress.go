@@ -79,15 +79,19 @@ func (p *progress) tally() string {
 
 // end shows how the scenario came out and returns the exit code that it asks for.
 func (p *progress) end(j check.Judgement, err error) int {
+	code := ExitPass
 	if err != nil {
-		p.logf("not run: %s", oneLine(err))
-		return exitCode(err)
+		p.logf("%s", oneLine(err))
+		code = exitCode(err)
+	}
+	if len(j.Checks) == 0 { // nothing was judged
+		return code
 	}
 	p.logf("requests: %s", p.tally())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	printJudgement(p.w, "", j)
-	return statusCode(j.Status)
+	return worse(code, statusCode(j.Status))
 }
 
 // words are how people read the statuses.

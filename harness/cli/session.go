@@ -11,6 +11,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/fixtures/docker"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/reports"
 )
@@ -54,10 +55,21 @@ func newRunID() string {
 }
 
 // Run runs one scenario on nodes of its own, which are gone when it returns; its evidence goes to the named folder of the
-// run's, which is the scenario's name unless a scenario is run more than once. An error is in the reports, too.
+// run's, which is the scenario's name unless a scenario is run more than once. An error means that there is no judgement,
+// which the reports say too, or, with errLeftovers, that the judgement stands and nodes could not be removed.
 func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (check.Judgement, error) {
-	dir := filepath.Join(s.Dir, folder)
-	j, err := s.run(ctx, sc, folder, dir)
+	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay})
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNoDriver, err)
+		return check.Judgement{}, errors.Join(err, s.NotRun(sc, oneLine(err)))
+	}
+	j, err := s.runOn(ctx, d, sc, filepath.Join(s.Dir, folder))
+	return j, errors.Join(err, removeNodes(ctx, d))
+}
+
+// runOn runs the scenario, and leaves in its folder why it could not be run.
+func (s *Session) runOn(ctx context.Context, d env.Driver, sc harness.Scenario, dir string) (check.Judgement, error) {
+	_, j, err := harness.Run(ctx, sc, harness.Options{Driver: d, Dir: dir, Seed: s.Seed, Logf: s.Logf, OnCall: s.OnCall})
 	if err == nil {
 		return j, nil
 	}
@@ -67,20 +79,16 @@ func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (
 	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(dir, harness.VerdictsFile), check.Judgement{Reason: oneLine(err)}))
 }
 
-func (s *Session) run(ctx context.Context, sc harness.Scenario, folder, dir string) (j check.Judgement, err error) {
-	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay})
-	if err != nil {
-		return check.Judgement{}, fmt.Errorf("%w: %w", errNoDriver, err)
+// errLeftovers says that something of a run is still there; the next start sweeps it.
+var errLeftovers = errors.New("not everything of this run could be removed")
+
+func removeNodes(ctx context.Context, d env.Driver) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	if err := d.Close(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errLeftovers, err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
-		defer cancel()
-		if cerr := d.Close(ctx); cerr != nil {
-			err = errors.Join(err, fmt.Errorf("remove the nodes of %s: %w", folder, cerr))
-		}
-	}()
-	_, j, err = harness.Run(ctx, sc, harness.Options{Driver: d, Dir: dir, Seed: s.Seed, Logf: s.Logf, OnCall: s.OnCall})
-	return j, err
+	return nil
 }
 
 // NotRun puts a scenario that was not run into the reports, so that nobody takes its absence for a pass.
