@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -14,7 +15,13 @@ import (
 
 const (
 	// lookahead is how many requests are made ready before they are due, at least.
-	lookahead = 64
+	lookahead = 256
+	// readyWorkers is how many of vegeta's workers wait from the start, if the plan needs so many: to add one takes a
+	// moment that the next request may not have. A thousand cost some megabytes.
+	readyWorkers = 1000
+	// processors is how many threads may run Go code at least. The kernel may take the processor from any of them, and
+	// with only as many as there are processors, all of them may be out when a request is due.
+	processors = 8
 	// fewConnections is the number of requests due at once that need no connections opened ahead of them.
 	fewConnections = 8
 	// openAhead, and openEach per connection, is how long before many requests are due at once their connections are
@@ -61,11 +68,12 @@ func (g *generator) run() error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(g.openAhead)
-	burst := largestBurst(g.profile.Stages)
+	burst, planned := size(g.profile.Stages)
 	shots := make(chan *shot, max(burst, lookahead))
 	beside.Go(func() { g.prepareAll(shots) })
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(processors, runtime.GOMAXPROCS(0))))
 	// A worker is added whenever none is free, without a limit: there can never be too few.
-	attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: g}), vegeta.Workers(max(burst, vegeta.DefaultWorkers)))
+	attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: g}), vegeta.Workers(max(burst, min(planned, readyWorkers))))
 	for range attacker.Attack(g.ticket, &pacer{generator: g, shots: shots}, 0, "") {
 		// RoundTrip has recorded it already.
 	}

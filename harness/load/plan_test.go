@@ -56,7 +56,7 @@ func TestConstantIsVegetas(t *testing.T) {
 		rate := rapid.IntRange(1, 5000).Draw(rt, "rate")
 		k := rapid.Uint64Range(0, 100_000).Draw(rt, "k")
 		theirs, stop := vegeta.ConstantPacer{Freq: rate, Per: time.Second}.Pace(0, k)
-		ours, ok := load.Constant(float64(rate), 100_000*time.Second).Due(k)
+		ours, ok := load.Constant(float64(rate), 1_000_000*time.Second).Due(k)
 		// vegeta rounds the interval to whole nanoseconds, so that its schedule drifts by less than one per request.
 		if drift := ours - theirs; stop || !ok || drift < -time.Microsecond || drift > time.Duration(k+1)+time.Microsecond {
 			rt.Fatalf("request %d at %d/s: vegeta %v, here %v", k, rate, theirs, ours)

@@ -80,9 +80,11 @@ func bursts(stages []Stage) iter.Seq[burst] {
 	}
 }
 
-func largestBurst(stages []Stage) (n uint64) {
+// size is the largest number of requests that are due at the same moment, and the number of all.
+func size(stages []Stage) (largest, planned uint64) {
 	for b := range bursts(stages) {
-		n = max(n, b.n)
+		largest = max(largest, b.n)
+		planned += b.n
 	}
-	return n
+	return largest, planned
 }

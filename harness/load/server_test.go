@@ -17,10 +17,7 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/load"
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // behaviour answers one request on a connection; more is true when the connection can carry another.
 type behaviour func(conn net.Conn, r *http.Request) (more bool)

@@ -2,23 +2,23 @@ package load
 
 import (
 	"runtime"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // kernelSleep sleeps in the kernel, past Go's scheduler. A signal may end it early; the spin makes up for that.
 func kernelSleep(d time.Duration) {
-	ts := syscall.NsecToTimespec(int64(d))
-	_ = syscall.Nanosleep(&ts, nil)
+	ts := unix.NsecToTimespec(int64(d))
+	_ = unix.Nanosleep(&ts, nil)
 }
 
-// highest is the best priority that Linux gives to an ordinary thread.
-const highest = -20
-
-// ownThread gives the calling goroutine a thread of its own, for the rest of its life, that the system under test does
-// not keep from running where both share the processors. A user who may not raise priorities goes without: requests are
-// then later when the machine is busy, and their lag says so.
+// ownThread gives the calling goroutine a thread of its own for the rest of its life, and asks the kernel to run it before
+// all ordinary threads, since the system under test, where it shares the processors, would delay the load that it is
+// measured by. A nice value would not do: it counts within a session or container only. The thread sleeps nearly all
+// the time. A user without the right to it goes without: requests are then later on a busy machine, and their lag says so.
 func ownThread() {
 	runtime.LockOSThread()
-	_ = syscall.Setpriority(syscall.PRIO_PROCESS, syscall.Gettid(), highest)
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
+	_ = unix.SchedSetAttr(0, &attr, 0)
 }
