@@ -1,0 +1,323 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/httpapi"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// pipeline answers with a function.
+type pipeline func(ctx context.Context, r service.Request) (service.Result, error)
+
+func (p pipeline) Answer(ctx context.Context, r service.Request) (service.Result, error) {
+	return p(ctx, r)
+}
+
+// ring knows one key.
+type ring struct{ err error }
+
+func (r ring) Tenant(_ context.Context, key string) (string, error) {
+	switch {
+	case r.err != nil:
+		return "", r.err
+	case key == "good":
+		return "acme", nil
+	}
+	return "", service.ErrUnauthorized
+}
+
+func (r ring) Issue(_ context.Context, tenant string) (string, string, error) {
+	return "sk-for-" + tenant, "7", r.err
+}
+
+type count struct {
+	route string
+	code  int
+}
+
+// meter remembers what was counted.
+type meter struct {
+	mu   sync.Mutex
+	seen []count
+}
+
+func (m *meter) Served(route string, code int, _ time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen = append(m.seen, count{route, code})
+}
+
+func newAPI(p pipeline, change ...func(*httpapi.Options)) (*httpapi.API, *meter) {
+	m := &meter{}
+	o := httpapi.Options{
+		Replica: "gateway-1", AdminToken: "admin", Timeout: time.Minute,
+		Answerer: p, Keyring: ring{}, Meter: m, Metrics: http.NotFoundHandler(),
+		Health: map[string]func() bool{"redis": func() bool { return false }, "postgres": func() bool { return true }},
+		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return httpapi.New(o), m
+}
+
+func fine(_ context.Context, r service.Request) (service.Result, error) {
+	return service.Result{Answer: service.Answer{Text: "to " + r.Tenant, Model: r.Query.Model, PromptTokens: 1, CompletionTokens: 2},
+		Source: service.Call, Cost: 42}, nil
+}
+
+type answer struct {
+	RequestID string `json:"request_id"`
+	Answer    string
+	Source    string
+	Usage     map[string]int64
+	Cost      int64 `json:"cost_nanousd"`
+	Error     struct {
+		Type, Code, Message string
+		RequestID           string `json:"request_id"`
+		Details             []struct{ Field, Rule string }
+	}
+}
+
+func do(t *testing.T, a http.Handler, method, path, body string, header ...string) (*http.Response, answer) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	resp := w.Result()
+	var got answer
+	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+		t.Fatalf("%s %s: status %d, not JSON: %v", method, path, resp.StatusCode, err)
+	}
+	return resp, got
+}
+
+const query = `{"model":"fake-1","prompt":"hi","temperature":0,"max_tokens":64}`
+
+func TestQuery(t *testing.T) {
+	a, m := newAPI(fine)
+	resp, got := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good", "X-Request-Id", "r-1")
+	if resp.StatusCode != 200 || got.RequestID != "r-1" || got.Answer != "to acme" || got.Source != "call" || got.Cost != 42 ||
+		got.Usage["prompt_tokens"] != 1 || got.Usage["completion_tokens"] != 2 {
+		t.Errorf("status %d, %+v", resp.StatusCode, got)
+	}
+	if resp.Header.Get("X-Request-Id") != "r-1" || resp.Header.Get("X-Served-By") != "gateway-1" {
+		t.Errorf("headers %v", resp.Header)
+	}
+	if len(m.seen) != 1 || m.seen[0] != (count{"/v1/query", 200}) {
+		t.Errorf("counted %v", m.seen)
+	}
+	if a.Active().Now() != 0 || a.Active().HighWater() != 1 {
+		t.Errorf("%d active, at most %d", a.Active().Now(), a.Active().HighWater())
+	}
+}
+
+func TestRequestIDIsMadeUnlessTheClientsIsFit(t *testing.T) {
+	a, _ := newAPI(fine)
+	for _, id := range []string{"", "two words", "new\nline", strings.Repeat("x", 129)} {
+		resp, got := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good", "X-Request-Id", id)
+		made := resp.Header.Get("X-Request-Id")
+		if made == "" || made == id || got.RequestID != made {
+			t.Errorf("for %q: header %q, body %q", id, made, got.RequestID)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	busy := &service.Unavailable{Reason: service.ReasonBreaker, RetryAfter: 2100 * time.Millisecond}
+	rejected := &service.Unavailable{Reason: service.ReasonRejected, RetryAfter: time.Second}
+	tests := []struct {
+		name, body, key string
+		fails           error
+		status          int
+		code            string
+		retryAfter      string
+	}{
+		{"no key", query, "", nil, 401, "unauthorized", ""},
+		{"wrong key", query, "bad", nil, 401, "unauthorized", ""},
+		{"no JSON", `{"model"`, "good", nil, 400, "malformed_body", ""},
+		{"two values", query + query, "good", nil, 400, "malformed_body", ""},
+		{"wrong type", `{"model":1}`, "good", nil, 400, "malformed_body", ""},
+		{"too large", `{"prompt":"` + strings.Repeat("x", 1<<20) + `"}`, "good", nil, 413, "body_too_large", ""},
+		{"rules broken", `{"model":"m","temperature":3}`, "good", nil, 422, "invalid_body", ""},
+		{"unavailable", query, "good", busy, 503, service.ReasonBreaker, "3"},
+		{"rejected", query, "good", rejected, 502, service.ReasonRejected, ""},
+		{"defect", query, "good", errors.New("secret"), 500, "internal", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a, m := newAPI(func(ctx context.Context, r service.Request) (service.Result, error) {
+				if test.fails != nil {
+					return service.Result{}, test.fails
+				}
+				return fine(ctx, r)
+			})
+			header := []string{"X-Request-Id", "r-1"}
+			if test.key != "" {
+				header = append(header, "Authorization", "Bearer "+test.key)
+			}
+			resp, got := do(t, a, "POST", "/v1/query", test.body, header...)
+			if resp.StatusCode != test.status || got.Error.Code != test.code || got.Error.RequestID != "r-1" ||
+				got.Error.Type == "" || got.Error.Message == "" || strings.Contains(got.Error.Message, "secret") {
+				t.Errorf("status %d, %+v", resp.StatusCode, got.Error)
+			}
+			if after := resp.Header.Get("Retry-After"); after != test.retryAfter {
+				t.Errorf("Retry-After %q", after)
+			}
+			if len(m.seen) != 1 || m.seen[0].code != test.status || a.Active().Now() != 0 {
+				t.Errorf("counted %v, %d active", m.seen, a.Active().Now())
+			}
+		})
+	}
+}
+
+func TestInvalidBodyNamesItsFields(t *testing.T) {
+	a, _ := newAPI(fine)
+	_, got := do(t, a, "POST", "/v1/query", `{"model":"m","temperature":3,"max_tokens":-1}`, "Authorization", "Bearer good")
+	rules := map[string]string{}
+	for _, d := range got.Error.Details {
+		rules[d.Field] = d.Rule
+	}
+	if len(rules) != 3 || rules["prompt"] != "required" || rules["temperature"] != "lte=2" || rules["max_tokens"] != "gte=1" {
+		t.Errorf("details %v", got.Error.Details)
+	}
+}
+
+func TestKeyThatCannotBeLookedUp(t *testing.T) {
+	away := &service.Unavailable{Reason: service.ReasonAuth, RetryAfter: time.Second}
+	a, _ := newAPI(fine, func(o *httpapi.Options) { o.Keyring = ring{err: away} })
+	resp, got := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good")
+	if resp.StatusCode != 503 || got.Error.Code != service.ReasonAuth || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("status %d, %+v", resp.StatusCode, got.Error)
+	}
+}
+
+func TestPanicIsAnsweredAndLeavesTheGaugeRight(t *testing.T) {
+	a, m := newAPI(func(context.Context, service.Request) (service.Result, error) { panic("defect") })
+	resp, got := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good")
+	if resp.StatusCode != 500 || got.Error.Code != "internal" || a.Active().Now() != 0 || m.seen[0].code != 500 {
+		t.Errorf("status %d, %+v, %d active, counted %v", resp.StatusCode, got.Error, a.Active().Now(), m.seen)
+	}
+}
+
+func TestClientThatHungUp(t *testing.T) {
+	ctx, hangUp := context.WithCancel(t.Context())
+	a, m := newAPI(func(ctx context.Context, _ service.Request) (service.Result, error) {
+		hangUp()
+		<-ctx.Done()
+		return service.Result{}, ctx.Err()
+	})
+	r := httptest.NewRequestWithContext(ctx, "POST", "/v1/query", strings.NewReader(query))
+	r.Header.Set("Authorization", "Bearer good")
+	a.ServeHTTP(httptest.NewRecorder(), r)
+	if len(m.seen) != 1 || m.seen[0].code != 499 || a.Active().Now() != 0 {
+		t.Errorf("counted %v, %d active", m.seen, a.Active().Now())
+	}
+}
+
+func TestRequestHasADeadline(t *testing.T) {
+	a, _ := newAPI(func(ctx context.Context, _ service.Request) (service.Result, error) {
+		<-ctx.Done()
+		return service.Result{}, &service.Unavailable{Reason: service.ReasonDeadline, RetryAfter: time.Second, Err: ctx.Err()}
+	}, func(o *httpapi.Options) { o.Timeout = time.Millisecond })
+	resp, _ := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good")
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("status %d, headers %v", resp.StatusCode, resp.Header)
+	}
+}
+
+func TestAdminKeys(t *testing.T) {
+	tests := []struct {
+		name, token, body, configured string
+		status                        int
+	}{
+		{"issued", "admin", `{"tenant":"acme-2"}`, "admin", 201},
+		{"wrong token", "guess", `{"tenant":"acme"}`, "admin", 401},
+		{"closed", "", `{"tenant":"acme"}`, "", 401},
+		{"no tenant", "admin", `{}`, "admin", 422},
+		{"not a slug", "admin", `{"tenant":"a b"}`, "admin", 422},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a, _ := newAPI(fine, func(o *httpapi.Options) { o.AdminToken = test.configured })
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/admin/keys", strings.NewReader(test.body))
+			r.Header.Set("Authorization", "Bearer "+test.token)
+			w := httptest.NewRecorder()
+			a.ServeHTTP(w, r)
+			if w.Code != test.status {
+				t.Errorf("status %d: %s", w.Code, w.Body)
+			}
+			want := `{"tenant":"acme-2","api_key":"sk-for-acme-2","id":"7"}`
+			if test.status == 201 && w.Body.String() != want {
+				t.Errorf("got %s", w.Body)
+			}
+		})
+	}
+}
+
+func TestProbes(t *testing.T) {
+	a, m := newAPI(fine)
+	status := func(path string) int {
+		resp, _ := do(t, a, "GET", path, "")
+		return resp.StatusCode
+	}
+	if status("/live") != 200 || status("/ready") != 503 {
+		t.Error("before the start: want live and not ready")
+	}
+	a.Started()
+	if status("/ready") != 200 || status("/health") != 200 {
+		t.Error("with Redis down: want ready and healthy enough to serve")
+	}
+	a.Drain()
+	if status("/live") != 200 || status("/ready") != 503 {
+		t.Error("while draining: want live and not ready")
+	}
+	if len(m.seen) != 0 || a.Active().HighWater() != 0 {
+		t.Error("probes were counted as requests")
+	}
+}
+
+func TestHealthNamesWhatIsDown(t *testing.T) {
+	a, _ := newAPI(fine)
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/health", nil))
+	want := `{"dependencies":{"postgres":"up","redis":"down"},"status":"degraded"}`
+	if w.Body.String() != want {
+		t.Errorf("got %s", w.Body)
+	}
+}
+
+func TestDrainServesOnAndSendsConnectionsElsewhere(t *testing.T) {
+	a, _ := newAPI(fine)
+	a.Drain()
+	resp, _ := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good")
+	if resp.StatusCode != 200 || resp.Header.Get("Connection") != "close" {
+		t.Errorf("status %d, Connection %q", resp.StatusCode, resp.Header.Get("Connection"))
+	}
+}
+
+func TestUnknownRoute(t *testing.T) {
+	a, _ := newAPI(fine)
+	resp, got := do(t, a, "GET", "/v1/query", "")
+	if resp.StatusCode != 404 || got.Error.Code != "not_found" {
+		t.Errorf("status %d, %+v", resp.StatusCode, got.Error)
+	}
+}

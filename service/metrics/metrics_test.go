@@ -1,0 +1,52 @@
+package metrics_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/metrics"
+)
+
+func TestExposition(t *testing.T) {
+	m := metrics.New("gateway-1", "boot-1", "v1")
+	var g service.Gauge
+	g.Inc()
+	g.Inc()
+	g.Dec()
+	m.Gauge("sentinel_active_requests", "Requests.", &g)
+	m.Pool("redis", func() (int, int) { return 3, 4 })
+	m.Served("/v1/query", 200, time.Millisecond)
+	m.Looked("hit")
+	m.Called("ok")
+	m.Charged(42)
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	lines := map[string]bool{}
+	for line := range strings.Lines(w.Body.String()) {
+		lines[strings.TrimSpace(line)] = true
+	}
+	for _, want := range []string{
+		`sentinel_active_requests 1`,
+		`sentinel_active_requests_high_water 2`,
+		`sentinel_build_info{boot="boot-1",replica="gateway-1",version="v1"} 1`,
+		`sentinel_requests_total{code="200",route="/v1/query"} 1`,
+		`sentinel_request_duration_seconds_count{route="/v1/query"} 1`,
+		`sentinel_cache_total{result="hit"} 1`,
+		`sentinel_llm_calls_total{outcome="ok"} 1`,
+		`sentinel_llm_cost_nanousd_total 42`,
+		`sentinel_pool_connections{pool="redis",state="used"} 3`,
+		`sentinel_pool_connections{pool="redis",state="idle"} 4`,
+	} {
+		if !lines[want] {
+			t.Errorf("missing %s", want)
+		}
+	}
+	for _, name := range []string{"go_goroutines ", "process_open_fds ", "process_start_time_seconds "} {
+		if !strings.Contains(w.Body.String(), "\n"+name) {
+			t.Errorf("missing %s", name)
+		}
+	}
+}
