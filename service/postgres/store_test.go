@@ -1,0 +1,394 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
+
+	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/internal/servers"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// budget is generous: these tests are about what the statements do, on however slow a machine.
+const budget = 20 * time.Second
+
+// leaseOver is a lease that has ended as soon as it is granted.
+const leaseOver = 0 * time.Second
+
+func openStore(t *testing.T, dsn string, maxConns int32) *Store {
+	t.Helper()
+	s, err := Open(Options{DSN: dsn, MaxConns: maxConns, Replica: "gateway-1", Budget: budget},
+		slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestStore runs every test against one server, with keys of its own each.
+func TestStore(t *testing.T) {
+	dsn := servers.StartPostgres(t)
+	t.Run("migrations of replicas that start together", func(t *testing.T) { testMigrate(t, dsn) })
+	s := openStore(t, dsn, 5)
+	tests := []struct {
+		name string
+		run  func(*testing.T, *Store)
+	}{
+		{"claims", testClaims},
+		{"one winner", testOneWinner},
+		{"takeover", testTakeover},
+		{"answers", testAnswers},
+		{"recheck", testRecheck},
+		{"late answer without a claim", testLateAnswer},
+		{"lost claim", testLostClaim},
+		{"stale answers", testFind},
+		{"ledger", testLedger},
+		{"keys", testKeys},
+		{"sweep", testSweep},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
+	}
+	t.Run("connections of an unfit server", func(t *testing.T) { testUnfit(t, openStore(t, dsn, 1)) })
+	t.Run("silence", func(t *testing.T) { testSilence(t, dsn) })
+}
+
+func testMigrate(t *testing.T, dsn string) {
+	var all sync.WaitGroup
+	for range 3 {
+		s := openStore(t, dsn, 2)
+		all.Go(func() {
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func acquireAs(t *testing.T, s *Store, key, token string, lease time.Duration) service.Reply {
+	t.Helper()
+	reply, err := s.Acquire(t.Context(), key, token, lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+func settle(t *testing.T, s *Store, end service.Settlement) {
+	t.Helper()
+	if end.Lifetime == 0 {
+		end.Lifetime = time.Hour
+	}
+	if _, err := s.Settle(t.Context(), end); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testClaims(t *testing.T, s *Store) {
+	key := t.Name()
+	for i, step := range []struct {
+		token string
+		want  service.Verdict
+	}{
+		{"a", service.Granted}, {"b", service.Refused}, {"a", service.Granted}, // a's second is a renewal, or reads a silent grant back
+	} {
+		if got := acquireAs(t, s, key, step.token, time.Hour).Verdict; got != step.want {
+			t.Errorf("step %d: got %d, want %d", i, got, step.want)
+		}
+	}
+	for _, token := range []string{"b", "a"} { // b's release must not end a's hold
+		if err := s.Release(t.Context(), key, token); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]service.Verdict{"b": service.Refused, "a": service.Granted}[token]
+		if got := acquireAs(t, s, key, "c", time.Hour).Verdict; got != want {
+			t.Errorf("after the release by %s: got %d, want %d", token, got, want)
+		}
+	}
+}
+
+func testOneWinner(t *testing.T, s *Store) {
+	key := t.Name()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	granted := 0
+	for i := range 20 {
+		all.Go(func() {
+			reply, err := s.Acquire(t.Context(), key, fmt.Sprint("token ", i), time.Hour)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if reply.Verdict == service.Granted {
+				granted++
+			}
+		})
+	}
+	all.Wait()
+	if granted != 1 {
+		t.Errorf("granted to %d", granted)
+	}
+}
+
+func testTakeover(t *testing.T, s *Store) {
+	key := t.Name()
+	acquireAs(t, s, key, "dead", leaseOver)
+	if got := acquireAs(t, s, key, "heir", time.Hour).Verdict; got != service.Granted {
+		t.Fatalf("the heir got %d", got)
+	}
+	if got := acquireAs(t, s, key, "dead", time.Hour).Verdict; got != service.Refused {
+		t.Errorf("the former holder got %d", got)
+	}
+}
+
+func testAnswers(t *testing.T, s *Store) {
+	key := t.Name()
+	answer := service.Answer{CallID: "c1", Text: "text", Model: "m", PromptTokens: 1, CompletionTokens: 2, Cost: 3}
+	row := service.Row{RequestID: "r1", Tenant: "acme", Key: key, Kind: service.RowCall, CallID: "c1", Cost: 3, At: time.Now()}
+	acquireAs(t, s, key, "a", time.Hour)
+	settle(t, s, service.Settlement{Key: key, Token: "a", Answer: answer, Row: &row})
+	reply := acquireAs(t, s, key, "b", time.Hour)
+	if reply.Verdict != service.Answered || reply.Answer != answer || reply.Lifetime <= 0 || reply.Lifetime > time.Hour {
+		t.Errorf("got %+v", reply)
+	}
+	if got := rowsOf(t, s, key); len(got) != 1 || got[0].kind != service.RowCall || got[0].cost != 3 {
+		t.Errorf("booked %+v", got)
+	}
+}
+
+// The last holder settles between this asker's look at the running claim and its insert: the batch's second statement
+// must see it. The first statement is made to wait for the settling transaction, as in the race.
+func testRecheck(t *testing.T, s *Store) {
+	key := t.Name()
+	acquireAs(t, s, key, "a", leaseOver)
+	conn, err := s.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), settleSQL, key, "a", []byte(`{"call_id":"c1"}`), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan service.Reply)
+	go func() {
+		reply, err := s.Acquire(t.Context(), key, "b", time.Hour)
+		if err != nil {
+			t.Error(err)
+		}
+		asked <- reply
+	}()
+	servers.Await(t, "the second asker waits for the first", func(ctx context.Context) error {
+		var waiting int
+		err := s.pool.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`).Scan(&waiting)
+		if err == nil && waiting == 0 {
+			err = errors.New("nobody waits")
+		}
+		return err
+	})
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if reply := <-asked; reply.Verdict != service.Answered || reply.Answer.CallID != "c1" {
+		t.Errorf("got %+v", reply)
+	}
+	var running int
+	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM claims WHERE key = $1 AND state = 'running'`, key).Scan(&running); err != nil || running != 0 {
+		t.Errorf("%d claims left running, %v", running, err)
+	}
+}
+
+func testLateAnswer(t *testing.T, s *Store) {
+	free, held := t.Name()+" free", t.Name()+" held"
+	acquireAs(t, s, held, "somebody", time.Hour)
+	for _, key := range []string{free, held} {
+		settle(t, s, service.Settlement{Key: key, Token: "late", Answer: service.Answer{CallID: "late"}})
+	}
+	if got := acquireAs(t, s, free, "x", time.Hour); got.Answer.CallID != "late" {
+		t.Errorf("free key: got %+v", got)
+	}
+	if got := acquireAs(t, s, held, "x", time.Hour); got.Verdict != service.Refused {
+		t.Errorf("held key: got %+v", got)
+	}
+}
+
+func testLostClaim(t *testing.T, s *Store) {
+	key := t.Name()
+	acquireAs(t, s, key, "frozen", leaseOver)
+	acquireAs(t, s, key, "heir", time.Hour)
+	row := service.Row{RequestID: "frozen", Key: key, Kind: service.RowCall, CallID: "old", Cost: 3, At: time.Now()}
+	stale := service.Settlement{Key: key, Token: "frozen", Answer: service.Answer{CallID: "old"}, Row: &row}
+	settle(t, s, stale)
+	if got := acquireAs(t, s, key, "x", time.Hour).Verdict; got != service.Refused {
+		t.Errorf("before the heir's answer: got %d", got)
+	}
+	settle(t, s, service.Settlement{Key: key, Token: "heir", Answer: service.Answer{CallID: "new"}})
+	settle(t, s, stale)
+	if got := acquireAs(t, s, key, "x", time.Hour); got.Answer.CallID != "new" {
+		t.Errorf("got %+v", got)
+	}
+	if got := rowsOf(t, s, key); len(got) != 1 || got[0].cost != 3 {
+		t.Errorf("the call was booked as %+v", got)
+	}
+}
+
+func testFind(t *testing.T, s *Store) {
+	key := t.Name()
+	settle(t, s, service.Settlement{Key: key, Answer: service.Answer{CallID: "c"}, Lifetime: time.Microsecond})
+	if _, err := s.Find(t.Context(), key, 0); !errors.Is(err, service.ErrNoAnswer) {
+		t.Errorf("a dead answer: %v", err)
+	}
+	if got, err := s.Find(t.Context(), key, time.Hour); err != nil || got.CallID != "c" {
+		t.Errorf("within the grace: %+v, %v", got, err)
+	}
+}
+
+func testSweep(t *testing.T, s *Store) {
+	old, young := t.Name()+" old", t.Name()+" young"
+	settle(t, s, service.Settlement{Key: young, Answer: service.Answer{CallID: "c"}})
+	settle(t, s, service.Settlement{Key: old, Answer: service.Answer{CallID: "c"}, Lifetime: time.Microsecond})
+	err := s.do(t.Context(), func(ctx context.Context, conn *pgxpool.Conn) error {
+		_, err := conn.Exec(ctx, sweepSQL, time.Duration(0))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Find(t.Context(), old, time.Hour); !errors.Is(err, service.ErrNoAnswer) {
+		t.Errorf("the old claim is still there: %v", err)
+	}
+	if _, err := s.Find(t.Context(), young, 0); err != nil {
+		t.Errorf("the young answer: %v", err)
+	}
+}
+
+// booked is a row as it is in the ledger.
+type booked struct {
+	id, kind string
+	cost     int64
+	at       time.Time
+}
+
+func rowsOf(t *testing.T, s *Store, key string) []booked {
+	t.Helper()
+	rows, err := s.pool.Query(t.Context(), `SELECT id, kind, cost_nanousd, at FROM ledger WHERE key = $1 ORDER BY id`, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var all []booked
+	for rows.Next() {
+		var b booked
+		if err := rows.Scan(&b.id, &b.kind, &b.cost, &b.at); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+func testLedger(t *testing.T, s *Store) {
+	key, at := t.Name(), time.Now().Truncate(time.Microsecond)
+	call := service.Row{RequestID: "twice", Key: key, Kind: service.RowCall, CallID: "c1", Cost: 3, At: at}
+	hit := call
+	hit.Kind, hit.Cost = service.RowHit, 0
+	second := call
+	second.CallID = "c2" // the same request had to call twice: both calls are billed
+	for _, rows := range [][]service.Row{{hit}, {call, hit, call}, {second}, {hit}, {call}} {
+		if err := s.Write(t.Context(), rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := rowsOf(t, s, key)
+	if len(got) != 2 || got[0].id != "twice/c1" || got[0].kind != service.RowCall || got[0].cost != 3 || !got[0].at.Equal(at) || got[1].cost != 3 {
+		t.Errorf("booked %+v", got)
+	}
+}
+
+func testKeys(t *testing.T, s *Store) {
+	first, err := s.Add(t.Context(), "acme", "hash-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Add(t.Context(), "acme", "hash-1")
+	if err != nil || again != first {
+		t.Errorf("repeated: id %q, then %q, %v", first, again, err)
+	}
+	if other, err := s.Add(t.Context(), "acme", "hash-2"); err != nil || other == first {
+		t.Errorf("a second key: id %q, %v", other, err)
+	}
+	if tenant, err := s.Tenant(t.Context(), "hash-2"); err != nil || tenant != "acme" {
+		t.Errorf("got %q, %v", tenant, err)
+	}
+	if _, err := s.pool.Exec(t.Context(), `UPDATE api_keys SET revoked_at = now() WHERE hash = 'hash-2'`); err != nil {
+		t.Fatal(err)
+	}
+	for _, hash := range []string{"hash-2", "hash-3"} {
+		if _, err := s.Tenant(t.Context(), hash); !errors.Is(err, service.ErrUnauthorized) {
+			t.Errorf("%s: got %v", hash, err)
+		}
+	}
+}
+
+// After a switchover a connection may lead to a server that only reads. It must not stay in the pool.
+func testUnfit(t *testing.T, s *Store) {
+	conn, err := s.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "SET default_transaction_read_only = on"); err != nil {
+		t.Fatal(err)
+	}
+	conn.Release()
+	row := service.Row{RequestID: "r", Key: t.Name(), Kind: service.RowHit, CallID: "c", At: time.Now()}
+	if err := s.Write(t.Context(), []service.Row{row}); err == nil {
+		t.Fatal("a read-only connection wrote")
+	}
+	if err := s.Write(t.Context(), []service.Row{row}); err != nil {
+		t.Errorf("on the next connection: %v", err)
+	}
+}
+
+func testSilence(t *testing.T, dsn string) {
+	s, err := Open(Options{DSN: dsn, MaxConns: 1, Replica: "gateway-1", Budget: time.Second}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	watching, stop := context.WithCancel(t.Context())
+	var watch sync.WaitGroup
+	watch.Go(func() { s.Watch(watching) })
+	conn, err := s.pool.Acquire(t.Context()) // the only one: whoever wants another waits for its whole budget
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour); err == nil || s.Up() {
+		t.Errorf("got %v, up %t", err, s.Up())
+	}
+	conn.Release()
+	servers.Await(t, "the silence ends", func(context.Context) error {
+		if !s.Up() {
+			return errors.New("silent")
+		}
+		return nil
+	})
+	acquireAs(t, s, t.Name(), "a", time.Hour)
+	stop()
+	watch.Wait()
+}

@@ -1,0 +1,264 @@
+package rediskv_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/internal/servers"
+	"github.com/sentinel-chaos/sentinel/service/patience"
+	"github.com/sentinel-chaos/sentinel/service/rediskv"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// budget is generous: these tests are about what the scripts do, on however slow a machine.
+const budget = 20 * time.Second
+
+func openStore(t *testing.T, r *servers.Redis, budget time.Duration) *rediskv.Store {
+	t.Helper()
+	s := rediskv.Open(rediskv.Options{
+		Sentinels: []string{r.Sentinel.Addr}, Master: r.Name, Replica: "gateway-1", Budget: budget,
+	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// TestStore runs every test against one master and replica, with keys of its own each.
+func TestStore(t *testing.T) {
+	r := servers.StartRedis(t)
+	s := openStore(t, r, budget)
+	admin := redis.NewClient(&redis.Options{Addr: r.Master.Addr})
+	t.Cleanup(func() { _ = admin.Close() })
+	tests := []struct {
+		name string
+		run  func(*testing.T, *rediskv.Store, *redis.Client)
+	}{
+		{"locks", testLocks},
+		{"takeover", testTakeover},
+		{"answers", testAnswers},
+		{"late answer without a lock", testLateAnswer},
+		{"lost lock", testLostLock},
+		{"journal", testJournal},
+		{"scripts after a failover", testUnknownScripts},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, s, admin) })
+	}
+	t.Run("lock that is not replicated", func(t *testing.T) { testNotReplicated(t, r) })
+	t.Run("frozen master", func(t *testing.T) { testFrozen(t, r) })
+}
+
+func acquireAs(t *testing.T, s *rediskv.Store, key, token string, lease time.Duration) service.Reply {
+	t.Helper()
+	reply, err := s.Acquire(t.Context(), key, token, lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+func settle(t *testing.T, s *rediskv.Store, end service.Settlement) service.Mark {
+	t.Helper()
+	end.Lifetime = time.Hour
+	mark, err := s.Settle(t.Context(), end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mark
+}
+
+func testLocks(t *testing.T, s *rediskv.Store, _ *redis.Client) {
+	key := t.Name()
+	for i, step := range []struct {
+		token string
+		want  service.Verdict
+	}{
+		{"a", service.Granted}, {"b", service.Refused}, {"a", service.Granted}, // a's second is a renewal, or reads a silent grant back
+	} {
+		if got := acquireAs(t, s, key, step.token, time.Hour).Verdict; got != step.want {
+			t.Errorf("step %d: got %d, want %d", i, got, step.want)
+		}
+	}
+	for _, token := range []string{"b", "a"} { // b's release must not end a's hold
+		if err := s.Release(t.Context(), key, token); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]service.Verdict{"b": service.Refused, "a": service.Granted}[token]
+		if got := acquireAs(t, s, key, "c", time.Hour).Verdict; got != want {
+			t.Errorf("after the release by %s: got %d, want %d", token, got, want)
+		}
+	}
+}
+
+func testTakeover(t *testing.T, s *rediskv.Store, _ *redis.Client) {
+	key := t.Name()
+	acquireAs(t, s, key, "dead", time.Millisecond)
+	servers.Await(t, "the lease ends", func(context.Context) error {
+		if got := acquireAs(t, s, key, "heir", time.Hour).Verdict; got != service.Granted {
+			return fmt.Errorf("got %d", got)
+		}
+		return nil
+	})
+	if got := acquireAs(t, s, key, "dead", time.Hour).Verdict; got != service.Refused {
+		t.Errorf("the former holder got %d", got)
+	}
+}
+
+func testAnswers(t *testing.T, s *rediskv.Store, admin *redis.Client) {
+	key := t.Name()
+	hit := service.Row{RequestID: "r2", Tenant: "acme", Key: key, Kind: service.RowHit, At: time.Now().UTC()}
+	if _, _, err := s.Read(t.Context(), hit); !errors.Is(err, service.ErrNoAnswer) {
+		t.Fatalf("before any answer: %v", err)
+	}
+	answer := service.Answer{CallID: "c1", Text: "two\nlines", Model: "m", PromptTokens: 1, CompletionTokens: 2, Cost: 3}
+	acquireAs(t, s, key, "a", time.Hour)
+	if mark := settle(t, s, service.Settlement{Key: key, Token: "a", Answer: answer}); mark != "" {
+		t.Errorf("journaled no row as %s", mark)
+	}
+	got, mark, err := s.Read(t.Context(), hit)
+	if err != nil || got != answer || mark == "" {
+		t.Errorf("read %+v, %q, %v", got, mark, err)
+	}
+	reply := acquireAs(t, s, key, "b", time.Hour)
+	if reply.Verdict != service.Answered || reply.Answer != answer || reply.Lifetime <= 0 || reply.Lifetime > time.Hour {
+		t.Errorf("asked for the flight: %+v", reply)
+	}
+	if held := admin.Exists(t.Context(), "sentinel:lock:"+key).Val(); held != 0 {
+		t.Error("the lock was kept")
+	}
+	hit.CallID = "c1"
+	if entries := journal(t, s); len(entries) != 1 || entries[0].Row != hit || entries[0].Mark != mark {
+		t.Errorf("journaled %+v", entries)
+	}
+	forgetAll(t, s)
+}
+
+func testLateAnswer(t *testing.T, s *rediskv.Store, _ *redis.Client) {
+	free, held := t.Name()+" free", t.Name()+" held"
+	acquireAs(t, s, held, "somebody", time.Hour)
+	for _, key := range []string{free, held} {
+		settle(t, s, service.Settlement{Key: key, Token: "late", Answer: service.Answer{CallID: "late"}})
+	}
+	if got := acquireAs(t, s, free, "x", time.Hour); got.Answer.CallID != "late" {
+		t.Errorf("free key: got %+v", got)
+	}
+	if got := acquireAs(t, s, held, "x", time.Hour); got.Verdict != service.Refused {
+		t.Errorf("held key: got %+v", got)
+	}
+}
+
+func testLostLock(t *testing.T, s *rediskv.Store, _ *redis.Client) {
+	key := t.Name()
+	row := service.Row{RequestID: "frozen", Key: key, Kind: service.RowCall, CallID: "old", Cost: 3, At: time.Now().UTC()}
+	stale := service.Settlement{Key: key, Token: "frozen", Answer: service.Answer{CallID: "old"}, Row: &row}
+	acquireAs(t, s, key, "heir", time.Hour)
+	settle(t, s, stale)
+	if got := acquireAs(t, s, key, "x", time.Hour).Verdict; got != service.Refused {
+		t.Errorf("before the heir's answer: got %d", got)
+	}
+	settle(t, s, service.Settlement{Key: key, Token: "heir", Answer: service.Answer{CallID: "new"}})
+	settle(t, s, stale)
+	if got := acquireAs(t, s, key, "x", time.Hour); got.Answer.CallID != "new" {
+		t.Errorf("got %+v", got)
+	}
+	if entries := journal(t, s); len(entries) != 2 || entries[0].Row != row {
+		t.Errorf("the call was journaled as %+v", entries)
+	}
+	forgetAll(t, s)
+}
+
+// journal reads everything in the journal.
+func journal(t *testing.T, s *rediskv.Store) []service.Entry {
+	t.Helper()
+	entries, length, err := s.Orphans(t.Context(), -time.Hour, 100) // rows of an hour ahead are old enough
+	if err != nil || int(length) != len(entries) {
+		t.Fatalf("%d of %d entries, %v", len(entries), length, err)
+	}
+	return entries
+}
+
+func forgetAll(t *testing.T, s *rediskv.Store) {
+	t.Helper()
+	var marks []service.Mark
+	for _, e := range journal(t, s) {
+		marks = append(marks, e.Mark)
+	}
+	if err := s.Forget(t.Context(), marks); err != nil {
+		t.Fatal(err)
+	}
+	if left := journal(t, s); len(left) != 0 {
+		t.Errorf("left %+v", left)
+	}
+}
+
+func testJournal(t *testing.T, s *rediskv.Store, _ *redis.Client) {
+	for i := range 3 {
+		row := service.Row{RequestID: fmt.Sprint(i), Key: "k", Kind: service.RowHit, CallID: "c", At: time.Now().UTC()}
+		if _, err := s.Append(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entries, length, err := s.Orphans(t.Context(), time.Hour, 100); err != nil || len(entries) != 0 || length != 3 {
+		t.Errorf("young rows: %d of %d, %v", len(entries), length, err)
+	}
+	if entries, length, err := s.Orphans(t.Context(), -time.Hour, 2); err != nil || len(entries) != 2 || length != 3 {
+		t.Errorf("with a limit of 2: %d of %d, %v", len(entries), length, err)
+	}
+	forgetAll(t, s)
+}
+
+func testUnknownScripts(t *testing.T, s *rediskv.Store, admin *redis.Client) {
+	if err := admin.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := acquireAs(t, s, t.Name(), "a", time.Hour).Verdict; got != service.Granted {
+		t.Errorf("got %d", got)
+	}
+}
+
+// A lock that its replica has not got would be lost in a failover: it is not granted.
+func testNotReplicated(t *testing.T, r *servers.Redis) {
+	s := openStore(t, r, time.Second)
+	r.Replica.Freeze()
+	defer r.Replica.Thaw()
+	reply, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour)
+	if err == nil || reply.Verdict != service.Silent {
+		t.Errorf("got %+v, %v", reply, err)
+	}
+}
+
+func testFrozen(t *testing.T, r *servers.Redis) {
+	s := openStore(t, r, time.Second)
+	watching, stop := context.WithCancel(t.Context())
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		s.Watch(watching)
+	}()
+	r.Master.Freeze()
+	_, _, err := s.Read(t.Context(), service.Row{Key: t.Name()})
+	if !errors.Is(err, patience.ErrSilent) || s.Up() {
+		t.Errorf("got %v, up %t", err, s.Up())
+	}
+	r.Master.Thaw()
+	servers.Await(t, "the silence ends", func(context.Context) error {
+		if !s.Up() {
+			return errors.New("silent")
+		}
+		return nil
+	})
+	if _, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}); !errors.Is(err, service.ErrNoAnswer) {
+		t.Errorf("afterwards: %v", err)
+	}
+	stop()
+	<-watched
+}
