@@ -15,13 +15,13 @@ type Config struct {
 	Replica    string `env:"SENTINEL_REPLICA" envDefault:"gateway-1"` // this replica's name in headers, metrics and ledger rows
 	AdminToken string `env:"SENTINEL_ADMIN_TOKEN,unset"`              // bearer token of the admin endpoints; empty closes them
 
-	PostgresDSN      string        `env:"SENTINEL_POSTGRES_DSN,required,unset"`               // where the primary is reached
+	PostgresDSN      string        `env:"SENTINEL_POSTGRES_DSN,notEmpty,unset"`               // where the primary is reached
 	PostgresMaxConns int32         `env:"SENTINEL_POSTGRES_MAX_CONNS" envDefault:"20"`        // of this replica
 	PostgresBudget   time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as silent
-	RedisSentinels   []string      `env:"SENTINEL_REDIS_SENTINELS,required"`                  // addresses of the Redis Sentinels, host:port, by commas
+	RedisSentinels   []string      `env:"SENTINEL_REDIS_SENTINELS,notEmpty"`                  // addresses of the Redis Sentinels, host:port, by commas
 	RedisMaster      string        `env:"SENTINEL_REDIS_MASTER" envDefault:"m"`               // their name of the master
 	RedisBudget      time.Duration `env:"SENTINEL_REDIS_BUDGET" envDefault:"250ms"`           // of one operation before Redis counts as silent
-	LLMURL           string        `env:"SENTINEL_LLM_URL,required"`                          // of the OpenAI-compatible server, without the path
+	LLMURL           string        `env:"SENTINEL_LLM_URL,notEmpty"`                          // of the OpenAI-compatible server, without the path
 	LLMTimeout       time.Duration `env:"SENTINEL_LLM_TIMEOUT" envDefault:"2s"`               // of one attempt
 	LLMBudget        time.Duration `env:"SENTINEL_LLM_BUDGET" envDefault:"4s"`                // of all attempts of one call
 	PricePrompt      int64         `env:"SENTINEL_PRICE_PROMPT_NANOUSD" envDefault:"150"`     // per token of the prompt

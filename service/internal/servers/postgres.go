@@ -25,7 +25,7 @@ func StartPostgres(t testing.TB) (dsn string) {
 	if out, err := init.CombinedOutput(); err != nil {
 		t.Skipf("initdb does not work here: %v\n%s", err, out)
 	}
-	addr, port := freeAddr(t)
+	addr, port := FreeAddr(t)
 	start(t, dir, who, addr, postgres, "-D", dir, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
 	host, _, _ := net.SplitHostPort(addr)
 	dsn = fmt.Sprintf("postgres://sentinel@%s:%s/postgres?sslmode=disable", host, port)

@@ -41,14 +41,14 @@ func StartRedis(t testing.TB) *Redis {
 
 func startRedis(t testing.TB, program string, args ...string) *Server {
 	t.Helper()
-	addr, port := freeAddr(t)
+	addr, port := FreeAddr(t)
 	base := []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"}
 	return start(t, folder(t, nil), nil, addr, program, append(base, args...)...)
 }
 
 func startRedisSentinel(t testing.TB, program, host, port string) *Server {
 	t.Helper()
-	addr, own := freeAddr(t)
+	addr, own := FreeAddr(t)
 	dir := folder(t, nil)
 	config := filepath.Join(dir, "sentinel.conf")
 	text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor m %s %s 1\n", own, host, port)

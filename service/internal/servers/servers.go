@@ -41,8 +41,8 @@ func find(t testing.TB, program string) string {
 	return slices.Max(paths)
 }
 
-// freeAddr is a loopback address that nobody listens on.
-func freeAddr(t testing.TB) (addr, port string) {
+// FreeAddr is a loopback address that nobody listens on.
+func FreeAddr(t testing.TB) (addr, port string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

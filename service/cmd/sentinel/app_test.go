@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/sentinel-chaos/sentinel/service/internal/servers"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// slowModel answers once it is released, and says when it was asked.
+type slowModel struct{ asked, release chan struct{} }
+
+func (m *slowModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	m.asked <- struct{}{}
+	<-m.release
+	_, _ = io.WriteString(w, `{"id":"c1","model":"m","choices":[{"message":{"content":"hello"}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}`)
+}
+
+type client struct {
+	t    *testing.T
+	base string
+	http *http.Client
+}
+
+func (c client) send(method, path, bearer, body string) (int, map[string]any) {
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Error(err)
+		return 0, nil
+	}
+	req.Header.Set("Authorization", "Bearer "+bearer)
+	req.Header.Set("X-Request-Id", "r-1")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil
+	}
+	defer resp.Body.Close()
+	var got map[string]any
+	_ = json.NewDecoder(resp.Body).Decode(&got)
+	return resp.StatusCode, got
+}
+
+func (c client) awaitReady() {
+	servers.Await(c.t, "the gateway is ready", func(context.Context) error {
+		if status, _ := c.send("GET", "/ready", "", ""); status != http.StatusOK {
+			return fmt.Errorf("status %d", status)
+		}
+		return nil
+	})
+}
+
+// A request that is in flight when SIGTERM comes is answered, its row is in the ledger, and the process ends clean.
+func TestRequestInFlightSurvivesSIGTERM(t *testing.T) {
+	redis, dsn := servers.StartRedis(t), servers.StartPostgres(t)
+	model := &slowModel{asked: make(chan struct{}, 1), release: make(chan struct{})}
+	llm := httptest.NewServer(model)
+	defer llm.Close()
+	required(t)
+	c, err := loadConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Listen, _ = servers.FreeAddr(t)
+	c.AdminToken, c.PostgresDSN, c.RedisSentinels, c.LLMURL = "admin", dsn, []string{redis.Sentinel.Addr}, llm.URL
+	c.LLMTimeout, c.LLMBudget, c.RequestTimeout, c.Grace = time.Minute, time.Minute, time.Minute, time.Minute
+	a, err := assemble(c, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	term, sigterm := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- a.run(term) }()
+
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	api := client{t, "http://" + c.Listen, &http.Client{Transport: transport}}
+	api.awaitReady()
+	_, issued := api.send("POST", "/v1/admin/keys", "admin", `{"tenant":"acme"}`)
+	key, _ := issued["api_key"].(string)
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := api.send("POST", "/v1/query", key, `{"model":"m","prompt":"p","max_tokens":8}`)
+		answered <- status
+	}()
+	<-model.asked
+	sigterm()
+	servers.Await(t, "the gateway is no longer ready", func(context.Context) error {
+		if status, _ := api.send("GET", "/ready", "", ""); status == http.StatusOK {
+			return fmt.Errorf("status %d", status)
+		}
+		return nil
+	})
+	close(model.release)
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("the request in flight got %d", status)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("stopped with %v", err)
+	}
+	expectRow(t, dsn)
+}
+
+func expectRow(t *testing.T, dsn string) {
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var id, kind string
+	var cost int64
+	if err := conn.QueryRow(t.Context(), `SELECT id, kind, cost_nanousd FROM ledger`).Scan(&id, &kind, &cost); err != nil {
+		t.Fatal(err)
+	}
+	if id != "r-1/c1" || kind != "call" || cost != 150+2*600 {
+		t.Errorf("booked %s, %s, %d", id, kind, cost)
+	}
+}
