@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"time"
+
+	"github.com/sentinel-chaos/sentinel/service/patience"
 )
 
 // hold is one flight's standing with the authorities.
@@ -73,8 +75,7 @@ const abortMargin = 20
 // keep renews the hold while a call is under way. It aborts the call when somebody else holds the flight, and when no
 // authority renewed it until shortly before the lease ends. It returns when the context ends.
 func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
-	deadline := func() time.Duration { return time.Until(h.until) - h.lease/abortMargin }
-	end := time.AfterFunc(deadline(), func() { abort(errLeaseLost) })
+	end := patience.Light(h.mustEnd(), func() { abort(errLeaseLost) })
 	defer end.Stop()
 	renew := time.NewTimer(h.nextRenewal())
 	defer renew.Stop()
@@ -85,13 +86,19 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 		case <-renew.C:
 		}
 		if refused(h.ask(ctx)) {
-			abort(errLeaseLost)
+			if h.held() {
+				abort(errLeaseLost)
+			}
+			<-ctx.Done() // a holder that stood still is past its moment: the fuse is burning
 			return
 		}
-		end.Reset(deadline())
+		end.PutOff(h.mustEnd())
 		renew.Reset(h.nextRenewal())
 	}
 }
+
+// mustEnd is when a call must be aborted that is not renewed.
+func (h *hold) mustEnd() time.Time { return h.until.Add(-h.lease / abortMargin) }
 
 // nextRenewal is a third of the lease, so that one renewal may fail. A hold with one authority alone asks the silent one more
 // often: until that answers, nothing but the first keeps others out.

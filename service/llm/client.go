@@ -86,8 +86,10 @@ func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answe
 
 // attempt makes one call and reports its outcome.
 func (c *Client) attempt(ctx context.Context, r service.Request) (service.Answer, error) {
-	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
+	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
+	fuse := patience.Light(time.Now().Add(c.Timeout), cancel)
+	defer fuse.Stop()
 	c.active.Inc()
 	defer c.active.Dec()
 	answer, err := c.post(bounded, r)
