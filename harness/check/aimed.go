@@ -23,6 +23,21 @@ func Aimed(source, what string, c Certificate) Certificate {
 	}
 }
 
+// Both certifies what each of two certificates does: active when the first of them was, healed when both are.
+func Both(a, b Certificate) Certificate {
+	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
+		one, err := a(run, in)
+		if err != nil {
+			return one, err
+		}
+		other, err := b(run, in)
+		if err != nil {
+			return Times{Active: one.Active}, err
+		}
+		return Times{Active: min(one.Active, other.Active), Healed: max(one.Healed, other.Healed)}, nil
+	}
+}
+
 // Crashed certifies that a part of the target died and was restarted by what watches over it there: active when an
 // observer first called the target down, healed when the same observer called it up again. If the engine recorded an exit
 // in between, it was the whole node that ended.

@@ -45,14 +45,27 @@ func Killed(run *evidence.Run, in evidence.Injection) (Times, error) {
 	return healedAfter(run, in, Times{Active: exit.At}, exit.At)
 }
 
-// Frozen certifies that all processes of the target stood still: active when an observer first called it down, healed
-// when one called it up again.
+// Frozen certifies that all processes of the target stood still: active when an observer called it down and did not call
+// it up again before the heal was ordered, healed when one called it up after that. A node that is merely slow comes back by
+// itself.
 func Frozen(run *evidence.Run, in evidence.Injection) (Times, error) {
-	down, ok := observed(run, in.Target, "", evidence.SawDown, in.Ordered)
-	if !ok || healing(in).holds(down.At) {
-		return Times{}, fmt.Errorf("%w: no observer saw %s go down between the order and the heal", errNotCertified, in.Target)
+	last := map[string]evidence.Observation{} // by source
+	for o := range run.Observations() {
+		opinion := o.What == evidence.SawUp || o.What == evidence.SawDown
+		if opinion && o.Node == in.Target && o.At >= in.Ordered && !healing(in).holds(o.At) {
+			last[o.Source] = o
+		}
 	}
-	return healedAfter(run, in, Times{Active: down.At}, down.At)
+	active := forever
+	for _, o := range last {
+		if o.What == evidence.SawDown {
+			active = min(active, o.At)
+		}
+	}
+	if active == forever {
+		return Times{}, fmt.Errorf("%w: no observer saw %s go down between the order and the heal, and stay down", errNotCertified, in.Target)
+	}
+	return healedAfter(run, in, Times{Active: active}, active)
 }
 
 func healedAfter(run *evidence.Run, in evidence.Injection, t Times, ended time.Duration) (Times, error) {
