@@ -16,9 +16,10 @@ import (
 const (
 	// lookahead is how many requests are made ready before they are due, at least.
 	lookahead = 256
-	// readyWorkers is how many of vegeta's workers wait from the start, if the plan needs so many: to add one takes a
-	// moment that the next request may not have. A thousand cost some megabytes.
-	readyWorkers = 1000
+	// spareWorkers is how many of vegeta's workers wait from the start beside those for the largest number of requests
+	// due at once, if the plan is that long. To add one later holds the next request up until the new one runs, which
+	// takes 100 ms just after a herd. A thousand cost some megabytes.
+	spareWorkers = 1000
 	// processors is how many threads may run Go code at least. The kernel may take the processor from any of them, and
 	// with only as many as there are processors, all of them may be out when a request is due.
 	processors = 8
@@ -73,7 +74,7 @@ func (g *generator) run() error {
 	beside.Go(func() { g.prepareAll(shots) })
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(processors, runtime.GOMAXPROCS(0))))
 	// A worker is added whenever none is free, without a limit: there can never be too few.
-	attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: g}), vegeta.Workers(max(burst, min(planned, readyWorkers))))
+	attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: g}), vegeta.Workers(min(planned, burst+spareWorkers)))
 	for range attacker.Attack(g.ticket, &pacer{generator: g, shots: shots}, 0, "") {
 		// RoundTrip has recorded it already.
 	}
