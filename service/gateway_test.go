@@ -51,6 +51,11 @@ func TestHerdOverReplicasCallsOncePerKey(t *testing.T) {
 		if len(rs.errs) > 0 || w.model.total() != 2 {
 			t.Fatalf("%d calls for 2 keys, errors %v", w.model.total(), rs.errs)
 		}
+		for i, g := range gateways {
+			if most := g.ActiveFlights().HighWater(); most > 2 {
+				t.Errorf("gateway %d: %d flights for 2 keys", i, most)
+			}
+		}
 		if rs.sources[service.Call] != 2 || rs.sources[service.Shared] != 88 {
 			t.Errorf("sources %v, want 2 calls and 88 shared", rs.sources)
 		}
@@ -248,6 +253,23 @@ func TestStaleAnswerStandsInForAFailingUpstream(t *testing.T) {
 			if staleFor == 0 && !errors.Is(err, failure) || staleFor > 0 && (err != nil || result.Source != service.Stale) {
 				t.Errorf("stale for %s: got %q, %v", staleFor, result.Source, err)
 			}
+		}
+	})
+}
+
+func TestFailedCallGivesItsFlightBackAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failure := &service.Unavailable{Reason: service.ReasonUpstream, RetryAfter: time.Second}
+		w := newWorld(300 * time.Millisecond)
+		g, _ := w.gateway("gateway-1")
+		w.model.err = failure
+		if _, err := g.Answer(t.Context(), ask("a", "p")); !errors.Is(err, failure) {
+			t.Errorf("got %v", err)
+		}
+		w.model.err = nil
+		asked := time.Now()
+		if _, err := g.Answer(t.Context(), ask("b", "p")); err != nil || time.Since(asked) > time.Second {
+			t.Errorf("got %v after %s", err, time.Since(asked))
 		}
 	})
 }

@@ -88,9 +88,9 @@ func TestSilentAuthorityIsAskedAgainDuringTheCall(t *testing.T) {
 		w.postgres.set(true)
 		var rs results
 		rs.ask(t.Context(), g, r)
-		time.Sleep(time.Second)
+		time.Sleep(storeBudget + lease/10 + storeBudget + time.Millisecond) // the grant, and one renewal in vain
 		w.postgres.set(false)
-		time.Sleep(lease/10 + 2*storeBudget)
+		time.Sleep(lease / 10)
 		synctest.Wait()
 		if w.postgres.holder(r.Key()) == "" {
 			t.Error("the claim was not made up for")
@@ -99,11 +99,10 @@ func TestSilentAuthorityIsAskedAgainDuringTheCall(t *testing.T) {
 	})
 }
 
-// frozen runs a call whose holder notices nothing until late, and lets another replica answer in between.
-func frozen(t *testing.T, w *world) (*service.Gateway, *service.Ledger, service.Answer) {
+// freeze runs a call whose holder notices nothing until its lease is long over; meanwhile happens before the call ends.
+func freeze(t *testing.T, w *world, r service.Request, meanwhile func()) *service.Ledger {
 	w.model.deaf = true
-	thawed, ledger := w.gateway("gateway-1", func(s *service.Settings) { s.Lease = lease })
-	r := ask("frozen", "p")
+	thawed, ledger := w.gateway("gateway-1")
 	var rs results
 	w.redis.set(true) // a frozen process renews nothing; that its stores are away looks the same to it
 	rs.ask(t.Context(), thawed, r)
@@ -113,24 +112,23 @@ func frozen(t *testing.T, w *world) (*service.Gateway, *service.Ledger, service.
 	time.Sleep(2 * lease)
 	w.redis.set(false)
 	w.postgres.set(false)
-	newer := service.Answer{CallID: "newer"}
-	for _, s := range []*store{w.redis, w.postgres} {
-		s.put(r.Key(), newer)
-	}
+	meanwhile()
 	rs.all.Wait()
 	if len(rs.errs) > 0 {
 		t.Errorf("the frozen replica's client got %v", rs.errs)
 	}
-	return thawed, ledger, newer
+	return ledger
 }
 
 func TestThawedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(4 * lease)
-		_, ledger, newer := frozen(t, w)
-		key := ask("", "p").Key()
+		w, r, newer := newWorld(4*lease), ask("frozen", "p"), service.Answer{CallID: "newer"}
+		ledger := freeze(t, w, r, func() {
+			w.redis.put(r.Key(), newer)
+			w.postgres.put(r.Key(), newer)
+		})
 		for name, s := range map[string]*store{"redis": w.redis, "postgres": w.postgres} {
-			if got, _ := s.answer(key); got != newer {
+			if got, _ := s.answer(r.Key()); got != newer {
 				t.Errorf("%s has %+v", name, got)
 			}
 		}
@@ -140,6 +138,19 @@ func TestThawedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
 		rows := w.postgres.booked()
 		if len(rows) != 1 || rows[0].Kind != service.RowCall || rows[0].Cost != 7 {
 			t.Errorf("booked %+v", rows)
+		}
+	})
+}
+
+// An answer that a frozen holder had all the while is older than it seems, even if nobody else asked.
+func TestThawedHolderStoresNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWorld(4*lease), ask("frozen", "p")
+		freeze(t, w, r, func() {})
+		for name, s := range map[string]*store{"redis": w.redis, "postgres": w.postgres} {
+			if got, ok := s.answer(r.Key()); ok {
+				t.Errorf("%s has %+v", name, got)
+			}
 		}
 	})
 }

@@ -43,7 +43,6 @@ func (c client) send(method, path, bearer, body string) (int, map[string]any) {
 		return 0, nil
 	}
 	req.Header.Set("Authorization", "Bearer "+bearer)
-	req.Header.Set("X-Request-Id", "r-1")
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil
@@ -54,9 +53,10 @@ func (c client) send(method, path, bearer, body string) (int, map[string]any) {
 	return resp.StatusCode, got
 }
 
-func (c client) awaitReady() {
-	servers.Await(c.t, "the gateway is ready", func(context.Context) error {
-		if status, _ := c.send("GET", "/ready", "", ""); status != http.StatusOK {
+// awaitStatus waits until /ready answers so; 0 is no answer.
+func (c client) awaitStatus(what string, want int) {
+	servers.Await(c.t, what, func(context.Context) error {
+		if status, _ := c.send("GET", "/ready", "", ""); status != want {
 			return fmt.Errorf("status %d", status)
 		}
 		return nil
@@ -76,6 +76,7 @@ func TestRequestInFlightSurvivesSIGTERM(t *testing.T) {
 	}
 	c.Listen, _ = servers.FreeAddr(t)
 	c.AdminToken, c.PostgresDSN, c.RedisSentinels, c.LLMURL = "admin", dsn, []string{redis.Sentinel.Addr}, llm.URL
+	c.Drain = 2 * time.Second // long enough to be seen
 	c.LLMTimeout, c.LLMBudget, c.RequestTimeout, c.Grace = time.Minute, time.Minute, time.Minute, time.Minute
 	a, err := assemble(c, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
@@ -88,44 +89,52 @@ func TestRequestInFlightSurvivesSIGTERM(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	api := client{t, "http://" + c.Listen, &http.Client{Transport: transport}}
-	api.awaitReady()
+	api.awaitStatus("the gateway is ready", http.StatusOK)
 	_, issued := api.send("POST", "/v1/admin/keys", "admin", `{"tenant":"acme"}`)
 	key, _ := issued["api_key"].(string)
-	answered := make(chan int, 1)
-	go func() {
-		status, _ := api.send("POST", "/v1/query", key, `{"model":"m","prompt":"p","max_tokens":8}`)
-		answered <- status
-	}()
+	const inFlight = 2 // one calls the model, the other shares its flight
+	answered := make(chan int, inFlight)
+	for range inFlight {
+		go func() {
+			status, _ := api.send("POST", "/v1/query", key, `{"model":"m","prompt":"p","max_tokens":8}`)
+			answered <- status
+		}()
+	}
 	<-model.asked
-	sigterm()
-	servers.Await(t, "the gateway is no longer ready", func(context.Context) error {
-		if status, _ := api.send("GET", "/ready", "", ""); status == http.StatusOK {
-			return fmt.Errorf("status %d", status)
+	servers.Await(t, "both requests are in flight", func(context.Context) error {
+		if now := a.api.Active().Now(); now != inFlight {
+			return fmt.Errorf("%d are", now)
 		}
 		return nil
 	})
+	sigterm()
+	api.awaitStatus("the gateway says that it is not ready", http.StatusServiceUnavailable)
+	api.awaitStatus("the listener is closed", 0)
 	close(model.release)
-	if status := <-answered; status != http.StatusOK {
-		t.Errorf("the request in flight got %d", status)
+	for range inFlight {
+		if status := <-answered; status != http.StatusOK {
+			t.Errorf("a request in flight got %d", status)
+		}
 	}
 	if err := <-stopped; err != nil {
 		t.Errorf("stopped with %v", err)
 	}
-	expectRow(t, dsn)
+	expectRows(t, dsn)
 }
 
-func expectRow(t *testing.T, dsn string) {
+// expectRows wants the call's row, which is paid for, and its follower's.
+func expectRows(t *testing.T, dsn string) {
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	var id, kind string
-	var cost int64
-	if err := conn.QueryRow(t.Context(), `SELECT id, kind, cost_nanousd FROM ledger`).Scan(&id, &kind, &cost); err != nil {
+	var rows, calls, cost int64
+	sql := `SELECT count(*), count(*) FILTER (WHERE kind = 'call'), sum(cost_nanousd) FROM ledger WHERE call_id = 'c1'`
+	if err := conn.QueryRow(t.Context(), sql).Scan(&rows, &calls, &cost); err != nil {
 		t.Fatal(err)
 	}
-	if id != "r-1/c1" || kind != "call" || cost != 150+2*600 {
-		t.Errorf("booked %s, %s, %d", id, kind, cost)
+	if rows != 2 || calls != 1 || cost != 150+2*600 {
+		t.Errorf("booked %d rows, %d calls, %d nano-dollars", rows, calls, cost)
 	}
 }
