@@ -24,41 +24,68 @@ const (
 // Line is the way to one shared dependency. It gives every operation a budget, retries it within that, and remembers
 // a silence: from then on operations fail at once, until a probe in the background is answered. So only the requests
 // that meet the silence first pay for it.
+//
+// One operation without an answer is not yet a silence: this process may be short of CPU time. So halfway through its budget
+// it has the dependency probed, and while probes are answered it keeps trying.
 type Line struct {
-	name   string
-	budget time.Duration
-	probe  func(context.Context) error
+	Options
+	slots  chan struct{}
 	silent atomic.Bool
-	fallen chan struct{}
-	log    *slog.Logger
+	doubts chan struct{}
+	proof  atomic.Pointer[time.Time] // when the latest probe began that was answered
 }
 
-// NewLine makes a Line. The probe should do what is asked of the dependency at its hardest, a write that is replicated:
-// a probe that only reads would declare a dependency well that no longer accepts writes.
-func NewLine(name string, budget time.Duration, probe func(context.Context) error, log *slog.Logger) *Line {
-	return &Line{name: name, budget: budget, probe: probe, fallen: make(chan struct{}, 1), log: log}
+// Options are what a Line is made of.
+type Options struct {
+	Name   string
+	Budget time.Duration // for one operation with all its attempts
+	Slots  int           // operations at a time; waiting for one counts against nobody's budget
+	// Probe should do what is asked of the dependency at its hardest, a write that is replicated: one that only reads would
+	// declare a dependency well that no longer accepts writes.
+	Probe func(context.Context) error
+	Log   *slog.Logger
+}
+
+// NewLine makes a Line. Its Watch must run.
+func NewLine(o Options) *Line {
+	return &Line{Options: o, slots: make(chan struct{}, o.Slots), doubts: make(chan struct{}, 1)}
 }
 
 // Up says whether the dependency answered when it was last asked.
 func (l *Line) Up() bool { return !l.silent.Load() }
 
-// Do runs op until it succeeds or the budget is spent; op must be safe to repeat. An error is ErrSilent, or the caller's
-// own context's.
+// Do runs op until it succeeds or the dependency is silent; op must be safe to repeat. An error is ErrSilent, or the
+// caller's own context's.
 func (l *Line) Do(ctx context.Context, op func(context.Context) error) error {
-	if l.silent.Load() {
-		return fmt.Errorf("%s: %w", l.name, ErrSilent)
+	select {
+	case l.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	err := l.attempt(ctx, op)
-	if err == nil || ctx.Err() != nil {
-		return err
+	defer func() { <-l.slots }()
+	for {
+		if l.silent.Load() {
+			return fmt.Errorf("%s: %w", l.Name, ErrSilent)
+		}
+		began := time.Now()
+		err := l.attempt(ctx, op)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if l.answeredSince(began) {
+			continue
+		}
+		l.fall(err)
+		return fmt.Errorf("%s: %w: %w", l.Name, ErrSilent, err)
 	}
-	l.fall(err)
-	return fmt.Errorf("%s: %w: %w", l.name, ErrSilent, err)
 }
 
+// attempt repeats op for the length of one budget.
 func (l *Line) attempt(ctx context.Context, op func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, l.budget)
+	ctx, cancel := context.WithTimeout(ctx, l.Budget)
 	defer cancel()
+	doubt := time.AfterFunc(l.Budget/2, l.doubt)
+	defer doubt.Stop()
 	for pause := (Pause{firstPause, longestPause}); ; {
 		err := op(ctx)
 		if err == nil {
@@ -70,38 +97,54 @@ func (l *Line) attempt(ctx context.Context, op func(context.Context) error) erro
 	}
 }
 
-func (l *Line) fall(cause error) {
-	if l.silent.Swap(true) {
-		return
-	}
-	l.log.Warn("dependency is silent", "dependency", l.name, "error", cause)
+// doubt has Watch probe.
+func (l *Line) doubt() {
 	select {
-	case l.fallen <- struct{}{}:
-	default: // Watch has not yet taken the last one and will probe anyway
+	case l.doubts <- struct{}{}:
+	default: // it has not yet taken the last one, and will probe anyway
 	}
 }
 
-// Watch probes the dependency while it is silent. It returns when the context ends.
+func (l *Line) answeredSince(moment time.Time) bool {
+	proof := l.proof.Load()
+	return proof != nil && proof.After(moment)
+}
+
+func (l *Line) fall(cause error) {
+	if !l.silent.Swap(true) {
+		l.Log.Warn("dependency is silent", "dependency", l.Name, "error", cause)
+	}
+	l.doubt()
+}
+
+// Watch probes the dependency when somebody doubts it, and on while it is silent. It returns when the context ends.
 func (l *Line) Watch(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.fallen:
+		case <-l.doubts:
 		}
-		for !l.answers(ctx) {
+		for !l.answers(ctx) && l.silent.Load() {
 			pause := Pause{probePause, probePause}
 			if pause.Wait(ctx) != nil {
 				return
 			}
 		}
-		l.silent.Store(false)
-		l.log.Info("dependency answers again", "dependency", l.name)
 	}
 }
 
+// answers probes once, and ends a silence.
 func (l *Line) answers(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, l.budget)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, l.Budget)
 	defer cancel()
-	return l.probe(ctx) == nil
+	if l.Probe(ctx) != nil {
+		return false
+	}
+	l.proof.Store(&began)
+	if l.silent.Swap(false) {
+		l.Log.Info("dependency answers again", "dependency", l.Name)
+	}
+	return true
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -35,14 +36,31 @@ func (s *server) ask(ctx context.Context) error {
 	return nil
 }
 
-func newLine(s *server) *patience.Line {
-	return patience.NewLine("server", budget, s.ask, slog.New(slog.NewTextHandler(io.Discard, nil)))
+func newLine(s *server, slots int) *patience.Line {
+	return patience.NewLine(patience.Options{
+		Name: "server", Budget: budget, Slots: slots, Probe: s.ask, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+}
+
+// watch runs the line's watch for as long as the test.
+func watch(t *testing.T, l *patience.Line) {
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.Watch(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
 }
 
 func TestSilenceCostsTheBudgetOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
-		l := newLine(&s)
+		l := newLine(&s, 10)
+		watch(t, l)
 		s.hangs.Store(true)
 		for i, want := range []time.Duration{budget, 0, 0} {
 			asked := time.Now()
@@ -57,10 +75,79 @@ func TestSilenceCostsTheBudgetOnce(t *testing.T) {
 	})
 }
 
+// An operation that gets no answer while others do is not a silence.
+func TestOneSlowOperationIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s, 10)
+		watch(t, l)
+		began := time.Now()
+		err := l.Do(t.Context(), func(ctx context.Context) error {
+			if time.Since(began) > 3*budget {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if err != nil || !l.Up() {
+			t.Errorf("got %v, up %t", err, l.Up())
+		}
+	})
+}
+
+func TestWaitingForASlotCostsNoBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s, 1)
+		watch(t, l)
+		var all sync.WaitGroup
+		for range 10 { // one after another they take far longer than one budget
+			all.Go(func() {
+				err := l.Do(t.Context(), func(context.Context) error {
+					time.Sleep(budget * 9 / 10)
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		all.Go(func() { _ = l.Do(t.Context(), func(context.Context) error { time.Sleep(budget / 2); return nil }) })
+		synctest.Wait()
+		if err := l.Do(gone, s.ask); !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller that had gone got %v", err)
+		}
+		all.Wait()
+	})
+}
+
+// Whoever waits for a slot behind operations that hang fails with them.
+func TestSilenceEndsTheWaitForASlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s, 1)
+		watch(t, l)
+		s.hangs.Store(true)
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if err := l.Do(t.Context(), s.ask); !errors.Is(err, patience.ErrSilent) || time.Since(began) != budget {
+					t.Errorf("got %v after %s", err, time.Since(began))
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
 func TestPassingFailureIsRetriedWithinTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
-		l := newLine(&s)
+		l := newLine(&s, 10)
 		s.fails.Store(true)
 		time.AfterFunc(budget/2, func() { s.fails.Store(false) })
 		if err := l.Do(t.Context(), s.ask); err != nil || !l.Up() {
@@ -72,9 +159,8 @@ func TestPassingFailureIsRetriedWithinTheBudget(t *testing.T) {
 func TestLineNoticesThatItsServerIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
-		l := newLine(&s)
-		ctx, stop := context.WithCancel(t.Context())
-		go l.Watch(ctx)
+		l := newLine(&s, 10)
+		watch(t, l)
 		for range 2 {
 			s.hangs.Store(true)
 			_ = l.Do(t.Context(), s.ask)
@@ -88,15 +174,13 @@ func TestLineNoticesThatItsServerIsBack(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		}
-		stop()
-		synctest.Wait()
 	})
 }
 
 func TestCallersOwnEndIsNoSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
-		l := newLine(&s)
+		l := newLine(&s, 10)
 		s.hangs.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), budget/2)
 		defer cancel()

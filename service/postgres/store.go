@@ -29,6 +29,7 @@ const (
 	pingTimeout    = 300 * time.Millisecond
 	healthPeriod   = 500 * time.Millisecond
 	minIdle        = 2
+	spareConns     = 4 // for the ledger, probes and sweeps, which must not wait behind requests
 	connLifetime   = time.Hour
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
@@ -58,7 +59,9 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("make the pool: %w", err)
 	}
 	s := &Store{pool: pool, replica: o.Replica, retention: o.StaleFor + keepClaims}
-	s.line = patience.NewLine("postgres", o.Budget, s.ping, log)
+	s.line = patience.NewLine(patience.Options{
+		Name: "postgres", Budget: o.Budget, Slots: max(1, int(o.MaxConns)-spareConns), Probe: s.ping, Log: log,
+	})
 	return s, nil
 }
 

@@ -16,7 +16,7 @@ const (
 	lockPrefix   = "sentinel:lock:"
 	answerPrefix = "sentinel:answer:"
 	journalName  = "sentinel:journal"
-	probePrefix  = "sentinel:probe:"
+	probePrefix  = "probe:" // of the key that probes lock
 )
 
 // Options say where Redis is.
@@ -41,6 +41,7 @@ const (
 	dialTimeout    = 250 * time.Millisecond // a dead node's address is a black hole
 	dialerPause    = 20 * time.Millisecond
 	poolSize       = 256 // a small pool fails fast and probes about once a second after as many failed dials
+	spareConns     = 16  // for probes, and for connections that are being replaced
 	poolTimeout    = 500 * time.Millisecond
 	probeLifetime  = time.Second
 	noRetries      = -1
@@ -65,13 +66,16 @@ func Open(o Options, log *slog.Logger) *Store {
 		PipelinePoolSize:      noPipelinePool,
 		DisableIdentity:       true,
 	})
-	s.line = patience.NewLine("redis", o.Budget, s.ping, log)
+	s.line = patience.NewLine(patience.Options{
+		Name: "redis", Budget: o.Budget, Slots: poolSize - spareConns, Probe: s.ping, Log: log,
+	})
 	return s
 }
 
-// ping writes, since a master without its replicas still reads.
+// ping takes a lock of its own, the most that is asked of Redis: a master without its replicas still reads.
 func (s *Store) ping(ctx context.Context) error {
-	return s.client.Set(ctx, s.probe, 1, probeLifetime).Err()
+	_, err := s.acquire(ctx, s.probe, s.probe, probeLifetime)
+	return err
 }
 
 // Watch notices when a silent Redis answers again. It returns when the context ends.
