@@ -72,6 +72,7 @@ func (g *generator) run() error {
 	burst, planned := size(g.profile.Stages)
 	shots := make(chan *shot, max(burst, lookahead))
 	beside.Go(func() { g.prepareAll(shots) })
+	defer goFirst()()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(processors, runtime.GOMAXPROCS(0))))
 	// A worker is added whenever none is free, without a limit: there can never be too few.
 	attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: g}), vegeta.Workers(min(planned, burst+spareWorkers)))

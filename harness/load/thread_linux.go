@@ -1,11 +1,24 @@
 package load
 
 import (
+	"os"
 	"runtime"
+	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// Real-time priorities of this process's threads while it loads: the one that sends goes before the others, and those go
+// before everything else on the machine.
+const (
+	followFirst = 1
+	sendFirst   = 2
+)
+
+// promoteEvery is how long a thread that Go adds later remains an ordinary one, at most.
+const promoteEvery = 100 * time.Millisecond
 
 // kernelSleep sleeps in the kernel, past Go's scheduler. A signal may end it early; the spin makes up for that.
 func kernelSleep(d time.Duration) {
@@ -13,12 +26,69 @@ func kernelSleep(d time.Duration) {
 	_ = unix.Nanosleep(&ts, nil)
 }
 
-// ownThread gives the calling goroutine a thread of its own for the rest of its life, and asks the kernel to run it before
-// all ordinary threads, since the system under test, where it shares the processors, would delay the load that it is
-// measured by. A nice value would not do: it counts within a session or container only. The thread sleeps nearly all
-// the time. A user without the right to it goes without: requests are then later on a busy machine, and their lag says so.
+// ownThread gives the calling goroutine a thread of its own, the first of all, for the rest of its life.
 func ownThread() {
 	runtime.LockOSThread()
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
-	_ = unix.SchedSetAttr(0, &attr, 0)
+	_ = unix.SchedSetAttr(0, realTime(sendFirst), 0) // see goFirst
+}
+
+// goFirst has the kernel run this process's threads before all ordinary ones until the returned function is called. The
+// system under test often shares the processors with the load generator; on a machine of its own nothing would hold the
+// generator up, and so nothing should here. All threads are meant because Go moves its work between them: the sending
+// thread waits for another one, if that holds what it needs to go on. Nice values would not do, they count within a
+// session or a container only. Who has not the right to this goes without: requests are then later when the machine is
+// busy, and their lag says so.
+func goFirst() (stop func()) {
+	before, err := unix.SchedGetAttr(0, 0)
+	if err != nil || !promoteThreads() {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var promoting sync.WaitGroup
+	promoting.Go(func() {
+		t := time.NewTicker(promoteEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				promoteThreads()
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		promoting.Wait()
+		eachThread(func(tid int) bool { return unix.SchedSetAttr(tid, before, 0) == nil })
+	}
+}
+
+// promoteThreads promotes those that are not yet. It is false if that is not permitted.
+func promoteThreads() bool {
+	return eachThread(func(tid int) bool {
+		is, err := unix.SchedGetAttr(tid, 0)
+		if err != nil || is.Policy == unix.SCHED_RR {
+			return true // gone, or done before
+		}
+		err = unix.SchedSetAttr(tid, realTime(followFirst), 0)
+		return err == nil || err == unix.ESRCH
+	})
+}
+
+// eachThread calls do for all threads of this process. It is false if do was, for any.
+func eachThread(do func(tid int) bool) bool {
+	tasks, err := os.ReadDir("/proc/self/task")
+	ok := err == nil
+	for _, t := range tasks {
+		if tid, err := strconv.Atoi(t.Name()); err == nil {
+			ok = do(tid) && ok
+		}
+	}
+	return ok
+}
+
+// realTime is not inherited by the processes that this one starts: they may be part of the system under test.
+func realTime(priority uint32) *unix.SchedAttr {
+	return &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: priority, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
 }
