@@ -41,7 +41,8 @@ const (
 	dialTimeout    = 250 * time.Millisecond // a dead node's address is a black hole
 	dialerPause    = 20 * time.Millisecond
 	poolSize       = 256 // a small pool fails fast and probes about once a second after as many failed dials
-	spareConns     = 16  // for probes, and for connections that are being replaced
+	inFlight       = 64  // operations at a time; more only make Redis, and the dials of a cold start, queue longer
+	minIdle        = 8
 	poolTimeout    = 500 * time.Millisecond
 	probeLifetime  = time.Second
 	noRetries      = -1
@@ -62,12 +63,13 @@ func Open(o Options, log *slog.Logger) *Store {
 		WriteTimeout:          socketTimeout,
 		ContextTimeoutEnabled: true, // else a frozen master costs several socket timeouts
 		PoolSize:              poolSize,
+		MinIdleConns:          minIdle,
 		PoolTimeout:           poolTimeout,
 		PipelinePoolSize:      noPipelinePool,
 		DisableIdentity:       true,
 	})
 	s.line = patience.NewLine(patience.Options{
-		Name: "redis", Budget: o.Budget, Slots: poolSize - spareConns, Probe: s.ping, Log: log,
+		Name: "redis", Budget: o.Budget, Slots: inFlight, Probe: s.ping, Log: log,
 	})
 	return s
 }
