@@ -114,6 +114,21 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
+// An authority that did not answer before the flight's own time was up may have granted the key to somebody else.
+func TestNoCallWithoutHearingTheSecondAuthorityOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		w.postgres.set(true)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = storeBudget / 2 })
+		if _, err := g.Answer(t.Context(), ask("a", "p")); reason(err) != service.ReasonNoAuthority || w.model.total() != 0 {
+			t.Errorf("%d calls, got %v", w.model.total(), err)
+		}
+		if token := w.redis.holder(ask("a", "p").Key()); token != "" {
+			t.Error("the lock was kept")
+		}
+	})
+}
+
 func reason(err error) string {
 	var u *service.Unavailable
 	if errors.As(err, &u) {
