@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"strconv"
@@ -72,7 +73,7 @@ func promoteThreads() bool {
 			return true // gone, or done before
 		}
 		err = unix.SchedSetAttr(tid, realTime(followFirst), 0)
-		return err == nil || err == unix.ESRCH
+		return err == nil || errors.Is(err, unix.ESRCH)
 	})
 }
 
