@@ -114,6 +114,23 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
+// Whoever is refused by one authority does not meanwhile keep the other from the one who may be granted both.
+func TestRefusedFlightHoldsNothingWhileItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWorld(300*time.Millisecond), ask("a", "p")
+		w.postgres.seize(r.Key(), "somebody", time.Hour)
+		g, _ := w.gateway("gateway-1")
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if token := w.redis.holder(r.Key()); token != "" {
+			t.Error("it holds the lock")
+		}
+		rs.all.Wait()
+	})
+}
+
 // An authority that did not answer before the flight's own time was up may have granted the key to somebody else.
 func TestNoCallWithoutHearingTheSecondAuthorityOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -76,7 +76,10 @@ const abortMargin = 20
 // authority renewed it until shortly before the lease ends. It returns when the context ends.
 func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 	end := patience.Light(h.mustEnd(), func() { abort(errLeaseLost) })
-	defer end.Stop()
+	defer func() {
+		<-ctx.Done()
+		end.Stop()
+	}()
 	renew := time.NewTimer(h.nextRenewal())
 	defer renew.Stop()
 	for {
@@ -85,16 +88,37 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 			return
 		case <-renew.C:
 		}
-		if refused(h.ask(ctx)) {
-			if h.held() {
-				abort(errLeaseLost)
-			}
-			<-ctx.Done() // a holder that stood still is past its moment: the fuse is burning
+		if !h.held() {
+			return // it stood still past its moment; the fuse is burning, and a lease that is over is not renewed
+		}
+		if h.renew(ctx) == Refused {
+			abort(errLeaseLost)
 			return
 		}
 		end.PutOff(h.mustEnd())
 		renew.Reset(h.nextRenewal())
 	}
+}
+
+// renew asks every authority for as much time again. The last one that speaks decides. A refusal by one before it may be
+// another replica that got the lock while it was free, and is about to give it back because the last one refuses it: two
+// that are at odds could otherwise end each other's calls.
+func (h *hold) renew(ctx context.Context) Verdict {
+	asked, said := time.Now(), Silent
+	h.partial = false
+	for _, authority := range h.authorities {
+		reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
+		if err == nil {
+			said = reply.Verdict
+		}
+		if err != nil || reply.Verdict != Granted {
+			h.partial = true
+		}
+	}
+	if said == Granted {
+		h.until = asked.Add(h.lease)
+	}
+	return said
 }
 
 // mustEnd is when a call must be aborted that is not renewed.

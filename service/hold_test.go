@@ -68,13 +68,32 @@ func TestCallIsAbortedWhenSomebodyElseHoldsTheFlight(t *testing.T) {
 		var rs results
 		rs.ask(t.Context(), g, r)
 		time.Sleep(time.Second)
-		w.redis.seize(r.Key(), "other", time.Second)
-		rs.all.Wait() // the flight asks again once the other's lock has ended
+		w.redis.seize(r.Key(), "other", 2*time.Second)
+		w.postgres.seize(r.Key(), "other", 2*time.Second)
+		rs.all.Wait() // the flight asks again once the other's hold has ended
 		if len(w.model.ends) != 2 || !w.model.ends[0].aborted || w.model.ends[1].aborted {
 			t.Errorf("the calls ended as %+v", w.model.ends)
 		}
 		if len(rs.errs) > 0 || rs.sources[service.Call] != 1 {
 			t.Errorf("sources %v, errors %v", rs.sources, rs.errs)
+		}
+	})
+}
+
+// A replica that asks while the first authority has forgotten the holder takes its lock for the moment until the second one
+// refuses it.
+func TestPassingLockDoesNotEndACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(2 * lease)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = 4 * lease })
+		r := ask("a", "p")
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(time.Second)
+		w.redis.seize(r.Key(), "passing", lease/2)
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 || w.redis.holder(r.Key()) != "" {
+			t.Errorf("%d calls, errors %v", w.model.total(), rs.errs)
 		}
 	})
 }

@@ -45,8 +45,11 @@ func (s *Store) acquire(ctx context.Context, key, token string, lease time.Durat
 	switch {
 	case len(reply) == 1 && reply[0] == "refused":
 		return service.Reply{Verdict: service.Refused}, nil
-	case len(reply) == 2 && reply[0] == "granted":
+	case len(reply) == 3 && reply[0] == "granted":
 		if err := waitForReplicas(ctx, conn, reply[1]); err != nil {
+			if reply[2] == int64(1) { // not granted: nobody else should be kept out by it
+				_ = s.scripts.release.Run(ctx, conn, keys[:1], token).Err()
+			}
 			return service.Reply{}, err
 		}
 		return service.Reply{Verdict: service.Granted}, nil
