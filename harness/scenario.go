@@ -36,8 +36,8 @@ const (
 	collectLimit = time.Minute      //
 	baselineFor  = time.Second      // ten scrapes: the level that leaks are measured against
 	leadIn       = 250 * time.Millisecond
-	tailFor      = 500 * time.Millisecond // scrapes after the system says it is quiet, so that zero is seen, not inferred
-	overhead     = 40 * time.Second       // start, warm-up, quiesce, collection and removal, with room to spare
+	tailFor      = 5500 * time.Millisecond // scrapes after the system says it is quiet: gauges and pools have 5 s to come down
+	overhead     = 45 * time.Second        // start, warm-up, quiesce, collection and removal, with room to spare
 )
 
 // Estimate is how long a run takes, stack and clean-up included.
