@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
@@ -56,6 +57,28 @@ func Crashed(run *evidence.Run, in evidence.Injection) (Times, error) {
 	return Times{Active: down.At, Healed: up.At}, nil
 }
 
+// LeadLost certifies that the target lost its lead: active when source first said between order and heal that it is
+// something else, healed when source saw a node in the lead again. It may be the target.
+func LeadLost(source, lead string) Certificate {
+	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
+		var t Times
+		for o := range run.Observations() {
+			switch {
+			case o.Source != source:
+			case t.Active == 0 && meanwhile(in, o.At) && o.Node == in.Target && o.What != lead:
+				t.Active = o.At
+			case t.Active != 0 && o.What == lead:
+				t.Healed = o.At
+				return t, nil
+			}
+		}
+		if t.Active == 0 {
+			return t, fmt.Errorf("%w: between the order and the heal, %s did not see %s lose the lead", errNotCertified, source, in.Target)
+		}
+		return t, fmt.Errorf("%w: %s saw nobody in the lead again", errNotCertified, source)
+	}
+}
+
 // LeadMoved certifies that the target handed its lead to another node: active at the first sign that somebody else saw,
 // the target down or source saying that it is no longer lead, or another node being lead already; healed when source had
 // seen both.
@@ -63,7 +86,7 @@ func LeadMoved(source, lead string) Certificate {
 	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
 		taken, ok := takenOver(run, in, source, lead)
 		if !ok {
-			return Times{}, fmt.Errorf("%w: %s saw no other node than %s as %s after the order", errNotCertified, source, in.Target, lead)
+			return Times{}, fmt.Errorf("%w: %s saw no other node than %s as %s between the order and the heal", errNotCertified, source, in.Target, lead)
 		}
 		for o := range run.Observations() {
 			left := o.What == evidence.SawDown || o.Source == source && o.What != lead
@@ -75,10 +98,15 @@ func LeadMoved(source, lead string) Certificate {
 	}
 }
 
-// takenOver finds the first node other than the target that source saw in the lead after the fault was ordered.
+// meanwhile says whether a moment lies between the order and the order to heal.
+func meanwhile(in evidence.Injection, t time.Duration) bool {
+	return t >= in.Ordered && !healing(in).holds(t)
+}
+
+// takenOver finds the first node other than the target that source saw in the lead between the order and the heal.
 func takenOver(run *evidence.Run, in evidence.Injection, source, lead string) (evidence.Observation, bool) {
 	for o := range run.Observations() {
-		if o.Source == source && o.What == lead && o.Node != in.Target && o.At >= in.Ordered {
+		if o.Source == source && o.What == lead && o.Node != in.Target && meanwhile(in, o.At) {
 			return o, true
 		}
 	}

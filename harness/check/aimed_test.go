@@ -58,7 +58,7 @@ func called(at float64, alter func(*evidence.Upstream)) func(*evidence.Records) 
 func TestStoreCertificates(t *testing.T) {
 	type signs = []func(*evidence.Records)
 	lead, down, up := "leader", evidence.SawDown, evidence.SawUp
-	both := check.Both(check.Crashed, check.LeadMoved("roles", lead))
+	both := check.Both(check.Crashed, check.LeadLost("roles", lead))
 	crashed := check.Aimed("roles", lead, check.Crashed)
 	moved := check.Aimed("roles", lead, check.LeadMoved("roles", lead))
 	leads := saw(1, "roles", "store-1", lead)
@@ -73,7 +73,10 @@ func TestStoreCertificates(t *testing.T) {
 
 		{"crash and failover", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "stopped"), saw(11, "roles", "store-2", lead), saw(13, "alive", "store-1", up)}, 10.2, 13, ""},
 		{"failover later than the restart", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "stopped"), saw(11, "alive", "store-1", up), saw(12, "roles", "store-2", lead)}, 10.2, 12, ""},
-		{"crash, no failover", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(13, "alive", "store-1", up)}, 10.2, 0, "no other node than store-1"},
+		{"crash, no failover", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(13, "alive", "store-1", up)}, 10.2, 0, "did not see store-1 lose the lead"},
+		{"crash, and the same one leads again", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "crashed"), saw(13, "alive", "store-1", up), saw(14, "roles", "store-1", lead)}, 10.2, 14, ""},
+		{"crash, nobody leads again", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "crashed"), saw(13, "alive", "store-1", up)}, 10.2, 0, "nobody in the lead again"},
+		{"crash of nothing, and a failover later on", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "alive", "store-1", up), saw(21, "roles", "store-1", "crashed"), saw(22, "roles", "store-2", lead)}, 10.2, 0, "did not see store-1 lose the lead"},
 		{"failover, no crash", both, signs{leads, saw(10.4, "roles", "store-1", "stopped"), saw(12, "roles", "store-2", lead)}, 0, 0, "go down between"},
 
 		{"freeze", check.Frozen, signs{saw(10.2, "alive", "store-1", down), saw(20.2, "alive", "store-1", up)}, 10.2, 20.2, ""},
@@ -92,6 +95,7 @@ func TestStoreCertificates(t *testing.T) {
 		{"switchover, the loss seen last", moved, signs{leads, saw(11, "roles", "store-2", lead), saw(11.2, "roles", "store-1", "replica")}, 11, 11.2, ""},
 		{"switchover of nothing", moved, signs{leads}, 0, 0, "no other node than store-1 as leader"},
 		{"switchover back to itself", moved, signs{leads, saw(10.4, "roles", "store-1", "stopping"), saw(12, "roles", "store-1", lead)}, 0, 0, "no other node than store-1"},
+		{"switchover of nothing, and a failover later on", moved, signs{leads, saw(21, "alive", "store-1", down), saw(22, "roles", "store-2", lead)}, 0, 0, "no other node than store-1"},
 		{"two leaders", moved, signs{leads, saw(12, "roles", "store-2", lead)}, 12, 0, "nobody saw store-1 lose the lead"},
 	} {
 		t.Run(c.name, c.run)

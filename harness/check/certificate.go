@@ -52,7 +52,7 @@ func Frozen(run *evidence.Run, in evidence.Injection) (Times, error) {
 	last := map[string]evidence.Observation{} // by source
 	for o := range run.Observations() {
 		opinion := o.What == evidence.SawUp || o.What == evidence.SawDown
-		if opinion && o.Node == in.Target && o.At >= in.Ordered && !healing(in).holds(o.At) {
+		if opinion && o.Node == in.Target && meanwhile(in, o.At) {
 			last[o.Source] = o
 		}
 	}

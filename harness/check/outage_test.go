@@ -147,6 +147,7 @@ func TestOutages(t *testing.T) {
 			h.plan.Params[check.ParamFloor+outageFault] = 700 * ms
 		}, check.Pass, "", "floor_ms", 700},
 		{"nobody else leads", over, func(h *history) { saw(21.1, "roles", "store-1", "leader")(&h.Records) }, check.Unknown, "no other node than store-1", "", 0},
+		{"another leads after the heal", over, func(h *history) { saw(31, "roles", "store-2", "leader")(&h.Records) }, check.Unknown, "no other node", "", 0},
 		{"another led before", over, func(h *history) { saw(19, "roles", "store-2", "leader")(&h.Records) }, check.Unknown, "no other node", "", 0},
 		{"fault did nothing", over, noop, check.Unknown, "not certified", "", 0},
 	} {

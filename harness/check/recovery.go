@@ -114,8 +114,8 @@ func recoveryOf(due []evidence.Call, p pace, k class, from time.Duration) recove
 	return r
 }
 
-// FailedOver is a guard: after the fault was ordered, source saw another node than its target take the lead. It fails
-// nothing, since it is the dependency's doing; the time is told beside the floor.
+// FailedOver is a guard: between the order of the fault and its heal, source saw another node than its target take the
+// lead. It fails nothing, since it is the dependency's doing; the time is told beside the floor.
 func FailedOver(fault string, proof Certificate, source, lead string) Check {
 	return complete("FailedOver", func(run *evidence.Run) Verdict {
 		d, missing := certified(run, fault, proof)
@@ -124,7 +124,7 @@ func FailedOver(fault string, proof Certificate, source, lead string) Check {
 		}
 		taken, ok := takenOver(run, d.Injection, source, lead)
 		if !ok {
-			return unknown("%s saw no other node than %s as %s after %q", source, d.Target, lead, fault)
+			return unknown("%s saw no other node than %s as %s while %q lasted", source, d.Target, lead, fault)
 		}
 		figures := map[string]float64{"failover_ms": ms(taken.At - d.Active)}
 		addFloor(figures, run, fault)
