@@ -30,7 +30,7 @@ func ThunderingHerd() harness.Scenario {
 	// the two tenants of the second one are as new as their questions.
 	client.Warmup = []load.Stage{{Name: "first herd", Shape: load.Herd(herd, 500*time.Millisecond),
 		Request: func(k uint64, _ *rand.Rand) load.Request {
-			return fixtures.Query("initech", prompt("older story", k%topics))
+			return fixtures.Query("initech", prompt("older story", k%keys))
 		}}}
 	return harness.Scenario{
 		Name:   "thundering-herd",

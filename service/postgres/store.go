@@ -31,6 +31,7 @@ const (
 	minIdle        = 2
 	spareConns     = 4 // for the ledger, probes and sweeps, which must not wait behind requests
 	connLifetime   = time.Hour
+	connIdle       = 4 * time.Second // what a burst opened beyond minIdle: all replicas share the server's connections
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
 
@@ -52,6 +53,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	cfg.MaxConns = o.MaxConns
 	cfg.MinIdleConns = min(minIdle, o.MaxConns)
 	cfg.MaxConnLifetime = connLifetime
+	cfg.MaxConnIdleTime = connIdle
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
 	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
