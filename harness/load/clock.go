@@ -6,11 +6,11 @@ import (
 )
 
 // Go's timers are late by up to a millisecond, and by much more when other threads of the process wait for a processor;
-// the kernel's sleep is late by some 60 microseconds. So a precise wait has three parts: a timer, which the end of the
+// the kernel's sleep is late by ten or twenty microseconds. So a precise wait has three parts: a timer, which the end of the
 // run can cut short, then the kernel's sleep, then a short spin.
 const (
 	timerSlack  = 20 * time.Millisecond
-	kernelSlack = 80 * time.Microsecond
+	kernelSlack = 30 * time.Microsecond
 )
 
 // clock is the run's time.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -20,9 +19,6 @@ const (
 	// due at once, if the plan is that long. To add one later holds the next request up until the new one runs, which
 	// takes 100 ms just after a herd. A thousand cost some megabytes.
 	spareWorkers = 1000
-	// processors is how many threads may run Go code at least. The kernel may take the processor from any of them, and
-	// with only as many as there are processors, all of them may be out when a request is due.
-	processors = 8
 	// fewConnections is the number of requests due at once that need no connections opened ahead of them.
 	fewConnections = 8
 	// openAhead, and openEach per connection, is how long before many requests are due at once their connections are
@@ -73,7 +69,6 @@ func (g *generator) run() error {
 	shots := make(chan *shot, max(burst, lookahead))
 	beside.Go(func() { g.prepareAll(shots) })
 	defer goFirst()()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(processors, runtime.GOMAXPROCS(0))))
 	// A worker is added whenever none is free, without a limit: there can never be too few.
 	attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: g}), vegeta.Workers(min(planned, burst+spareWorkers)))
 	for range attacker.Attack(g.ticket, &pacer{generator: g, shots: shots}, 0, "") {
