@@ -138,11 +138,11 @@ func (g *Gateway) fly(r Request, row Row) landing {
 			h = newHold(g.Authorities, row.Key, g.Lease) // whoever has the flight now may have the answer soon
 		}
 		if refused(replies) {
-			waited = true
 			h.yield(ctx, replies)
 			if answer, err := g.Archive.Find(ctx, row.Key, 0); err == nil { // a dead holder's lock may outlive its answer
-				return landing{answer: answer, source: Stored}
+				return landing{answer: answer, source: origin(1, waited)}
 			}
+			waited = true
 		}
 		if err := pause.Wait(ctx); err != nil {
 			g.abandon(h)
