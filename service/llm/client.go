@@ -33,7 +33,7 @@ type Client struct {
 // Figures of the connections to the model.
 const (
 	dialTimeout  = 500 * time.Millisecond
-	idleConns    = 8 // per host; calls come in bursts
+	idleConns    = 4 // per host; a burst dials more, and lets go of them
 	idleTimeout  = 30 * time.Second
 	firstRetry   = 50 * time.Millisecond
 	longestRetry = 500 * time.Millisecond

@@ -31,7 +31,7 @@ const (
 	minIdle        = 2
 	spareConns     = 4 // for the ledger, probes and sweeps, which must not wait behind requests
 	connLifetime   = time.Hour
-	connIdle       = 4 * time.Second // what a burst opened beyond minIdle: all replicas share the server's connections
+	connIdle       = 4 * time.Second  // what a burst opened beyond minIdle: all replicas share the server's connections
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
 
