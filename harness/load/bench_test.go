@@ -106,23 +106,23 @@ func BenchmarkHerd(b *testing.B) {
 // BenchmarkCost is what one request costs the load generator in processor time, at 2,000/s.
 func BenchmarkCost(b *testing.B) {
 	const rate = 2000
-	length := time.Duration(b.N) * time.Second / rate
-	b.Run("this", func(b *testing.B) {
-		url := play(b, "server")
-		length = time.Duration(b.N) * time.Second / rate
-		before := cpu(b)
-		b.ReportAllocs()
-		run(b, b.Context(), profile(load.Stage{Shape: load.Constant(rate, length)}), url)
-		b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
-	})
-	b.Run("vegeta", func(b *testing.B) {
-		url := play(b, "server")
-		length = time.Duration(b.N) * time.Second / rate
-		before := cpu(b)
-		b.ReportAllocs()
-		vegetaLags(vegeta.Rate{Freq: rate, Per: time.Second}, length, url)
-		b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
-	})
+	send := map[string]func(b *testing.B, length time.Duration, url string){
+		"this": func(b *testing.B, length time.Duration, url string) {
+			run(b, b.Context(), profile(load.Stage{Shape: load.Constant(rate, length)}), url)
+		},
+		"vegeta": func(b *testing.B, length time.Duration, url string) {
+			vegetaLags(vegeta.Rate{Freq: rate, Per: time.Second}, length, url)
+		},
+	}
+	for _, name := range []string{"this", "vegeta"} {
+		b.Run(name, func(b *testing.B) {
+			url := play(b, "server")
+			before := cpu(b)
+			b.ReportAllocs()
+			send[name](b, time.Duration(b.N)*time.Second/rate, url)
+			b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+		})
+	}
 }
 
 func cpu(b *testing.B) time.Duration {

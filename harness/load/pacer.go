@@ -11,9 +11,10 @@ type pacer struct {
 	gone  []*shot // due, and not handed to a worker yet
 }
 
-// Pace waits itself, more precisely than vegeta would, and sends at once what can be sent without waiting. A worker
-// only has to follow: how soon it runs does not matter. Requests that are due together are all sent before the first
-// worker is woken, since a thousand workers would fight the rest for the processor.
+// Pace waits itself, more precisely than vegeta would, and sends at once what can be sent without waiting; a worker only
+// has to follow. Requests that are due together are all sent before the first worker is woken, since the workers would
+// fight with what is still to be sent for the processor. So a thousand take ten milliseconds to send, and an answer that
+// comes sooner than that is read, and its latency ends, a little later than it came.
 func (p *pacer) Pace(time.Duration, uint64) (wait time.Duration, stop bool) {
 	if !p.own {
 		ownThread()
