@@ -1,0 +1,180 @@
+package protocol
+
+// fault emits the faults that may still happen.
+func (m *model) fault(s state, emit func(move)) {
+	if s.faults == 0 {
+		return
+	}
+	s.faults--
+	if !s.spent.has(ofGateway) {
+		g := s
+		g.spent |= ofGateway
+		for i := range g.gateways {
+			m.faultOfGateway(g, i, emit)
+		}
+	}
+	if m.allowed.has(loss) && !s.spent.has(ofStore) {
+		s.spent |= ofStore
+		m.faultOfStore(s, emit)
+	}
+}
+
+func (m *model) faultOfStore(s state, emit func(move)) {
+	fall := func(a authority, to status, does string) {
+		if s.stores[a].status != away {
+			t := s
+			t.stores[a].status = to
+			emit(move{step: step{who: nature, does: does, at: a, told: true}, kind: faulty, to: t})
+		}
+	}
+	fall(redis, down, "falls silent")
+	fall(postgres, down, "falls silent")
+	fall(postgres, stalled, "loses its standby and stalls")
+}
+
+// faultOfGateway leaves out what nothing can come of.
+func (m *model) faultOfGateway(s state, i int, emit func(move)) {
+	g := &s.gateways[i]
+	if g.phase >= dead || g.phase == idle && g.row == 0 && g.owes == 0 {
+		return
+	}
+	if m.allowed.has(crash) {
+		t := s
+		broken := t.crash(i)
+		emit(move{step: step{who: i, does: "crashes"}, kind: faulty, to: t, broken: broken})
+	}
+	if m.allowed.has(freeze) && g.phase != idle {
+		t := s
+		t.gateways[i].is |= frozen
+		t.excuses++
+		emit(move{step: step{who: i, does: "freezes"}, kind: faulty, to: t})
+	}
+	if m.allowed.has(partition) && g.phase != idle {
+		m.cutOff(s, i, emit)
+	}
+}
+
+func (m *model) cutOff(s state, i int, emit func(move)) {
+	for from, does := range []string{1: "is cut off from Redis", 2: "is cut off from PostgreSQL", 3: "is cut off from both authorities"} {
+		t := s
+		t.gateways[i].cut = set(from)
+		switch set(from) {
+		case 0:
+			continue
+		case both:
+			t.gateways[i].is |= outcast
+			t.excuses++
+		}
+		emit(move{step: step{who: i, does: does}, kind: faulty, to: t})
+	}
+}
+
+// crash ends the process. Its call goes on: the upstream does not learn of a machine's death.
+func (s *state) crash(i int) (broken string) {
+	g := &s.gateways[i]
+	row := g.row &^ inMemory
+	if g.phase == settling || g.phase == settling2 || g.phase == telling && g.got != 0 {
+		row = 0 // nobody was told
+	} else if g.row != 0 && row == 0 {
+		broken = rowLost
+	}
+	if g.call == running || g.inHand() && g.hand != expired {
+		s.excuses++
+		s.loose = s.loose || g.call != running
+	}
+	call := g.call
+	s.land(i)
+	*g = gateway{phase: dead, row: row}
+	if call == running {
+		g.call = running
+	}
+	return broken
+}
+
+// heal emits the ends of faults.
+func (m *model) heal(s state, emit func(move)) {
+	for i := range s.gateways {
+		g := &s.gateways[i]
+		if g.is.has(frozen) {
+			m.thaw(s, i, emit)
+		}
+		if g.cut != 0 {
+			t := s
+			t.gateways[i].cut = 0
+			sort := comeback
+			if g.cut == both {
+				sort = 0 // without it there is no answer to be had
+			}
+			emit(move{step: step{who: i, does: "is connected again"}, kind: sort, to: t})
+		}
+		for _, a := range authorities {
+			m.hear(s, i, a, emit)
+		}
+	}
+	for _, a := range authorities {
+		m.comeback(s, a, emit)
+	}
+}
+
+// thaw lets a gateway go on. What it had asked when it froze has timed out meanwhile, and counts as silence.
+func (m *model) thaw(s state, i int, emit func(move)) {
+	s.gateways[i].is &^= frozen
+	for silent, does := range []string{"thaws", "thaws, and takes Redis for silent", "thaws, and takes PostgreSQL for silent",
+		"thaws, and takes both authorities for silent"} {
+		t := s
+		t.gateways[i].silent |= set(silent)
+		if silent == 0 || t != s {
+			emit(move{step: step{who: i, does: does}, to: t})
+		}
+	}
+}
+
+// hear is the end of a silence, as one gateway sees it. What it knew of the other authority's silence is old by then.
+func (m *model) hear(s state, i int, a authority, emit func(move)) {
+	g := &s.gateways[i]
+	if !g.silent.has(a) || !s.reachable(i, a) || !g.works() {
+		return
+	}
+	g.silent = g.silent.without(a)
+	if !m.without.freshSilence {
+		g.silent = 0
+	}
+	emit(move{step: step{who: i, does: "hears again from " + a.String()}, to: s})
+}
+
+// comeback is how an authority ends its trouble: as it was; with its second copy in the place of the first; or, Redis
+// only, which keeps nothing on disk, with nothing.
+func (m *model) comeback(s state, a authority, emit func(move)) {
+	was := s.stores[a].status
+	if was != stalled && was != down {
+		return
+	}
+	s.stores[a].status = up
+	back := func(t state, does string) {
+		emit(move{step: step{who: nature, does: does, at: a, told: true}, kind: comeback, to: t, broken: t.rowsLost(&s)})
+	}
+	same, next, empty := s, s, s
+	if a == postgres {
+		same.replicate(a)
+	}
+	back(same, "is back as it was")
+	if was == stalled {
+		return
+	}
+	next.fallBack(a)
+	back(next, "is back after a failover")
+	if a == redis && m.allowed.has(amnesia) {
+		empty.forget(a)
+		back(empty, "is back with nothing")
+	}
+}
+
+// rowsLost says whether a row is nowhere any more that was somewhere before.
+func (s *state) rowsLost(before *state) string {
+	for i := range s.gateways {
+		if s.gateways[i].row == 0 && before.gateways[i].row != 0 {
+			return rowLost
+		}
+	}
+	return ""
+}

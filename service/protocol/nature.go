@@ -1,0 +1,190 @@
+package protocol
+
+// nature emits what happens by itself.
+func (m *model) nature(s state, emit func(move)) {
+	for i := range s.gateways {
+		m.lapse(s, i, emit)
+		m.answerUnseen(s, i, emit)
+		m.book(s, i, emit)
+		for _, a := range authorities {
+			m.backfill(s, i, a, emit)
+			m.lateAcquisition(s, i, a, emit)
+			m.lateRelease(s, i, a, emit)
+			m.endLease(s, i, a, emit)
+		}
+	}
+	for _, a := range authorities {
+		m.lateOrphan(s, a, emit)
+		m.endOrphan(s, a, emit)
+	}
+	m.catchUp(s, emit)
+	m.expire(s, emit)
+}
+
+// lapse is the end of a holder's own view of its lease, which is earlier than the end of any lease in it. Renewal and abort
+// keep it from happening to a gateway that runs.
+func (m *model) lapse(s state, i int, emit func(move)) {
+	g := &s.gateways[i]
+	if g.is.has(lapsed) || g.cover == 0 {
+		return
+	}
+	stuck := g.is.has(frozen)
+	switch g.phase {
+	case calling:
+		stuck = stuck || m.without.abort && (m.without.renewal || !s.coverable(i))
+	case settling, settling2:
+		stuck = stuck || !s.coverable(i)
+	}
+	if !stuck {
+		return
+	}
+	if g.is.has(frozen) || g.phase != calling {
+		g.is |= excused
+	}
+	g.is |= lapsed
+	emit(move{step: step{who: i, does: "reaches the end of its lease"}, to: s})
+}
+
+// answerUnseen is the end of a call whose caller does not see it.
+func (m *model) answerUnseen(s state, i int, emit func(move)) {
+	g := &s.gateways[i]
+	switch {
+	case g.call != running || g.works():
+		return
+	case g.phase == dead:
+		g.call, s.loose = noCall, true
+	default:
+		g.call, g.hand = done, s.newest()
+	}
+	emit(move{step: step{who: i, does: "is answered, and does not see it"}, to: s})
+}
+
+// book brings a ledger row to PostgreSQL: the gateway's own, or one that another gateway finds in the journal.
+func (m *model) book(s state, i int, emit func(move)) {
+	g := &s.gateways[i]
+	untold := g.phase == settling || g.phase == settling2 || g.phase == telling && g.got != 0
+	if g.row == 0 || s.stores[postgres].status != up || untold {
+		return
+	}
+	g.row = 0
+	emit(move{step: step{who: i, does: "has its row booked"}, to: s})
+}
+
+// backfill brings an answer that a client has already to the authority that missed it.
+func (m *model) backfill(s state, i int, a authority, emit func(move)) {
+	g := &s.gateways[i]
+	if !g.owes.has(a) || !g.works() || !s.reachable(i, a) || g.silent.has(a) {
+		return
+	}
+	whose := nobody
+	if g.orphan.has(a) {
+		whose = mine
+	} else if s.locked(a) {
+		whose = others
+	}
+	v, broken := m.store(&s, a, g.due, whose)
+	g.owes, g.orphan = g.owes.without(a), g.orphan.without(a)
+	if g.owes == 0 {
+		g.due = nothing
+	}
+	m.acknowledge(&s, a, v)
+	emit(move{step: step{who: i, does: "brings the answer late to", at: a, how: v, told: true}, to: s, broken: broken})
+}
+
+// lateAcquisition is one that happens after the gateway has given up waiting for it.
+func (m *model) lateAcquisition(s state, i int, a authority, emit func(move)) {
+	g := &s.gateways[i]
+	if !g.late.has(a) || s.stores[a].status != up {
+		return
+	}
+	g.late = g.late.without(a)
+	v, broken := m.acquire(&s, i, a)
+	m.acknowledge(&s, a, v)
+	emit(move{step: step{who: i, does: "is late heard asking by", at: a, how: v, told: true}, to: s, broken: broken})
+}
+
+func (m *model) lateRelease(s state, i int, a authority, emit func(move)) {
+	g := &s.gateways[i]
+	if !g.freed.has(a) || s.stores[a].status != up {
+		return
+	}
+	g.freed = g.freed.without(a)
+	v, broken := m.release(&s, i, a)
+	m.acknowledge(&s, a, v)
+	emit(move{step: step{who: i, does: "is late heard yielding by", at: a, how: v, told: true}, to: s, broken: broken})
+}
+
+// lateOrphan is a late acquisition whose flight is over.
+func (m *model) lateOrphan(s state, a authority, emit func(move)) {
+	st := &s.stores[a]
+	if !st.lateOrphan || st.status != up {
+		return
+	}
+	st.lateOrphan = false
+	if !s.locked(a) && (st.main.answer == nothing || m.without.recheck.has(a)) {
+		st.main.orphan = true
+		m.acknowledge(&s, a, grant)
+	}
+	emit(move{step: step{who: nature, does: "late hears from a flight that is over", at: a, told: true}, to: s})
+}
+
+// endLease is the end of a lease, in both copies. It does not come while its holder's own view of it lasts.
+func (m *model) endLease(s state, i int, a authority, emit func(move)) {
+	g := &s.gateways[i]
+	held := g.lock.has(a) || g.copied.has(a)
+	if !held || g.cover.has(a) && !g.is.has(lapsed) || a == postgres && m.without.takeover {
+		return
+	}
+	g.lock, g.copied = g.lock.without(a), g.copied.without(a)
+	emit(move{step: step{who: i, does: "loses by time its lock in " + a.String()}, kind: lease, to: s})
+}
+
+func (m *model) endOrphan(s state, a authority, emit func(move)) {
+	st := &s.stores[a]
+	if !st.main.orphan && !st.copy.orphan || a == postgres && m.without.takeover {
+		return
+	}
+	st.main.orphan, st.copy.orphan = false, false
+	s.disown(a)
+	emit(move{step: step{who: nature, does: "ends the lease of a flight that is over", at: a, told: true}, kind: lease, to: s})
+}
+
+// catchUp is Redis's replication, which nobody waits for.
+func (m *model) catchUp(s state, emit func(move)) {
+	t := s
+	t.replicate(redis)
+	if s.stores[redis].status == up && t != s {
+		emit(move{step: step{who: nature, does: "brings its replica up to date", at: redis, told: true}, to: t})
+	}
+}
+
+// expire is the end of a lifetime, which is longer than anything that a gateway does in one go unless that is frozen.
+func (m *model) expire(s state, emit func(move)) {
+	if s.expiries == 0 || !s.aged() {
+		return
+	}
+	s.expiries--
+	s.firm, s.loose = false, false
+	for i := range s.stores {
+		s.stores[i].main.answer, s.stores[i].copy.answer = nothing, nothing
+	}
+	for i := range s.gateways {
+		g := &s.gateways[i]
+		g.owes, g.orphan, g.due = 0, 0, nothing
+		if g.hand != nothing {
+			g.hand = expired
+		}
+	}
+	emit(move{step: step{who: nature, does: "lets a lifetime pass"}, kind: failure, to: s})
+}
+
+// aged says whether there is something to expire, and nobody in the middle of something shorter than a lifetime.
+func (s *state) aged() bool {
+	for i := range s.gateways {
+		g := &s.gateways[i]
+		if g.call == running || g.works() && (g.hand != nothing || g.call != noCall) {
+			return false
+		}
+	}
+	return s.firm || s.loose
+}
