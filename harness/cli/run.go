@@ -54,14 +54,10 @@ func (a *app) runAll(ctx context.Context, s *Session, picked []harness.Scenario,
 		code = worse(code, p.end(j, err))
 		first = cmp.Or(first, err)
 	}
-	switch code {
-	case ExitPass:
+	if code == ExitPass {
 		return nil
-	case ExitSetup:
-		return first
-	default:
-		return statusError{code: code}
 	}
+	return statusError{code: code}
 }
 
 var errInterrupted = errors.New("interrupted before it began")
