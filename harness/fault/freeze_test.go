@@ -81,9 +81,13 @@ func TestTargetsAreFoundWhenTheFaultFires(t *testing.T) {
 	}{{evidence.FaultKill, fault.KillFound}, {evidence.FaultFreeze, fault.FreezeFound}} {
 		t.Run(c.kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				leader := "x-1"
-				f := c.fault("leader", func(_ context.Context, e *env.Env) (*env.Node, error) { return e.Node(leader) })
-				time.AfterFunc(2*time.Second, func() { leader = "x-2" })
+				began := time.Now()
+				f := c.fault("leader", func(_ context.Context, e *env.Env) (*env.Node, error) {
+					if time.Since(began) < 2*time.Second {
+						return e.Node("x-1")
+					}
+					return e.Node("x-2")
+				})
 				p := newProc(0)
 				got, err := execute(t.Context(), t, fault.Plan{{At: 5 * time.Second, For: time.Second, Fault: f}}, newEnv(t, map[string]*proc{"x-1": newProc(0), "x-2": p}))
 				if err != nil || len(got) != 1 || got[0].Fault != c.kind+" leader" || got[0].Target != "x-2" {
