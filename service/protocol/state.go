@@ -177,6 +177,9 @@ func (s state) normal() state {
 
 // compare puts gateways in some order; 0 means equal.
 func (g *gateway) compare(h *gateway) int {
+	if g.phase != h.phase { // mostly
+		return cmp.Compare(g.phase, h.phase)
+	}
 	a, b := g.words(), h.words()
 	return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]), cmp.Compare(a[2], b[2]))
 }
