@@ -68,7 +68,6 @@ func (g *generator) run() error {
 	burst, planned := size(g.profile.Stages)
 	shots := make(chan *shot, max(burst, lookahead))
 	beside.Go(func() { g.prepareAll(shots) })
-	defer goFirst()()
 	// A worker is added whenever none is free, without a limit: there can never be too few.
 	attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: g}), vegeta.Workers(min(planned, burst+spareWorkers)))
 	for range attacker.Attack(g.ticket, &pacer{generator: g, shots: shots}, 0, "") {
