@@ -25,6 +25,8 @@ const (
 	// opened. On two busy cores a thousand take about 100 ms.
 	openAhead = 100 * time.Millisecond
 	openEach  = 100 * time.Microsecond
+	// aftermath is how long a herd keeps the processors busy that the next requests need.
+	aftermath = 400 * time.Millisecond
 )
 
 // generator sends one plan. vegeta's pacer calls it at each request's moment, and vegeta's workers carry the requests
@@ -88,7 +90,8 @@ func (g *generator) prepareAll(shots chan<- *shot) {
 }
 
 // openAhead opens connections for requests that are due at once, as many clients would have open: otherwise they would
-// be due at once and sent one after another, as fast as connections can be opened.
+// be due at once and sent one after another, as fast as connections can be opened. The generator then goes first until the
+// worst is over.
 func (g *generator) openAhead() {
 	for b := range bursts(g.profile.Stages) {
 		if b.n <= fewConnections {
@@ -99,6 +102,9 @@ func (g *generator) openAhead() {
 			return
 		}
 		g.pool.fill(g.ctx, int(b.n))
+		stop := goFirst()
+		g.clock.sleepUntil(g.ctx, g.clock.start+b.due+aftermath)
+		stop()
 	}
 }
 

@@ -1,14 +1,25 @@
 package load
 
 import (
+	"errors"
+	"os"
 	"runtime"
+	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// sendFirst is the real-time priority of the sending thread, the least there is: enough to go before all ordinary ones.
-const sendFirst = 1
+// Real-time priorities of this process's threads: the one that sends goes before everything else on the machine, and at the
+// moment of a herd the others follow it.
+const (
+	followFirst = 1
+	sendFirst   = 2
+)
+
+// promoteEvery is how long a thread that Go adds later remains an ordinary one, at most.
+const promoteEvery = 100 * time.Millisecond
 
 // finestSlack is the least that the kernel may add to a sleep, in nanoseconds.
 const finestSlack = 1
@@ -19,19 +30,71 @@ func kernelSleep(d time.Duration) {
 	_ = unix.Nanosleep(&ts, nil)
 }
 
-// ownThread gives the calling goroutine a thread of its own for the rest of its life, which the kernel runs before all
-// ordinary ones. The system under test often shares the processors with the load generator; on a machine of its own
-// nothing would hold the generator up, and so nothing should here. Only this thread goes first: it sleeps nearly all the
-// time, and the rest of the harness takes no more than its turn. Nice values would not do, they count within a session or
-// a container only. Who has not the right to this goes without: requests are then later when the machine is busy, and
-// their lag says so.
+// ownThread gives the calling goroutine a thread of its own, the first of all, for the rest of its life.
 func ownThread() {
 	runtime.LockOSThread()
-	_ = unix.SchedSetAttr(0, realTime(), 0)
+	_ = unix.SchedSetAttr(0, realTime(sendFirst), 0)             // see goFirst
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, finestSlack, 0, 0, 0) // else the kernel adds 50 us to each sleep
 }
 
-// realTime is not inherited by the processes that this thread starts: they may be part of the system under test.
-func realTime() *unix.SchedAttr {
-	return &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: sendFirst, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
+// goFirst has the kernel run this process's threads before all ordinary ones until the returned function is called. It is
+// for the moment of a herd: a thousand requests keep the processors busy, which the system under test often shares with
+// the load generator, and the requests that are due next must not wait for that; on a machine of its own nothing would
+// hold them up. All threads are meant because Go moves its work between them: the sending thread waits for another one, if
+// that holds what it needs to go on. For longer than a moment it would not do: whatever spins in this process would then
+// starve the machine. Nice values would not do either, they count within a session or a container only. Who has not the
+// right to this goes without: requests are then later when the machine is busy, and their lag says so.
+func goFirst() (stop func()) {
+	before, err := unix.SchedGetAttr(0, 0)
+	if err != nil || !promoteThreads() {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var promoting sync.WaitGroup
+	promoting.Go(func() {
+		t := time.NewTicker(promoteEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				promoteThreads()
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		promoting.Wait()
+		eachThread(func(tid int) bool { return unix.SchedSetAttr(tid, before, 0) == nil })
+	}
+}
+
+// promoteThreads promotes those that are not yet. It is false if that is not permitted.
+func promoteThreads() bool {
+	return eachThread(func(tid int) bool {
+		is, err := unix.SchedGetAttr(tid, 0)
+		if err != nil || is.Policy == unix.SCHED_RR {
+			return true // gone, or done before
+		}
+		err = unix.SchedSetAttr(tid, realTime(followFirst), 0)
+		return err == nil || errors.Is(err, unix.ESRCH)
+	})
+}
+
+// eachThread calls do for all threads of this process. It is false if do was, for any.
+func eachThread(do func(tid int) bool) bool {
+	tasks, err := os.ReadDir("/proc/self/task")
+	ok := err == nil
+	for _, t := range tasks {
+		if tid, err := strconv.Atoi(t.Name()); err == nil {
+			ok = do(tid) && ok
+		}
+	}
+	return ok
+}
+
+// realTime is not inherited by the processes that this one starts: they may be part of the system under test.
+func realTime(priority uint32) *unix.SchedAttr {
+	return &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: priority, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
 }

@@ -1,45 +1,42 @@
 package load
 
 import (
-	"os"
-	"strconv"
+	"os/exec"
+	"runtime"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// realTimeThreads counts the threads of this process that go before ordinary ones.
-func realTimeThreads(t *testing.T) int {
-	t.Helper()
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		t.Error(err)
-	}
-	n := 0
-	for _, task := range tasks {
-		tid, err := strconv.Atoi(task.Name())
-		if err != nil {
-			t.Error(err)
+// policies counts the threads of this process by their scheduling policy.
+func policies() map[uint32]int {
+	n := map[uint32]int{}
+	eachThread(func(tid int) bool {
+		if a, err := unix.SchedGetAttr(tid, 0); err == nil {
+			n[a.Policy]++
 		}
-		if a, err := unix.SchedGetAttr(tid, 0); err == nil && a.Policy == unix.SCHED_RR {
-			n++
-		}
-	}
+		return true
+	})
 	return n
 }
 
-// Only the sending thread goes first.
-func TestOnlyTheSenderGoesFirst(t *testing.T) {
-	found := make(chan int)
-	go func() {
-		ownThread()
-		found <- realTimeThreads(t)
-	}()
-	n := <-found
-	if n == 0 {
+// The process goes first only until told otherwise, and what it starts meanwhile is an ordinary process.
+func TestGoFirstEnds(t *testing.T) {
+	stop := goFirst()
+	during := policies()
+	out, err := exec.Command("sh", "-c", "sed 's/.*) //' /proc/$$/stat | cut -d' ' -f39").Output()
+	stop()
+	if after := policies(); after[unix.SCHED_RR] != 0 {
+		t.Errorf("still first after the load: %v", after)
+	}
+	if err != nil || strings.TrimSpace(string(out)) != "0" {
+		t.Errorf("a child's policy is %q, not 0: %v", out, err)
+	}
+	if during[unix.SCHED_RR] == 0 {
 		t.Skip("this user may not go first")
 	}
-	if n != 1 {
-		t.Errorf("%d threads go first, want only the one that sends", n)
+	if during[unix.SCHED_NORMAL] > runtime.GOMAXPROCS(0) {
+		t.Errorf("threads left behind: %v", during)
 	}
 }

@@ -12,3 +12,6 @@ func kernelSleep(d time.Duration) { time.Sleep(d) }
 
 // ownThread gives the calling goroutine a thread of its own.
 func ownThread() { runtime.LockOSThread() }
+
+// goFirst does nothing here.
+func goFirst() (stop func()) { return func() {} }
