@@ -144,3 +144,12 @@ func disturbances(run *evidence.Run, kinds ...string) (found []disturbance) {
 	}
 	return found
 }
+
+// ofSubjects finds the certified faults of the given kinds that hit a node of the service under test. Faults of what it
+// depends on excuse nothing that happens between clients and it.
+func ofSubjects(run *evidence.Run, kinds ...string) []disturbance {
+	return slices.DeleteFunc(disturbances(run, kinds...), func(d disturbance) bool {
+		n, _ := run.Node(d.Target)
+		return !n.Subject
+	})
+}

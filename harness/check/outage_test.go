@@ -80,6 +80,19 @@ func TestOutages(t *testing.T) {
 	within := check.RecoversWithin(outageFault, check.Frozen, time.Second)
 	afterHeal := check.RecoversAfterHeal(outageFault, check.Frozen, time.Second)
 	over := check.FailedOver(outageFault, check.Frozen, "roles", "leader")
+	held := check.CallsHeldBack(outageFault, check.Frozen, 2*time.Second, 6)
+	heldBack := func(calls int) func(*history) {
+		return func(h *history) {
+			for i := range h.Upstream {
+				if u := &h.Upstream[i]; u.Arrived >= seconds(outageFrom+2.1) && u.Arrived <= seconds(outageHealed) {
+					if calls--; calls < 0 {
+						u.Arrived, u.Ended = seconds(35), seconds(36)
+					}
+				}
+			}
+			between(outageFrom, outageHealed, false, refused)(h)
+		}
+	}
 	unchanged := func(*history) {}
 	noop := func(h *history) { h.Observations = nil }
 	for _, c := range []struct {
@@ -141,6 +154,12 @@ func TestOutages(t *testing.T) {
 		{"recovers late after the heal", afterHeal, between(20, 31.5, false, refused), check.Fail, "1300 ms later", "", 0},
 		{"fault did nothing", afterHeal, noop, check.Unknown, "not certified", "", 0},
 
+		{"calls held back", held, heldBack(6), check.Pass, "6 calls reached", "misses", 80},
+		{"one call too many", held, heldBack(7), check.Fail, "7 calls reached", "calls", 7},
+		{"no call held back", held, unchanged, check.Fail, "from 2000 ms after", "", 0},
+		{"nobody asked", held, both(heldBack(0), removed(20, 31, false)), check.Unknown, "only 0 misses", "", 0},
+		{"fault did nothing", held, noop, check.Unknown, "not certified", "", 0},
+
 		{"another leads", over, func(h *history) { saw(21.1, "roles", "store-2", "leader")(&h.Records) }, check.Pass, "store-2 was leader 1000 ms after", "failover_ms", 1000},
 		{"another leads, beside the floor", over, func(h *history) {
 			saw(21.1, "roles", "store-2", "leader")(&h.Records)
@@ -169,7 +188,7 @@ func TestOutages(t *testing.T) {
 func TestOutageCutShort(t *testing.T) {
 	for _, c := range []check.Check{check.WorstAddedLatency(outageFault, check.Frozen, 0), check.HitLatencyDuring(outageFault, check.Frozen, 0),
 		check.RecoversWithin(outageFault, check.Frozen, 0), check.RecoversAfterHeal(outageFault, check.Frozen, 0),
-		check.FailedOver(outageFault, check.Frozen, "roles", "leader")} {
+		check.FailedOver(outageFault, check.Frozen, "roles", "leader"), check.CallsHeldBack(outageFault, check.Frozen, 0, 0)} {
 		run := outage().run()
 		run.Complete = false
 		if v := c.Judge(run); v.Status != check.Unknown {

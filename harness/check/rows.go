@@ -2,6 +2,7 @@ package check
 
 import (
 	"strings"
+	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
@@ -9,14 +10,21 @@ import (
 // LedgerComplete: the service's ledger in its database agrees with the client's record and with the upstream's bill. Every
 // answered request has exactly one row, with its tenant, its key and the call that its answer names; any other request has
 // at most one; no row belongs to a request that was never sent. Every billed upstream call has exactly one row of kind
-// call, with its price; every other row costs nothing. A call whose caller was certified killed meanwhile may lack its row.
-// Requests of the warm-up have rows too, and are counted apart.
+// call, with its price; every other row costs nothing. Requests of the warm-up have rows too, and are counted apart.
+//
+// A certified fault explains two things, each counted apart. A billed call may lack its row if its caller was killed
+// meanwhile, or stood still when the call ended and until the call's timeout had passed, so that it never took the answer. A
+// request may have two rows, of two calls, if it was under way while a node of the service was killed or frozen, one row is
+// of that node, and the load balancer's log says that the request was sent on to the node that the other one is of.
 func LedgerComplete() Check { return complete("LedgerComplete", ledgerComplete) }
 
 func ledgerComplete(run *evidence.Run) Verdict {
 	b := newBooks(run)
 	for w := range run.Rows() {
 		b.row(w)
+	}
+	for h := range run.Hops() {
+		b.hops[h.RequestID] = h
 	}
 	b.requests(run)
 	b.bill()
@@ -30,6 +38,8 @@ func ledgerComplete(run *evidence.Run) Verdict {
 		return unknown("there is no record of requests").with(figures)
 	case b.why.sum() > 0:
 		return fail(figures, b.culprits, "%d contradictions: %s; the first: %s", b.why.sum(), b.why, b.first)
+	case b.unproven != "":
+		return unknown("%s", b.unproven).with(figures)
 	}
 	return pass(figures, "%d rows account for every answer and every billed call", b.rows)
 }
@@ -39,7 +49,8 @@ type client struct {
 	seq                 uint64
 	answered, sent      bool
 	tenant, key, callID string
-	rows                int
+	underWay            span
+	rows                []evidence.Row
 }
 
 // books brings the three records together.
@@ -48,21 +59,28 @@ type books struct {
 	clients  map[string]*client // by request id
 	warm     map[string]int     // rows by request id of the warm-up
 	calls    map[string]int     // rows of kind call by upstream call
+	hops     map[string]evidence.Hop
 	kills    []disturbance
+	freezes  []disturbance
+	struck   []disturbance // both, of nodes of the service
+	timeout  time.Duration // of an upstream call; 0 if the plan lacks it
 
-	rows, orphans  int
-	booked, billed int64
-	why            tally
-	first          string
-	culprits       []uint64
+	rows, killed, frozen, repeated int
+	booked, billed                 int64
+	unproven                       string // why it is not known whether a fault explains something
+	why                            tally
+	first                          string
+	culprits                       []uint64
 }
 
 func newBooks(run *evidence.Run) *books {
 	b := &books{upstream: readLedger(run), clients: map[string]*client{}, warm: map[string]int{}, calls: map[string]int{},
-		kills: disturbances(run, evidence.FaultKill), why: tally{}}
+		hops: map[string]evidence.Hop{}, kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
+		struck: ofSubjects(run, evidence.FaultKill, evidence.FaultFreeze), why: tally{}}
+	b.timeout, _ = run.Param(evidence.ParamLLMTimeout)
 	for c := range run.Calls() {
 		b.clients[c.ID] = &client{seq: c.Seq, answered: c.Outcome == evidence.OK, sent: c.Outcome != evidence.Unsent,
-			tenant: c.Tenant, key: c.Key, callID: c.Answer.CallID}
+			tenant: c.Tenant, key: c.Key, callID: c.Answer.CallID, underWay: span{c.Sent, c.End}}
 	}
 	return b
 }
@@ -96,16 +114,12 @@ func (b *books) row(w evidence.Row) {
 }
 
 func (b *books) match(c *client, w evidence.Row) {
-	c.rows++
+	c.rows = append(c.rows, w)
 	switch {
-	case c.rows > 1:
-		b.object(c, "more than one row", w.RequestID)
 	case w.Tenant != c.tenant:
 		b.object(c, "row of another tenant", w.RequestID)
 	case w.Key != c.key:
 		b.object(c, "row of another key", w.RequestID)
-	case c.answered && w.CallID != c.callID:
-		b.object(c, "row of another call than the answer's", w.RequestID)
 	}
 }
 
@@ -127,13 +141,51 @@ func (b *books) price(w evidence.Row) {
 	}
 }
 
-// requests finds answers without a row.
+// requests judges how many rows each request has, and of which calls.
 func (b *books) requests(run *evidence.Run) {
 	for call := range run.Calls() {
-		if c := b.clients[call.ID]; c.answered && c.rows == 0 {
+		c := b.clients[call.ID]
+		switch {
+		case len(c.rows) == 0 && c.answered:
 			b.object(c, "answer without a row", call.ID)
+		case len(c.rows) == 1 && c.answered && c.rows[0].CallID != c.callID:
+			b.object(c, "row of another call than the answer's", call.ID)
+		case len(c.rows) > 1 && !b.sentOn(c, call.ID):
+			b.object(c, "more than one row", call.ID)
 		}
 	}
+}
+
+// sentOn says whether a fault explains that a request has two rows. If the log lacks the request, it may.
+func (b *books) sentOn(c *client, id string) bool {
+	if len(c.rows) != 2 || c.rows[0].CallID == c.rows[1].CallID {
+		return false
+	}
+	for i, lost := range c.rows {
+		told := c.rows[1-i]
+		if c.answered && told.CallID != c.callID || !b.hit(lost.Replica, c.underWay) || lost.Replica == told.Replica {
+			continue
+		}
+		switch h, logged := b.hops[id]; {
+		case !logged:
+			b.unproven = "request " + id + " has rows of two calls, and the load balancer's log does not say whether it was repeated"
+			return true
+		case h.Server == told.Replica && (h.Redispatched || h.Retries > 0):
+			b.repeated++
+			return true
+		}
+	}
+	return false
+}
+
+// hit says whether a node of the service was killed or frozen meanwhile.
+func (b *books) hit(node string, meanwhile span) bool {
+	for _, d := range b.struck {
+		if d.Target == node && d.whole().meets(meanwhile) {
+			return true
+		}
+	}
+	return false
 }
 
 // bill finds billed calls that are not booked exactly once.
@@ -145,7 +197,9 @@ func (b *books) bill() {
 		b.billed += u.Cost
 		switch n := b.calls[u.ID]; {
 		case n == 0 && b.callerKilled(u):
-			b.orphans++
+			b.killed++
+		case n == 0 && b.callerFrozen(u):
+			b.frozen++
 		case n == 0:
 			b.object(b.clients[u.RequestID], "billed call without a row", u.ID)
 		case n > 1:
@@ -163,7 +217,25 @@ func (b *books) callerKilled(u evidence.Upstream) bool {
 	return false
 }
 
+// callerFrozen says whether the caller stood still when the call ended and until its timeout had passed.
+func (b *books) callerFrozen(u evidence.Upstream) bool {
+	for _, f := range b.freezes {
+		if f.Target != u.Caller || !(span{f.Ordered - seenLate, f.Healed}).holds(u.Ended) {
+			continue
+		}
+		if b.timeout == 0 {
+			b.unproven = "the plan lacks the timeout of an upstream call, which tells whether a frozen caller lost call " + u.ID
+			return true
+		}
+		if u.Arrived+b.timeout <= f.Healed {
+			return true
+		}
+	}
+	return false
+}
+
 func (b *books) figures() map[string]float64 {
 	return map[string]float64{"rows": float64(b.rows), "rows_of_warmup": float64(len(b.warm)), "booked_usd": usd(b.booked),
-		"billed_usd": usd(b.billed), "billed_callers_killed": float64(b.orphans), "contradictions": float64(b.why.sum())}
+		"billed_usd": usd(b.billed), "billed_callers_killed": float64(b.killed), "billed_callers_frozen": float64(b.frozen),
+		"requests_sent_on": float64(b.repeated), "contradictions": float64(b.why.sum())}
 }

@@ -43,7 +43,7 @@ func drop(param string) func(*history) { return func(h *history) { delete(h.plan
 func lastSeen(h *history) time.Duration { return h.Samples[len(h.Samples)-1].At }
 
 func verdictCases() []verdictCase {
-	const term, kill = evidence.FaultTerm, evidence.FaultKill
+	const term, kill, freeze = evidence.FaultTerm, evidence.FaultKill, evidence.FaultFreeze
 	unchanged := func(*history) {}
 	nothing := func(h *history) { h.Records = evidence.Records{} }
 	return []verdictCase{
@@ -81,6 +81,9 @@ func verdictCases() []verdictCase {
 
 		{"straight through", check.NoHiddenRetries(), "", unchanged, check.Pass, "all 7"},
 		{"repeated for a kill", check.NoHiddenRetries(), kill, unchanged, check.Pass, "1 others were excused"},
+		{"repeated for the kill of a dependency", check.NoHiddenRetries(), kill, func(h *history) { h.isDependency(victim) }, check.Fail, "redispatched"},
+		{"repeated for a freeze", check.NoHiddenRetries(), freeze, func(h *history) { h.Hops[9].Redispatched = true }, check.Pass, "1 others were excused"},
+		{"repeated for the freeze of a dependency", check.NoHiddenRetries(), freeze, func(h *history) { h.Hops[9].Redispatched = true; h.isDependency(victim) }, check.Fail, "redispatched"},
 		{"repeated for a SIGTERM", check.NoHiddenRetries(), term, func(h *history) { h.Hops[9].Redispatched = true }, check.Fail, "redispatched"},
 		{"repeated long before a kill", check.NoHiddenRetries(), kill, func(h *history) { h.Hops[2].Retries = 1 }, check.Fail, "1 retried"},
 		{"repeated, kill not certified", check.NoHiddenRetries(), kill, func(h *history) { h.Exits = nil }, check.Fail, "redispatched"},
@@ -152,6 +155,36 @@ func verdictCases() []verdictCase {
 		{"lost answer without a row", check.LedgerComplete(), "", func(h *history) { h.Calls[6].Outcome = evidence.Ambiguous; h.Rows = h.Rows[:8] }, check.Pass, ""},
 		{"call not booked", check.LedgerComplete(), "", func(h *history) { h.Rows[2].Kind, h.Rows[2].Cost = evidence.RowHit, 0 }, check.Fail, "billed call without a row"},
 		{"call of a killed caller not booked", check.LedgerComplete(), kill, func(h *history) { h.orphan() }, check.Pass, ""},
+		{"call of a frozen caller not booked", check.LedgerComplete(), freeze, func(h *history) { h.thawed(victim, 200*time.Millisecond) }, check.Pass, "11 rows"},
+		{"call not booked, ended before the freeze", check.LedgerComplete(), freeze, func(h *history) { h.thawed(victim, -200*time.Millisecond) }, check.Fail, "billed call without a row"},
+		{"call not booked, ended after the thaw", check.LedgerComplete(), freeze, func(h *history) { h.thawed(victim, 4*time.Second) }, check.Fail, "billed call without a row"},
+		{"call not booked, another frozen", check.LedgerComplete(), freeze, func(h *history) { h.thawed("gateway-1", 200*time.Millisecond) }, check.Fail, "billed call without a row"},
+		{"call not booked, freeze not certified", check.LedgerComplete(), freeze, func(h *history) { h.thawed(victim, 200*time.Millisecond); h.Observations = nil }, check.Fail, "billed call without a row"},
+		{"call not booked, frozen for less than its timeout", check.LedgerComplete(), freeze, func(h *history) {
+			h.thawed(victim, 200*time.Millisecond)
+			h.plan.Params[evidence.ParamLLMTimeout] = 4 * time.Second
+		}, check.Fail, "billed call without a row"},
+		{"call of a frozen caller not booked, timeout unknown", check.LedgerComplete(), freeze, func(h *history) {
+			h.thawed(victim, 200*time.Millisecond)
+			delete(h.plan.Params, evidence.ParamLLMTimeout)
+		}, check.Unknown, "timeout of an upstream call"},
+		{"rows of two calls, sent on", check.LedgerComplete(), kill, func(h *history) { h.bookLost() }, check.Pass, "12 rows"},
+		{"rows of two calls, sent on, answer lost", check.LedgerComplete(), kill, func(h *history) {
+			h.bookLost()
+			h.sentOn().Outcome = evidence.Ambiguous
+		}, check.Pass, "12 rows"},
+		{"rows of two calls, not sent on", check.LedgerComplete(), kill, func(h *history) {
+			h.bookLost()
+			hop := h.hopOf(h.sentOn().ID)
+			hop.Retries, hop.Redispatched = 0, false
+		}, check.Fail, "more than one row"},
+		{"rows of two calls, sent on elsewhere", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.hopOf(h.sentOn().ID).Server = "gateway-3" }, check.Fail, "more than one row"},
+		{"rows of two calls, neither of the target", check.LedgerComplete(), kill, func(h *history) { h.bookLost().Replica = "gateway-3" }, check.Fail, "more than one row"},
+		{"rows of two calls, answer from the lost one", check.LedgerComplete(), kill, func(h *history) { h.sentOn().Answer.CallID = h.bookLost().CallID }, check.Fail, "more than one row"},
+		{"rows of two calls, kill not certified", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.Exits = nil }, check.Fail, "more than one row"},
+		{"rows of two calls, over before the kill", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.sentOn().End = loadFrom }, check.Fail, "more than one row"},
+		{"a third row", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.Rows = append(h.Rows, h.Rows[len(h.Rows)-1]) }, check.Fail, "more than one row"},
+		{"rows of two calls, not in the log", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.hopOf(h.sentOn().ID).RequestID = "other" }, check.Unknown, "does not say whether it was repeated"},
 		{"hit that costs", check.LedgerComplete(), "", func(h *history) { h.Rows[8].Cost = 1 }, check.Fail, "hit that costs something"},
 		{"wrong price", check.LedgerComplete(), "", func(h *history) { h.Rows[2].Cost-- }, check.Fail, "cost is not what was billed"},
 		{"row of nobody", check.LedgerComplete(), "", func(h *history) { h.Rows = append(h.Rows, h.Rows[8]); h.Rows[9].RequestID = "?" }, check.Fail, "never sent"},
@@ -161,6 +194,12 @@ func verdictCases() []verdictCase {
 		{"no rows", check.LedgerComplete(), "", func(h *history) { h.Rows = nil }, check.Unknown, "no ledger of the service"},
 		{"no upstream", check.LedgerComplete(), "", func(h *history) { h.Upstream = nil }, check.Unknown, "no ledger of the upstream"},
 		{"no requests", check.LedgerComplete(), "", func(h *history) { h.Calls = nil }, check.Unknown, "no record of requests"},
+
+		{"newest", check.NewestAnswer(), "", func(h *history) { h.replaced(0) }, check.Pass, "1 requests for keys"},
+		{"overwritten by an older one", check.NewestAnswer(), "", func(h *history) { h.replaced(0); h.Calls[6].Answer.CallID = h.Upstream[1].ID }, check.Fail, "1 requests got an older answer"},
+		{"older, but asked before", check.NewestAnswer(), "", func(h *history) { h.replaced(3 * time.Second); h.Calls[6].Answer.CallID = h.Upstream[1].ID }, check.Unknown, "no key was asked again"},
+		{"never called twice", check.NewestAnswer(), "", unchanged, check.Unknown, "no key was asked again"},
+		{"no ledger", check.NewestAnswer(), "", func(h *history) { h.Upstream = nil }, check.Unknown, "no ledger"},
 
 		{"serves", check.ServesAgain(victim), term, unchanged, check.Pass, "answered 1"},
 		{"serves no more", check.ServesAgain(victim), term, func(h *history) { h.Hops[len(h.Hops)-1].Server = "gateway-1" }, check.Fail, "none of 1"},
@@ -287,6 +326,62 @@ func (h *history) orphan() {
 	u := evidence.Upstream{ID: "llm-orphan", RequestID: "lost", Tenant: "acme", Key: "key-lost", N: 1, Caller: victim, Cost: 5,
 		Arrived: killed - llmTakes, Ended: killed, Outcome: evidence.UpstreamOK, Billed: true}
 	h.Upstream = append(h.Upstream, u)
+}
+
+// thawed adds a billed call without a row, whose response ended that much later than the freeze began.
+func (h *history) thawed(caller string, after time.Duration) {
+	froze := h.Injections[0].Ordered
+	h.Upstream = append(h.Upstream, evidence.Upstream{ID: "llm-thawed", RequestID: "lost", Tenant: "acme", Key: "key-lost", N: 1, Caller: caller, Cost: 5,
+		Arrived: froze + after - llmTakes, Ended: froze + after, Outcome: evidence.UpstreamOK, Billed: true})
+}
+
+// sentOn is the request that the kill hit, which another replica answered.
+func (h *history) sentOn() *evidence.Call {
+	for i := range h.Calls {
+		if hop := h.hopOf(h.Calls[i].ID); hop != nil && hop.Redispatched {
+			return &h.Calls[i]
+		}
+	}
+	return &h.Calls[slices.IndexFunc(h.Calls, func(c evidence.Call) bool { return c.Key == keyOf("acme", 200) })]
+}
+
+func (h *history) hopOf(id string) *evidence.Hop {
+	for i := range h.Hops {
+		if h.Hops[i].RequestID == id {
+			return &h.Hops[i]
+		}
+	}
+	return nil
+}
+
+// bookLost lets the call that the kill cut short succeed, and adds the row that the victim wrote for it.
+func (h *history) bookLost() *evidence.Row {
+	i := slices.IndexFunc(h.Upstream, func(u evidence.Upstream) bool { return u.Outcome == evidence.UpstreamHungUp })
+	u := &h.Upstream[i]
+	u.Outcome, u.Billed = evidence.UpstreamOK, true
+	h.Rows = append(h.Rows, evidence.Row{ID: "row-lost", RequestID: u.RequestID, Tenant: u.Tenant, Key: u.Key, Kind: evidence.RowCall,
+		CallID: u.ID, Cost: u.Cost, At: u.Ended, Replica: victim, Boot: boot1})
+	return &h.Rows[len(h.Rows)-1]
+}
+
+// replaced adds a second call for the key of the last request, whose answer the request before it was told that late, and
+// gives it to the last request, too.
+func (h *history) replaced(late time.Duration) {
+	first := h.Upstream[1]
+	u := first
+	u.ID, u.N, u.Arrived, u.Ended = "llm-newer", 2, loadFrom, loadFrom+llmTakes
+	h.Upstream = append(h.Upstream, u)
+	for _, i := range []int{5, 6} {
+		h.Calls[i].Key, h.Calls[i].Tenant, h.Calls[i].Answer = u.Key, u.Tenant, evidence.Answer{CallID: u.ID, Tenant: u.Tenant, Key: u.Key}
+	}
+	h.Calls[5].End += late
+}
+
+// isDependency makes a node one that the service depends on.
+func (h *history) isDependency(node string) {
+	for i := range h.Nodes {
+		h.Nodes[i].Subject = h.Nodes[i].Subject && h.Nodes[i].Name != node
+	}
 }
 
 // forget leaves nothing of what a failed scrape recorded.

@@ -1,0 +1,59 @@
+package check
+
+import (
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// NewestAnswer: once a client holds a key's answer, no request that is due later gets the answer of a call that arrived
+// before that one: nothing stored is overwritten by something older. Unknown unless some key had two successful calls and
+// was asked again after the newer one's answer was told.
+func NewestAnswer() Check { return complete("NewestAnswer", newestAnswer) }
+
+func newestAnswer(run *evidence.Run) Verdict {
+	l := readLedger(run)
+	if l.flaw != "" {
+		return unknown("%s", l.flaw)
+	}
+	calls, told := map[string][]evidence.Upstream{}, map[string]time.Duration{}
+	for _, u := range l.calls {
+		if u.Outcome == evidence.UpstreamOK {
+			calls[u.Key] = append(calls[u.Key], u)
+		}
+	}
+	for c := range run.Calls() {
+		if first, known := told[c.Answer.CallID]; c.Outcome == evidence.OK && (!known || c.End < first) {
+			told[c.Answer.CallID] = c.End
+		}
+	}
+	var asked int
+	var older []uint64
+	for c := range run.Calls() {
+		got, known := l.call(c.Answer.CallID)
+		if !known || c.Outcome != evidence.OK || len(calls[got.Key]) < 2 {
+			continue
+		}
+		replaced, old := false, false
+		for _, u := range calls[got.Key] {
+			if at, ok := told[u.ID]; ok && at < c.Due {
+				replaced = replaced || u.ID != calls[got.Key][0].ID
+				old = old || u.Arrived > got.Arrived
+			}
+		}
+		if replaced {
+			asked++
+		}
+		if old {
+			older = append(older, c.Seq)
+		}
+	}
+	figures := map[string]float64{"asked_again": float64(asked), "older": float64(len(older))}
+	switch {
+	case len(older) > 0:
+		return fail(figures, older, "%d requests got an older answer than clients held already", len(older))
+	case asked == 0:
+		return unknown("no key was asked again after a second call had been answered").with(figures)
+	}
+	return pass(figures, "%d requests for keys that had been called twice got the newest answer", asked)
+}
