@@ -9,14 +9,29 @@ import (
 	"github.com/sentinel-chaos/sentinel/fixtures"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
 	"github.com/sentinel-chaos/sentinel/harness/load"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
 // All returns the catalogue in the order in which it runs.
 func All() []harness.Scenario {
 	return []harness.Scenario{
+		Calm(),
 		ThunderingHerd(),
 		SigtermMidLoad(),
+		RedisMasterKill(),
+		RedisMasterFreeze(),
+		RedisDown(),
+		PostgresNodeKill(),
+		PostgresCrash(),
+		PostgresSwitchover(),
+		PostgresStandbyFreeze(),
+		HerdWithoutRedis(),
+		HerdWithoutPostgres(),
+		ReplicaKill(),
+		GatewayFreeze(),
+		SlowLLM(),
 	}
 }
 
@@ -30,6 +45,82 @@ func base(more ...check.Check) []check.Check {
 		check.GaugesReturnToZero(fixtures.InFlightGauges()...),
 		check.LedgerComplete(),
 	}, more...)
+}
+
+// observers are all there are, those of the stores included.
+func observers() []probe.Probe { return append(fixtures.Probes(), fixtures.StoreProbes()...) }
+
+// Figures of the gateways' default settings, which claims are measured by.
+const (
+	redisBudget    = 250 * time.Millisecond
+	postgresBudget = 500 * time.Millisecond
+	lease          = 5 * time.Second
+	llmTimeout     = 2 * time.Second
+	breakerOpen    = 5 * time.Second
+	breakerProbes  = 2
+	slack          = 100 * time.Millisecond
+)
+
+// The time of most faults: late enough to know what is normal before it, with an end of the run that is long enough after
+// it for a store to be whole again.
+const (
+	faultAt = 8 * time.Second
+	tail    = 14 * time.Second
+)
+
+// during is a plan of one fault.
+func during(f fault.Fault, at, lasts time.Duration) fault.Plan {
+	return fault.Plan{{At: at, For: lasts, Fault: f}}
+}
+
+// steady is 200 requests/s, hits and misses. The warm-up ends with the load itself, so that pools have the size that leaks
+// are measured against.
+func steady(tenants []string, length time.Duration) load.Profile {
+	const (
+		rate      = 200
+		hot       = 20
+		coldShare = 0.3
+	)
+	stage := func(name, cold string, length time.Duration) load.Stage {
+		return load.Stage{Name: name, Shape: load.Constant(rate, length), Request: mixed(tenants, hot, coldShare, cold)}
+	}
+	client := fixtures.Client(stage("steady", "cold case", length))
+	rehearsal := stage("rehearsal", "rehearsal", 3*time.Second)
+	rehearsal.Start = fillFor + time.Second
+	client.Warmup = []load.Stage{fill(tenants, hot), rehearsal}
+	return client
+}
+
+// herd is 1,000 requests at once, from that moment on, for few cold keys of two tenants, and 400 more over the next 2 s. It
+// returns the number of keys. A first herd, of the tenants that the replicas are to know, gives pools the size that leaks
+// are measured against.
+func herd(from time.Duration, tenants [2]string, known ...string) (client load.Profile, keys uint64) {
+	const (
+		size, stragglers = 1000, 400
+		topics           = 5
+	)
+	keys = uint64(topics * len(tenants))
+	at := 500 * time.Millisecond
+	ask := func(k uint64, _ *rand.Rand) load.Request {
+		return fixtures.Query(tenants[k%2], prompt("breaking story", k%keys/2))
+	}
+	client = fixtures.Client(
+		load.Stage{Name: "herd", Start: from, Shape: load.Herd(size, at), Request: ask},
+		load.Stage{Name: "stragglers", Start: from + at, Shape: load.Spread(stragglers, 2*time.Second), Request: ask},
+	)
+	client.Warmup = []load.Stage{{Name: "first herd", Shape: load.Herd(size, at),
+		Request: func(k uint64, _ *rand.Rand) load.Request {
+			return fixtures.Query(known[k%uint64(len(known))], prompt("older story", k%keys))
+		}}}
+	return client, keys
+}
+
+// afterHerd goes on asking a herd's questions, for as long as it takes to heal.
+func afterHerd(client load.Profile, length time.Duration) load.Profile {
+	last := client.Stages[len(client.Stages)-1]
+	client.Stages = append(client.Stages, load.Stage{Name: "later", Start: last.Start + 2*time.Second,
+		Shape: load.Constant(10, length), Request: last.Request})
+	return client
 }
 
 // prompt is the n-th prompt about a subject. Every tenant asks the same ones, so that an answer given to the wrong
@@ -47,6 +138,12 @@ func mixed(tenants []string, hot uint64, coldShare float64, cold string) func(ui
 		}
 		return fixtures.Query(tenant, prompt("hot topic", r.Uint64N(hot)))
 	}
+}
+
+// question is asked by one tenant or another, and is the same one whichever stage asks it.
+func question(k uint64, _ *rand.Rand) load.Request {
+	tenants := fixtures.DefaultTenants()
+	return fixtures.Query(tenants[k%uint64(len(tenants))], prompt("open question", k))
 }
 
 // fill asks every hot prompt of every tenant once.

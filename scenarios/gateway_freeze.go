@@ -1,0 +1,38 @@
+package scenarios
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+)
+
+// GatewayFreeze freezes a replica for longer than its lease, while others take over what it was doing, and thaws it.
+func GatewayFreeze() harness.Scenario {
+	const (
+		victim = "gateway-2"
+		lasts  = lease + 3*time.Second
+	)
+	f := fault.Freeze(victim)
+	client := steady(fixtures.DefaultTenants(), faultAt+lasts+tail)
+	// Each question comes three times: so what the victim was asked last is asked again when its lease is over and it still
+	// stands, and once more when it has thawed.
+	for i, start := range []time.Duration{0, lease + 3*time.Second/2, lasts + 4*time.Second} {
+		client.Stages = append(client.Stages, load.Stage{Name: fmt.Sprintf("round %d", i+1), Start: start,
+			Shape: load.Constant(50, faultAt+lasts), Request: question})
+	}
+	return harness.Scenario{
+		Name:      "gateway-freeze",
+		Claim:     "A replica that stands still for longer than its lease costs at most one further call per key, and overwrites no newer answer when it goes on.",
+		System:    fixtures.GatewayStack{},
+		Load:      client,
+		Faults:    during(f, faultAt, lasts),
+		Probes:    observers(),
+		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease), check.NewestAnswer(), check.ServesAgain(victim)),
+		Sometimes: []check.Check{check.InFlightAt(f.Name), check.SawHitsAndMisses()},
+	}
+}

@@ -1,0 +1,26 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+)
+
+// PostgresNodeKill kills the primary with its Patroni for longer than the ttl, so that writes stop for some 20 s and the node
+// comes back empty as a standby.
+func PostgresNodeKill() harness.Scenario {
+	const lasts = 30 * time.Second
+	f := fixtures.PostgresPrimaryKill()
+	return harness.Scenario{
+		Name:      "postgres-node-kill",
+		Claim:     "While the Postgres primary's node is dead and nobody else may lead yet, hits and misses are served, hits no slower than 1.5 times as before, and the ledger is complete afterwards.",
+		System:    fixtures.GatewayStack{},
+		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Faults:    during(f, faultAt, lasts),
+		Probes:    observers(),
+		Expect:    base(check.HitLatencyDuring(f.Name, f.Certificate, 1.5), check.RecoversWithin(f.Name, f.Certificate, lease)),
+		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawHitsAndMisses()},
+	}
+}
