@@ -26,6 +26,7 @@ type Scenario struct {
 	Probes    []probe.Probe // what to observe
 	Expect    []check.Check // what must hold
 	Sometimes []check.Check // what must have happened at least once, or the run proved nothing
+	Trial     bool          // not yet shown to pass every time: run only when it is named
 }
 
 // Limits of the phases. They bound a run that hangs; none of them is waited out when things go well.

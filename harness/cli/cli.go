@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -132,10 +133,10 @@ func statusCode(s check.Status) int {
 	}
 }
 
-// pick finds scenarios by name, in the catalogue's order; no names means all.
+// pick finds scenarios by name, in the catalogue's order; no names means all but those on trial.
 func (a *app) pick(names []string) ([]harness.Scenario, error) {
 	if len(names) == 0 {
-		return a.catalogue, nil
+		return slices.DeleteFunc(slices.Clone(a.catalogue), func(s harness.Scenario) bool { return s.Trial }), nil
 	}
 	var out []harness.Scenario
 	for _, s := range a.catalogue {
@@ -170,7 +171,11 @@ type listCmd struct{}
 func (listCmd) Run(a *app) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, s := range a.catalogue {
-		fmt.Fprintf(w, "%s\t%s\n", s.Name, s.Claim)
+		name := s.Name
+		if s.Trial {
+			name += " (on trial)"
+		}
+		fmt.Fprintf(w, "%s\t%s\n", name, s.Claim)
 	}
 	return w.Flush()
 }

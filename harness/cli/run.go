@@ -14,7 +14,7 @@ import (
 )
 
 type runCmd struct {
-	Names []string `arg:"" optional:"" help:"Scenarios to run; all without any."`
+	Names []string `arg:"" optional:"" help:"Scenarios to run; without any, all but those on trial."`
 }
 
 func (c runCmd) Run(ctx context.Context, a *app) error {
