@@ -58,7 +58,8 @@ func acquire(ctx context.Context, conn *pgxpool.Conn, key, token string, lease t
 	}
 	switch {
 	case reply.Verdict == service.Answered && claimed:
-		return reply, release(ctx, conn, key, token)
+		_ = release(ctx, conn, key, token) // what cannot be released ends with its lease; the answer is here
+		return reply, nil
 	case reply.Verdict == service.Answered:
 		return reply, nil
 	case claimed:
