@@ -100,15 +100,15 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 	}
 }
 
-// renew asks every authority for as much time again. The last one that speaks decides. A refusal by one before it may be
-// another replica that got the lock while it was free, and is about to give it back because the last one refuses it: two
-// that are at odds could otherwise end each other's calls.
+// renew asks every authority for as much time again. One grant is enough: a refusal beside it may come from a claim that
+// was left behind while its authority was away, or from another replica that got the lock while it was free and is about
+// to give it back, refused by the one that grants here. Without a grant the last one that speaks decides.
 func (h *hold) renew(ctx context.Context) Verdict {
 	asked, said := time.Now(), Silent
 	h.partial = false
 	for _, authority := range h.authorities {
 		reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
-		if err == nil {
+		if err == nil && said != Granted {
 			said = reply.Verdict
 		}
 		if err != nil || reply.Verdict != Granted {

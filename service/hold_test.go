@@ -98,6 +98,25 @@ func TestPassingLockDoesNotEndACall(t *testing.T) {
 	})
 }
 
+// A claim that somebody left behind while PostgreSQL was away comes back with it.
+func TestClaimLeftBehindDoesNotEndACallThatTheLockCovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(2 * lease)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = 4 * lease })
+		r := ask("a", "p")
+		w.postgres.seize(r.Key(), "left behind", lease)
+		w.postgres.set(true)
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(time.Second)
+		w.postgres.set(false)
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 {
+			t.Errorf("%d calls, errors %v", w.model.total(), rs.errs)
+		}
+	})
+}
+
 // A lone authority keeps others out only of those who can reach it, so the silent one is asked again soon.
 func TestSilentAuthorityIsAskedAgainDuringTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
