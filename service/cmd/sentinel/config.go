@@ -80,6 +80,10 @@ func (c Config) check() error {
 		{c.Drain < 0, "SENTINEL_DRAIN must not be negative"},
 		{c.Drain >= c.Grace, "SENTINEL_DRAIN must be shorter than SENTINEL_GRACE"},
 		{c.LLMBudget < c.LLMTimeout, "SENTINEL_LLM_BUDGET must be at least SENTINEL_LLM_TIMEOUT"},
+		{c.RequestTimeout < c.Lease+c.LLMBudget+time.Second, // else a dead holder's waiters give up before its heir has answered
+			"SENTINEL_REQUEST_TIMEOUT must be at least SENTINEL_LEASE, SENTINEL_LLM_BUDGET and 1s together"},
+		{c.Lease <= 3*(c.RedisBudget+c.PostgresBudget), // else one renewal that meets two silences takes up the time for the next
+			"SENTINEL_LEASE must be longer than 3 times SENTINEL_REDIS_BUDGET and SENTINEL_POSTGRES_BUDGET together"},
 		{c.CacheJitter < 0 || c.CacheJitter >= 1, "SENTINEL_CACHE_JITTER must be at least 0 and below 1"},
 		{c.PostgresMaxConns < 1, "SENTINEL_POSTGRES_MAX_CONNS must be at least 1"},
 		{c.BreakerFailures < 1 || c.BreakerProbes < 1, "SENTINEL_BREAKER_FAILURES and _PROBES must be at least 1"},

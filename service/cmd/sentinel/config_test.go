@@ -29,6 +29,10 @@ func TestBadSettingsAreNamedInOneLine(t *testing.T) {
 	tests := []struct{ name, value string }{
 		{"SENTINEL_LEASE", "soon"},
 		{"SENTINEL_LEASE", "0s"},
+		{"SENTINEL_LEASE", "2250ms"}, // 3 times the budgets of Redis and PostgreSQL
+		{"SENTINEL_LEASE", "5001ms"}, // with the LLM's budget too long for the request's
+		{"SENTINEL_POSTGRES_BUDGET", "2s"},
+		{"SENTINEL_REQUEST_TIMEOUT", "9999ms"},
 		{"SENTINEL_LLM_TIMEOUT", "-1s"},
 		{"SENTINEL_LLM_BUDGET", "1ms"},
 		{"SENTINEL_CACHE_JITTER", "1"},
