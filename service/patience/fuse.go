@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// A fuse that burns out later than stoodStill after its moment tells that the process itself stood still. What arrived
-// meanwhile then gets linger to be read: an answer that was paid for must not be thrown away unseen, and whoever the moment
-// was meant for has long gone on.
-const (
-	stoodStill = 100 * time.Millisecond
-	linger     = 200 * time.Millisecond
-)
+// What ends later than stoodStill after its moment tells that the process itself stood still.
+const stoodStill = 100 * time.Millisecond
+
+// linger is what a fuse that burns out that late leaves for what arrived meanwhile to be read: an answer that was paid for
+// must not be thrown away unseen, and whoever the moment was meant for has long gone on.
+const linger = 200 * time.Millisecond
 
 // Fuse calls a function at a moment that can be put off.
 type Fuse struct {

@@ -26,7 +26,8 @@ const (
 // that meet the silence first pay for it.
 //
 // One operation without an answer is not yet a silence: this process may be short of CPU time. So halfway through its budget
-// it has the dependency probed, and while probes are answered it keeps trying.
+// it has the dependency probed, and while probes are answered it keeps trying. Nor is a budget that was spent while the
+// process stood still a silence: it says nothing of the dependency.
 type Line struct {
 	Options
 	slots  chan struct{}
@@ -72,7 +73,7 @@ func (l *Line) Do(ctx context.Context, op func(context.Context) error) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if l.answeredSince(began) {
+		if l.answeredSince(began) || time.Since(began) > l.Budget+stoodStill {
 			continue
 		}
 		l.fall(err)

@@ -95,6 +95,25 @@ func TestOneSlowOperationIsTriedAgain(t *testing.T) {
 	})
 }
 
+// A process that stood still finds every budget spent, and nothing that was answered meanwhile.
+func TestStandingStillIsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s, 10)
+		attempts := 0
+		err := l.Do(t.Context(), func(ctx context.Context) error {
+			if attempts++; attempts > 1 {
+				return s.ask(ctx)
+			}
+			time.Sleep(20 * budget)
+			return ctx.Err()
+		})
+		if err != nil || !l.Up() {
+			t.Errorf("got %v, up %t", err, l.Up())
+		}
+	})
+}
+
 func TestWaitingForASlotCostsNoBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
