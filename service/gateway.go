@@ -130,7 +130,7 @@ func (g *Gateway) fly(r Request, row Row) landing {
 			g.give(h, i, reply)
 			return landing{answer: reply.Answer, source: origin(i, waited)}
 		}
-		if mayCall(replies) && ctx.Err() == nil { // an authority that was not waited for is not silent
+		if mayCall(replies) && ctx.Err() == nil && h.lasts() { // an authority that was not waited for is not silent
 			l := g.call(h, r, row)
 			if !errors.Is(l.err, errLeaseLost) {
 				return l

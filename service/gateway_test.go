@@ -146,6 +146,27 @@ func TestNoCallWithoutHearingTheSecondAuthorityOut(t *testing.T) {
 	})
 }
 
+// The lease that the first authority granted ends while the second one is heard out.
+func TestNoCallOnALeaseThatEndedWhileAsking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		w.postgres.set(true)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Lease = storeBudget })
+		var rs results
+		rs.ask(t.Context(), g, ask("a", "p"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if calls := w.model.total(); calls != 0 {
+			t.Errorf("%d calls", calls)
+		}
+		w.postgres.set(false)
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 {
+			t.Errorf("%d calls, errors %v", w.model.total(), rs.errs)
+		}
+	})
+}
+
 func reason(err error) string {
 	var u *service.Unavailable
 	if errors.As(err, &u) {

@@ -124,6 +124,10 @@ func (h *hold) renew(ctx context.Context) Verdict {
 // mustEnd is when a call must be aborted that is not renewed.
 func (h *hold) mustEnd() time.Time { return h.until.Add(-h.lease / abortMargin) }
 
+// lasts says whether a call may begin: one that would have to be aborted at once may not. A lease can end while it is asked
+// for, by a wait for its turn on the way to an authority or since the process stood still.
+func (h *hold) lasts() bool { return time.Now().Before(h.mustEnd()) }
+
 // nextRenewal is a third of the lease, so that one renewal may fail. A hold with one authority alone asks the silent one more
 // often: until that answers, nothing but the first keeps others out.
 func (h *hold) nextRenewal() time.Duration {
