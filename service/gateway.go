@@ -118,35 +118,43 @@ func seenBy(mine bool, source Source) Source {
 	return source
 }
 
-// fly gets the flight's answer: asks the authorities until they grant the call, or have the answer, or time is up.
+// fly gets the flight's answer: an authority has it, or grants the call that brings it.
 func (g *Gateway) fly(r Request, row Row) landing {
 	ctx, cancel := context.WithTimeout(g.base, g.Patience)
 	defer cancel()
-	h := newHold(g.Authorities, row.Key, g.Lease)
+	for {
+		h := newHold(g.Authorities, row.Key, g.Lease)
+		if l, landed := g.seek(ctx, h); landed {
+			return l
+		}
+		if l := g.call(h, r, row); !errors.Is(l.err, errLeaseLost) {
+			return l
+		} // whoever has the flight now may have the answer soon
+	}
+}
+
+// seek asks the authorities until they grant the flight, or land it: they have the answer, or time is up.
+func (g *Gateway) seek(ctx context.Context, h *hold) (l landing, landed bool) {
 	waited := false
 	for pause := (patience.Pause{Next: firstPoll, Most: longestPoll}); ; {
 		replies := h.ask(ctx)
 		if i, reply := answered(replies); reply != nil {
 			g.give(h, i, reply)
-			return landing{answer: reply.Answer, source: origin(i, waited)}
+			return landing{answer: reply.Answer, source: origin(i, waited)}, true
 		}
 		if mayCall(replies) && ctx.Err() == nil && h.lasts() { // an authority that was not waited for is not silent
-			l := g.call(h, r, row)
-			if !errors.Is(l.err, errLeaseLost) {
-				return l
-			}
-			h = newHold(g.Authorities, row.Key, g.Lease) // whoever has the flight now may have the answer soon
+			return landing{}, false
 		}
 		if refused(replies) {
 			h.yield(ctx, replies)
-			if answer, err := g.Archive.Find(ctx, row.Key, 0); err == nil { // a dead holder's lock may outlive its answer
-				return landing{answer: answer, source: origin(1, waited)}
+			if answer, err := g.Archive.Find(ctx, h.key, 0); err == nil { // a dead holder's lock may outlive its answer
+				return landing{answer: answer, source: origin(1, waited)}, true
 			}
 			waited = true
 		}
 		if err := pause.Wait(ctx); err != nil {
 			g.abandon(h)
-			return landing{err: outOfPatience(waited, err)}
+			return landing{err: outOfPatience(waited, err)}, true
 		}
 	}
 }
@@ -195,10 +203,7 @@ func (g *Gateway) call(h *hold, r Request, row Row) landing {
 	}
 	row.Kind, row.CallID, row.Cost = RowCall, answer.CallID, answer.Cost
 	g.Meter.Charged(answer.Cost)
-	if err := g.settle(h, answer, row); err != nil {
-		return landing{err: err}
-	}
-	return landing{answer: answer, source: Call}
+	return g.settle(h, answer, row)
 }
 
 // complete calls the upstream while keep renews the lease beside it.

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,12 +139,18 @@ func TestSilentAuthorityIsAskedAgainDuringTheCall(t *testing.T) {
 }
 
 // freeze runs a call whose holder notices nothing until its lease is long over; meanwhile happens before the call ends.
-func freeze(t *testing.T, w *world, r service.Request, meanwhile func()) *service.Ledger {
+func freeze(t *testing.T, w *world, r service.Request, meanwhile func()) (service.Result, *service.Ledger) {
 	w.model.deaf = true
 	thawed, ledger := w.gateway("gateway-1")
-	var rs results
+	var result service.Result
+	var asked sync.WaitGroup
 	w.redis.set(true) // a frozen process renews nothing; that its stores are away looks the same to it
-	rs.ask(t.Context(), thawed, r)
+	asked.Go(func() {
+		var err error
+		if result, err = thawed.Answer(t.Context(), r); err != nil {
+			t.Errorf("the frozen replica's client got %v", err)
+		}
+	})
 	synctest.Wait()
 	time.Sleep(2*storeBudget + time.Millisecond) // once for the cache, once for the lock
 	w.postgres.set(true)
@@ -151,20 +158,20 @@ func freeze(t *testing.T, w *world, r service.Request, meanwhile func()) *servic
 	w.redis.set(false)
 	w.postgres.set(false)
 	meanwhile()
-	rs.all.Wait()
-	if len(rs.errs) > 0 {
-		t.Errorf("the frozen replica's client got %v", rs.errs)
-	}
-	return ledger
+	asked.Wait()
+	return result, ledger
 }
 
 func TestThawedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r, newer := newWorld(4*lease), ask("frozen", "p"), service.Answer{CallID: "newer"}
-		ledger := freeze(t, w, r, func() {
+		result, ledger := freeze(t, w, r, func() {
 			w.redis.put(r.Key(), newer)
 			w.postgres.put(r.Key(), newer)
 		})
+		if result.Answer != newer || result.Source == service.Call {
+			t.Errorf("its client got %+v", result)
+		}
 		for name, s := range map[string]*store{"redis": w.redis, "postgres": w.postgres} {
 			if got, _ := s.answer(r.Key()); got != newer {
 				t.Errorf("%s has %+v", name, got)
@@ -173,22 +180,47 @@ func TestThawedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
 		if err := ledger.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		rows := w.postgres.booked()
-		if len(rows) != 1 || rows[0].Kind != service.RowCall || rows[0].Cost != 7 {
-			t.Errorf("booked %+v", rows)
+		booked := map[string]int64{}
+		for _, row := range w.postgres.booked() {
+			booked[row.Kind+" "+row.CallID] = row.Cost
+		}
+		call := "call call-" + r.Key()[:6] + "-1"
+		if len(booked) != 2 || booked[call] != 7 || booked["hit newer"] != 0 {
+			t.Errorf("booked %+v", booked)
 		}
 	})
 }
 
-// An answer that a frozen holder had all the while is older than it seems, even if nobody else asked.
-func TestThawedHolderStoresNothing(t *testing.T) {
+// Nobody else asked while the holder was frozen: the answer that was paid for serves the next request too.
+func TestThawedHolderStoresItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWorld(4*lease), ask("frozen", "p")
-		freeze(t, w, r, func() {})
+		result, _ := freeze(t, w, r, func() {})
 		for name, s := range map[string]*store{"redis": w.redis, "postgres": w.postgres} {
-			if got, ok := s.answer(r.Key()); ok {
+			if got, ok := s.answer(r.Key()); !ok || got != result.Answer {
 				t.Errorf("%s has %+v", name, got)
 			}
+		}
+		if result.Source != service.Call || result.Cost != 7 {
+			t.Errorf("its client got %+v", result)
+		}
+	})
+}
+
+// Somebody else is calling when the holder thaws: it waits for that answer, which is the one that will be stored.
+func TestThawedHolderWaitsForItsHeir(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r, newer := newWorld(4*lease), ask("frozen", "p"), service.Answer{CallID: "newer"}
+		result, _ := freeze(t, w, r, func() {
+			w.redis.seize(r.Key(), "heir", time.Hour)
+			w.postgres.seize(r.Key(), "heir", time.Hour)
+			time.AfterFunc(3*lease, func() { // the call has 2 leases to go
+				w.redis.put(r.Key(), newer)
+				w.postgres.put(r.Key(), newer)
+			})
+		})
+		if result.Answer != newer || result.Source != service.Shared || w.model.total() != 1 {
+			t.Errorf("its client got %+v after %d calls", result, w.model.total())
 		}
 	})
 }

@@ -9,27 +9,36 @@ import (
 )
 
 // settle stores the answer and its row before anybody is told, in every authority that is up. The last authority goes
-// first: it writes answer and row in one transaction, and the row then needs no journal.
-func (g *Gateway) settle(h *hold, answer Answer, row Row) error {
+// first: it writes answer and row in one transaction, and the row then needs no journal. A holder that was frozen past its
+// lease asks for the flight again, answer in hand: another holder may have brought a newer one, or be about to.
+func (g *Gateway) settle(h *hold, answer Answer, row Row) landing {
 	dies := time.Now().Add(g.lifetime())
-	if !h.held() { // frozen past its lease: another holder may have brought a newer answer, which this one must not replace
-		g.Ledger.Record(g.base, row)
-		g.abandon(h)
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(g.base, g.Patience)
 	defer cancel()
 	s := Settlement{Key: h.key, Token: h.token, Answer: answer, Row: &row}
 	for pause := (patience.Pause{Next: firstPoll, Most: longestPoll}); ; {
+		if !h.held() {
+			if l, landed := g.seek(ctx, h); landed {
+				g.record(s.Row)
+				return l
+			}
+		}
 		s.Lifetime = time.Until(dies)
 		if missed := g.settleAll(ctx, h.authorities, &s); len(missed) < len(h.authorities) {
 			g.settleLater(missed, s, dies)
-			return nil
+			return landing{answer: answer, source: Call}
 		}
 		if err := pause.Wait(ctx); err != nil {
-			g.Ledger.Keep(Entry{Row: row}) // the call is billed, whether or not somebody gets its answer
-			return &Unavailable{Reason: ReasonNoAuthority, RetryAfter: retrySoon, Err: err}
+			g.record(s.Row)
+			return landing{err: &Unavailable{Reason: ReasonNoAuthority, RetryAfter: retrySoon, Err: err}}
 		}
+	}
+}
+
+// record books a call whose row no authority took: it is billed, whether or not somebody gets its answer.
+func (g *Gateway) record(row *Row) {
+	if row != nil {
+		g.Ledger.Record(g.base, *row)
 	}
 }
 
