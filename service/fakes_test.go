@@ -86,11 +86,11 @@ func (s *store) Acquire(ctx context.Context, key, token string, lease time.Durat
 	return service.Reply{Verdict: service.Granted}, nil
 }
 
-func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Mark, error) {
+func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Receipt, error) {
 	err := s.enter(ctx)
 	defer s.mu.Unlock()
 	if err != nil {
-		return "", err
+		return service.Receipt{}, err
 	}
 	mark := service.Mark("")
 	switch {
@@ -104,12 +104,13 @@ func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Mar
 	k, answered := s.answers[end.Key]
 	answered = answered && time.Now().Before(k.dies)
 	if locked && l.token == end.Token || !locked && !answered {
-		s.answers[end.Key] = kept{end.Answer, time.Now().Add(end.Lifetime)}
+		k, answered = kept{end.Answer, time.Now().Add(end.Lifetime)}, true
+		s.answers[end.Key] = k
 	}
 	if l.token == end.Token {
 		delete(s.locks, end.Key)
 	}
-	return mark, nil
+	return service.Receipt{Stored: answered && k.answer == end.Answer, Mark: mark}, nil
 }
 
 func (s *store) Release(ctx context.Context, key, token string) error {

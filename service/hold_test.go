@@ -225,6 +225,26 @@ func TestThawedHolderWaitsForItsHeir(t *testing.T) {
 	})
 }
 
+// Between the holder's look at its lease and its settlement somebody else got the flight: what no store took is not told.
+func TestAnswerThatNobodyTookIsNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r, newer := newWorld(lease/10), ask("frozen", "p"), service.Answer{CallID: "newer"}
+		g, _ := w.gateway("gateway-1")
+		time.AfterFunc(lease/20, func() {
+			w.redis.seize(r.Key(), "heir", time.Hour)
+			w.postgres.seize(r.Key(), "heir", time.Hour)
+		})
+		time.AfterFunc(lease, func() {
+			w.redis.put(r.Key(), newer)
+			w.postgres.put(r.Key(), newer)
+		})
+		result, err := g.Answer(t.Context(), r)
+		if err != nil || result.Answer != newer || w.model.total() != 1 {
+			t.Errorf("got %+v, %v after %d calls", result, err, w.model.total())
+		}
+	})
+}
+
 func TestAnswerIsBackfilledWhenItsSecondStoreReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, name := range []string{"redis", "postgres"} {

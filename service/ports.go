@@ -32,6 +32,12 @@ type Settlement struct {
 	Row      *Row          // the call's ledger row, nil if it is durable already
 }
 
+// Receipt is what an authority made of a Settlement.
+type Receipt struct {
+	Stored bool // the answer is there, by this Settlement or by an earlier one of the same flight
+	Mark   Mark // the row's place in the journal, if the authority keeps one
+}
+
 // Authority hands a key's flight to one holder at a time, and keeps the answer that the holder brings back. Holders are
 // named by a token. Every method may be repeated with the same token without harm. An error means silence: the operation
 // may or may not have happened.
@@ -39,8 +45,8 @@ type Authority interface {
 	// Acquire asks for the flight, or renews the asker's hold on it, for the length of lease from now.
 	Acquire(ctx context.Context, key, token string, lease time.Duration) (Reply, error)
 	// Settle stores the answer, unless somebody else holds the flight or has settled it, appends the row whatever
-	// becomes of the answer, and ends the hold. It returns the row's place in the journal, if the authority keeps one.
-	Settle(ctx context.Context, s Settlement) (Mark, error)
+	// becomes of the answer, and ends the hold.
+	Settle(ctx context.Context, s Settlement) (Receipt, error)
 	// Release ends the token's hold, if it has one.
 	Release(ctx context.Context, key, token string) error
 }

@@ -10,7 +10,8 @@ import (
 
 // settle stores the answer and its row before anybody is told, in every authority that is up. The last authority goes
 // first: it writes answer and row in one transaction, and the row then needs no journal. A holder that was frozen past its
-// lease asks for the flight again, answer in hand: another holder may have brought a newer one, or be about to.
+// lease, or whose answer nobody took, asks for the flight again, answer in hand: another holder may have brought a newer
+// one, or be about to.
 func (g *Gateway) settle(h *hold, answer Answer, row Row) landing {
 	dies := time.Now().Add(g.lifetime())
 	ctx, cancel := context.WithTimeout(g.base, g.Patience)
@@ -24,9 +25,13 @@ func (g *Gateway) settle(h *hold, answer Answer, row Row) landing {
 			}
 		}
 		s.Lifetime = time.Until(dies)
-		if missed := g.settleAll(ctx, h.authorities, &s); len(missed) < len(h.authorities) {
+		stored, missed := g.settleAll(ctx, h.authorities, &s)
+		if stored {
 			g.settleLater(missed, s, dies)
 			return landing{answer: answer, source: Call}
+		}
+		if len(missed) < len(h.authorities) {
+			h.until = time.Time{} // lost to whoever holds the flight, or was first
 		}
 		if err := pause.Wait(ctx); err != nil {
 			g.record(s.Row)
@@ -42,21 +47,22 @@ func (g *Gateway) record(row *Row) {
 	}
 }
 
-// settleAll settles s with every authority, last to first, and returns those that stayed silent. Once one has taken the row
-// the others get none.
-func (g *Gateway) settleAll(ctx context.Context, authorities []Authority, s *Settlement) (missed []Authority) {
+// settleAll settles s with every authority, last to first. It tells whether one of them has the answer, and which ones
+// stayed silent. Once one has taken the row the others get none.
+func (g *Gateway) settleAll(ctx context.Context, authorities []Authority, s *Settlement) (stored bool, missed []Authority) {
 	for _, authority := range slices.Backward(authorities) {
-		mark, err := authority.Settle(ctx, *s)
+		receipt, err := authority.Settle(ctx, *s)
 		if err != nil {
 			missed = append(missed, authority)
 			continue
 		}
-		if s.Row != nil && mark != "" {
-			g.Ledger.Keep(Entry{Row: *s.Row, Mark: mark})
+		stored = stored || receipt.Stored
+		if s.Row != nil && receipt.Mark != "" {
+			g.Ledger.Keep(Entry{Row: *s.Row, Mark: receipt.Mark})
 		}
 		s.Row = nil
 	}
-	return missed
+	return stored, missed
 }
 
 // give hands an answer that one authority had to those that granted the flight for want of it, which also ends the hold there.

@@ -89,27 +89,35 @@ func ignoreNoRows(err error) error {
 }
 
 // settleSQL stores an answer in the holder's own claim. If there is none, because PostgreSQL was away when the flight
-// began, the answer gets a row of its own, unless somebody else holds the flight or has brought an answer.
+// began, the answer gets a row of its own, unless somebody else holds the flight or has brought an answer. It returns
+// whether the answer is there now, which it is as well if an earlier attempt was not acknowledged.
 const settleSQL = `
 WITH mine AS (
 	UPDATE claims SET state = 'done', answer = $3, expires_at = now() + $4::interval
 	WHERE key = $1 AND owner = $2 AND state = 'running' RETURNING true
+), own AS (
+	INSERT INTO claims (key, owner, state, lease_until, answer, expires_at)
+	SELECT $1, $2, 'done', now(), $3, now() + $4::interval
+	WHERE NOT EXISTS (SELECT FROM mine)
+	  AND NOT EXISTS (SELECT FROM claims WHERE key = $1
+		AND (state = 'running' AND lease_until > now() OR state = 'done' AND expires_at > now()))
+	RETURNING true
 )
-INSERT INTO claims (key, owner, state, lease_until, answer, expires_at)
-SELECT $1, $2, 'done', now(), $3, now() + $4::interval
-WHERE NOT EXISTS (SELECT FROM mine)
-  AND NOT EXISTS (SELECT FROM claims WHERE key = $1
-	AND (state = 'running' AND lease_until > now() OR state = 'done' AND expires_at > now()))`
+SELECT EXISTS (SELECT FROM mine) OR EXISTS (SELECT FROM own)
+	OR EXISTS (SELECT FROM claims WHERE key = $1 AND owner = $2 AND state = 'done' AND expires_at > now())`
 
 // Settle stores the answer and the call's row in one transaction.
-func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Mark, error) {
+func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Receipt, error) {
 	answer, err := json.Marshal(end.Answer)
 	if err != nil {
-		return "", fmt.Errorf("encode answer: %w", err)
+		return service.Receipt{}, fmt.Errorf("encode answer: %w", err)
 	}
-	return "", s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+	var receipt service.Receipt
+	err = s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		batch := &pgx.Batch{}
-		batch.Queue(settleSQL, end.Key, end.Token, answer, end.Lifetime)
+		batch.Queue(settleSQL, end.Key, end.Token, answer, end.Lifetime).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&receipt.Stored)
+		})
 		if end.Row != nil {
 			queueRows(batch, []service.Row{*end.Row})
 		}
@@ -118,6 +126,7 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Mar
 		}
 		return nil
 	})
+	return receipt, err
 }
 
 // Release gives the claim up, if it is the token's.

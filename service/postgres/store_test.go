@@ -87,14 +87,16 @@ func acquireAs(t *testing.T, s *Store, key, token string, lease time.Duration) s
 	return reply
 }
 
-func settle(t *testing.T, s *Store, end service.Settlement) {
+func settle(t *testing.T, s *Store, end service.Settlement) service.Receipt {
 	t.Helper()
 	if end.Lifetime == 0 {
 		end.Lifetime = time.Hour
 	}
-	if _, err := s.Settle(t.Context(), end); err != nil {
+	receipt, err := s.Settle(t.Context(), end)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return receipt
 }
 
 func testClaims(t *testing.T, s *Store) {
@@ -160,7 +162,11 @@ func testAnswers(t *testing.T, s *Store) {
 	answer := service.Answer{CallID: "c1", Text: "text", Model: "m", PromptTokens: 1, CompletionTokens: 2, Cost: 3}
 	row := service.Row{RequestID: "r1", Tenant: "acme", Key: key, Kind: service.RowCall, CallID: "c1", Cost: 3, At: time.Now()}
 	acquireAs(t, s, key, "a", time.Hour)
-	settle(t, s, service.Settlement{Key: key, Token: "a", Answer: answer, Row: &row})
+	for range 2 { // the second is what a retry is
+		if !settle(t, s, service.Settlement{Key: key, Token: "a", Answer: answer, Row: &row}).Stored {
+			t.Error("not stored")
+		}
+	}
 	reply := acquireAs(t, s, key, "b", time.Hour)
 	if reply.Verdict != service.Answered || reply.Answer != answer || reply.Lifetime <= 0 || reply.Lifetime > time.Hour {
 		t.Errorf("got %+v", reply)
@@ -242,7 +248,10 @@ func testLateAnswer(t *testing.T, s *Store) {
 	free, held := t.Name()+" free", t.Name()+" held"
 	acquireAs(t, s, held, "somebody", time.Hour)
 	for _, key := range []string{free, held} {
-		settle(t, s, service.Settlement{Key: key, Token: "late", Answer: service.Answer{CallID: "late"}})
+		receipt := settle(t, s, service.Settlement{Key: key, Token: "late", Answer: service.Answer{CallID: "late"}})
+		if receipt.Stored != (key == free) {
+			t.Errorf("%s: %+v", key, receipt)
+		}
 	}
 	if got := acquireAs(t, s, free, "x", time.Hour); got.Answer.CallID != "late" {
 		t.Errorf("free key: got %+v", got)
@@ -258,12 +267,16 @@ func testLostClaim(t *testing.T, s *Store) {
 	acquireAs(t, s, key, "heir", time.Hour)
 	row := service.Row{RequestID: "frozen", Key: key, Kind: service.RowCall, CallID: "old", Cost: 3, At: time.Now()}
 	stale := service.Settlement{Key: key, Token: "frozen", Answer: service.Answer{CallID: "old"}, Row: &row}
-	settle(t, s, stale)
+	if settle(t, s, stale).Stored {
+		t.Error("stored under a lost claim")
+	}
 	if got := acquireAs(t, s, key, "x", time.Hour).Verdict; got != service.Refused {
 		t.Errorf("before the heir's answer: got %d", got)
 	}
 	settle(t, s, service.Settlement{Key: key, Token: "heir", Answer: service.Answer{CallID: "new"}})
-	settle(t, s, stale)
+	if settle(t, s, stale).Stored {
+		t.Error("stored under a lost claim")
+	}
 	if got := acquireAs(t, s, key, "x", time.Hour); got.Answer.CallID != "new" {
 		t.Errorf("got %+v", got)
 	}

@@ -93,8 +93,8 @@ func answered(value, lifetime any) (service.Reply, error) {
 }
 
 // Settle stores the answer, journals the row and gives the lock back, in one step.
-func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Mark, error) {
-	var mark string
+func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Receipt, error) {
+	var receipt service.Receipt
 	err := s.line.Do(ctx, func(ctx context.Context) error {
 		row, err := encodeRow(end.Row)
 		if err != nil {
@@ -106,10 +106,25 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Mar
 		}
 		keys := []string{lockPrefix + end.Key, answerPrefix + end.Key, journalName}
 		lifetime := max(end.Lifetime.Milliseconds(), 1)
-		mark, err = s.scripts.settle.Run(ctx, s.client, keys, end.Token, answer, lifetime, end.Answer.CallID, row).Text()
+		reply, err := s.scripts.settle.Run(ctx, s.client, keys, end.Token, answer, lifetime, end.Answer.CallID, row).Slice()
+		if err != nil {
+			return err
+		}
+		receipt, err = settled(reply)
 		return err
 	})
-	return service.Mark(mark), err
+	return receipt, err
+}
+
+func settled(reply []any) (service.Receipt, error) {
+	if len(reply) == 2 {
+		mark, isText := reply[0].(string)
+		stored, isNumber := reply[1].(int64)
+		if isText && isNumber {
+			return service.Receipt{Stored: stored == 1, Mark: service.Mark(mark)}, nil
+		}
+	}
+	return service.Receipt{}, fmt.Errorf("settle: %w: %v", errReply, reply)
 }
 
 // Release gives the lock back if it is the token's.

@@ -66,14 +66,14 @@ func acquireAs(t *testing.T, s *rediskv.Store, key, token string, lease time.Dur
 	return reply
 }
 
-func settle(t *testing.T, s *rediskv.Store, end service.Settlement) service.Mark {
+func settle(t *testing.T, s *rediskv.Store, end service.Settlement) service.Receipt {
 	t.Helper()
 	end.Lifetime = time.Hour
-	mark, err := s.Settle(t.Context(), end)
+	receipt, err := s.Settle(t.Context(), end)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mark
+	return receipt
 }
 
 func testLocks(t *testing.T, s *rediskv.Store, _ *redis.Client) {
@@ -121,8 +121,10 @@ func testAnswers(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 	}
 	answer := service.Answer{CallID: "c1", Text: "two\nlines", Model: "m", PromptTokens: 1, CompletionTokens: 2, Cost: 3}
 	acquireAs(t, s, key, "a", time.Hour)
-	if mark := settle(t, s, service.Settlement{Key: key, Token: "a", Answer: answer}); mark != "" {
-		t.Errorf("journaled no row as %s", mark)
+	for range 2 { // the second is what a retry is
+		if receipt := settle(t, s, service.Settlement{Key: key, Token: "a", Answer: answer}); receipt.Mark != "" || !receipt.Stored {
+			t.Errorf("settled without a row: %+v", receipt)
+		}
 	}
 	got, mark, err := s.Read(t.Context(), hit)
 	if err != nil || got != answer || mark == "" {
@@ -146,7 +148,10 @@ func testLateAnswer(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	free, held := t.Name()+" free", t.Name()+" held"
 	acquireAs(t, s, held, "somebody", time.Hour)
 	for _, key := range []string{free, held} {
-		settle(t, s, service.Settlement{Key: key, Token: "late", Answer: service.Answer{CallID: "late"}})
+		receipt := settle(t, s, service.Settlement{Key: key, Token: "late", Answer: service.Answer{CallID: "late"}})
+		if receipt.Stored != (key == free) {
+			t.Errorf("%s: %+v", key, receipt)
+		}
 	}
 	if got := acquireAs(t, s, free, "x", time.Hour); got.Answer.CallID != "late" {
 		t.Errorf("free key: got %+v", got)
@@ -161,12 +166,16 @@ func testLostLock(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	row := service.Row{RequestID: "frozen", Key: key, Kind: service.RowCall, CallID: "old", Cost: 3, At: time.Now().UTC()}
 	stale := service.Settlement{Key: key, Token: "frozen", Answer: service.Answer{CallID: "old"}, Row: &row}
 	acquireAs(t, s, key, "heir", time.Hour)
-	settle(t, s, stale)
+	if settle(t, s, stale).Stored {
+		t.Error("stored under a lost lock")
+	}
 	if got := acquireAs(t, s, key, "x", time.Hour).Verdict; got != service.Refused {
 		t.Errorf("before the heir's answer: got %d", got)
 	}
 	settle(t, s, service.Settlement{Key: key, Token: "heir", Answer: service.Answer{CallID: "new"}})
-	settle(t, s, stale)
+	if settle(t, s, stale).Stored {
+		t.Error("stored under a lost lock")
+	}
 	if got := acquireAs(t, s, key, "x", time.Hour); got.Answer.CallID != "new" {
 		t.Errorf("got %+v", got)
 	}
