@@ -77,7 +77,7 @@ func (s *store) Acquire(ctx context.Context, key, token string, lease time.Durat
 		return service.Reply{}, err
 	}
 	if k, ok := s.answers[key]; ok && time.Now().Before(k.dies) {
-		return service.Reply{Verdict: service.Answered, Answer: k.answer, Lifetime: time.Until(k.dies)}, nil
+		return service.Reply{Verdict: service.Answered, Answer: k.answer, Dies: k.dies}, nil
 	}
 	if l, ok := s.locks[key]; ok && l.token != token && time.Now().Before(l.until) {
 		return service.Reply{Verdict: service.Refused}, nil
@@ -104,7 +104,7 @@ func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 	k, answered := s.answers[end.Key]
 	answered = answered && time.Now().Before(k.dies)
 	if locked && l.token == end.Token || !locked && !answered {
-		k, answered = kept{end.Answer, time.Now().Add(end.Lifetime)}, true
+		k, answered = kept{end.Answer, end.Dies}, true
 		s.answers[end.Key] = k
 	}
 	if l.token == end.Token {

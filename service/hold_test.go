@@ -195,6 +195,7 @@ func TestThawedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
 func TestThawedHolderStoresItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWorld(4*lease), ask("frozen", "p")
+		asked := time.Now()
 		result, _ := freeze(t, w, r, func() {})
 		for name, s := range map[string]*store{"redis": w.redis, "postgres": w.postgres} {
 			if got, ok := s.answer(r.Key()); !ok || got != result.Answer {
@@ -203,6 +204,9 @@ func TestThawedHolderStoresItsAnswer(t *testing.T) {
 		}
 		if result.Source != service.Call || result.Cost != 7 {
 			t.Errorf("its client got %+v", result)
+		}
+		if dies, most := w.postgres.answers[r.Key()].dies, asked.Add(lease+storeBudget+lifetime); dies.After(most) {
+			t.Errorf("its lifetime counts from the thaw: it dies %s too late", dies.Sub(most))
 		}
 	})
 }

@@ -16,20 +16,20 @@ const (
 	Answered                // no flight is needed: the answer is there
 )
 
-// Reply is an authority's verdict; with Answered it carries the answer and how much longer that lives.
+// Reply is an authority's verdict; with Answered it carries the answer and when that dies.
 type Reply struct {
-	Verdict  Verdict
-	Answer   Answer
-	Lifetime time.Duration
+	Verdict Verdict
+	Answer  Answer
+	Dies    time.Time
 }
 
 // Settlement is the end of a flight that brought an answer.
 type Settlement struct {
-	Key      string
-	Token    string // the holder's
-	Answer   Answer
-	Lifetime time.Duration // how much longer the answer may be given
-	Row      *Row          // the call's ledger row, nil if it is durable already
+	Key    string
+	Token  string // the holder's
+	Answer Answer
+	Dies   time.Time // until when the answer may be given; a moment, so that it does not move when the process stands still
+	Row    *Row      // the call's ledger row, nil if it is durable already
 }
 
 // Receipt is what an authority made of a Settlement.

@@ -13,10 +13,10 @@ import (
 // lease, or whose answer nobody took, asks for the flight again, answer in hand: another holder may have brought a newer
 // one, or be about to.
 func (g *Gateway) settle(h *hold, answer Answer, row Row) landing {
-	dies := time.Now().Add(g.lifetime())
-	ctx, cancel := context.WithTimeout(g.base, g.Patience)
+	came := earlier(time.Now(), h.until) // an answer that a frozen holder had all the while is older than it seems
+	s := Settlement{Key: h.key, Token: h.token, Answer: answer, Dies: came.Add(g.lifetime()), Row: &row}
+	ctx, cancel := context.WithDeadline(g.base, earlier(s.Dies, time.Now().Add(g.Patience)))
 	defer cancel()
-	s := Settlement{Key: h.key, Token: h.token, Answer: answer, Row: &row}
 	for pause := (patience.Pause{Next: firstPoll, Most: longestPoll}); ; {
 		if !h.held() {
 			if l, landed := g.seek(ctx, h); landed {
@@ -24,10 +24,9 @@ func (g *Gateway) settle(h *hold, answer Answer, row Row) landing {
 				return l
 			}
 		}
-		s.Lifetime = time.Until(dies)
 		stored, missed := g.settleAll(ctx, h.authorities, &s)
 		if stored {
-			g.settleLater(missed, s, dies)
+			g.settleLater(missed, s)
 			return landing{answer: answer, source: Call}
 		}
 		if len(missed) < len(h.authorities) {
@@ -38,6 +37,13 @@ func (g *Gateway) settle(h *hold, answer Answer, row Row) landing {
 			return landing{err: &Unavailable{Reason: ReasonNoAuthority, RetryAfter: retrySoon, Err: err}}
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // record books a call whose row no authority took: it is billed, whether or not somebody gets its answer.
@@ -67,7 +73,7 @@ func (g *Gateway) settleAll(ctx context.Context, authorities []Authority, s *Set
 
 // give hands an answer that one authority had to those that granted the flight for want of it, which also ends the hold there.
 func (g *Gateway) give(h *hold, from int, reply *Reply) {
-	s := Settlement{Key: h.key, Token: h.token, Answer: reply.Answer, Lifetime: reply.Lifetime}
+	s := Settlement{Key: h.key, Token: h.token, Answer: reply.Answer, Dies: reply.Dies}
 	for _, authority := range h.authorities[:from] {
 		_, _ = authority.Settle(g.base, s) // silent: it will be asked, and given, again
 	}
@@ -91,7 +97,6 @@ func (g *Gateway) abandon(h *hold) {
 type lateSettlement struct {
 	authority  Authority
 	settlement Settlement
-	dies       time.Time
 }
 
 // Bounds of the work that is left for later: room for some seconds of calls, and a pause that costs nothing while the line
@@ -101,10 +106,10 @@ const (
 	latePause = 200 * time.Millisecond
 )
 
-func (g *Gateway) settleLater(missed []Authority, s Settlement, dies time.Time) {
+func (g *Gateway) settleLater(missed []Authority, s Settlement) {
 	for _, authority := range missed {
 		select {
-		case g.late <- lateSettlement{authority, s, dies}:
+		case g.late <- lateSettlement{authority, s}:
 		default:
 			g.Log.Warn("no room to settle an answer later", "key", s.Key)
 		}
@@ -130,8 +135,7 @@ func (g *Gateway) Backfill(ctx context.Context) {
 
 // settledLate reports whether nothing is left to do: the answer arrived, or died.
 func (g *Gateway) settledLate(ctx context.Context, late lateSettlement) bool {
-	late.settlement.Lifetime = time.Until(late.dies)
-	if late.settlement.Lifetime <= 0 {
+	if time.Until(late.settlement.Dies) <= 0 {
 		return true
 	}
 	_, err := late.authority.Settle(ctx, late.settlement)

@@ -44,13 +44,13 @@ func (s *Store) Acquire(ctx context.Context, key, token string, lease time.Durat
 
 func acquire(ctx context.Context, conn *pgxpool.Conn, key, token string, lease time.Duration) (service.Reply, error) {
 	var reply service.Reply
-	claimed := false
+	claimed, asked := false, time.Now()
 	batch := &pgx.Batch{}
 	batch.Queue(claimSQL, key, token, lease).QueryRow(func(row pgx.Row) error {
 		return ignoreNoRows(row.Scan(&claimed))
 	})
 	batch.Queue(answerSQL, key).QueryRow(func(row pgx.Row) (err error) {
-		reply, err = scanAnswer(row)
+		reply, err = scanAnswer(row, asked)
 		return ignoreNoRows(err)
 	})
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
@@ -68,13 +68,13 @@ func acquire(ctx context.Context, conn *pgxpool.Conn, key, token string, lease t
 	return service.Reply{Verdict: service.Refused}, nil
 }
 
-func scanAnswer(row pgx.Row) (service.Reply, error) {
+func scanAnswer(row pgx.Row, asked time.Time) (service.Reply, error) {
 	var text []byte
 	var seconds float64
 	if err := row.Scan(&text, &seconds); err != nil {
 		return service.Reply{}, err
 	}
-	reply := service.Reply{Verdict: service.Answered, Lifetime: time.Duration(seconds * float64(time.Second))}
+	reply := service.Reply{Verdict: service.Answered, Dies: asked.Add(time.Duration(seconds * float64(time.Second)))}
 	if err := json.Unmarshal(text, &reply.Answer); err != nil {
 		return service.Reply{}, fmt.Errorf("decode answer: %w", err)
 	}
@@ -115,7 +115,7 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 	var receipt service.Receipt
 	err = s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		batch := &pgx.Batch{}
-		batch.Queue(settleSQL, end.Key, end.Token, answer, end.Lifetime).QueryRow(func(row pgx.Row) error {
+		batch.Queue(settleSQL, end.Key, end.Token, answer, time.Until(end.Dies)).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&receipt.Stored)
 		})
 		if end.Row != nil {
@@ -149,7 +149,7 @@ func (s *Store) Find(ctx context.Context, key string, grace time.Duration) (serv
 	err := s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
 		reply, err = scanAnswer(conn.QueryRow(ctx, `SELECT answer, 0::float8 FROM claims
 			WHERE key = $1 AND state = 'done' AND expires_at > now() - $2::interval
-			ORDER BY expires_at DESC LIMIT 1`, key, grace))
+			ORDER BY expires_at DESC LIMIT 1`, key, grace), time.Time{})
 		return ignoreNoRows(err)
 	})
 	if err == nil && reply.Verdict != service.Answered {

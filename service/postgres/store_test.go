@@ -89,8 +89,8 @@ func acquireAs(t *testing.T, s *Store, key, token string, lease time.Duration) s
 
 func settle(t *testing.T, s *Store, end service.Settlement) service.Receipt {
 	t.Helper()
-	if end.Lifetime == 0 {
-		end.Lifetime = time.Hour
+	if end.Dies.IsZero() {
+		end.Dies = time.Now().Add(time.Hour)
 	}
 	receipt, err := s.Settle(t.Context(), end)
 	if err != nil {
@@ -168,7 +168,7 @@ func testAnswers(t *testing.T, s *Store) {
 		}
 	}
 	reply := acquireAs(t, s, key, "b", time.Hour)
-	if reply.Verdict != service.Answered || reply.Answer != answer || reply.Lifetime <= 0 || reply.Lifetime > time.Hour {
+	if reply.Verdict != service.Answered || reply.Answer != answer || time.Until(reply.Dies) <= 0 || time.Until(reply.Dies) > time.Hour {
 		t.Errorf("got %+v", reply)
 	}
 	if got := rowsOf(t, s, key); len(got) != 1 || got[0].kind != service.RowCall || got[0].cost != 3 {
@@ -287,7 +287,7 @@ func testLostClaim(t *testing.T, s *Store) {
 
 func testFind(t *testing.T, s *Store) {
 	key := t.Name()
-	settle(t, s, service.Settlement{Key: key, Answer: service.Answer{CallID: "c"}, Lifetime: time.Microsecond})
+	settle(t, s, service.Settlement{Key: key, Answer: service.Answer{CallID: "c"}, Dies: time.Now()})
 	if _, err := s.Find(t.Context(), key, 0); !errors.Is(err, service.ErrNoAnswer) {
 		t.Errorf("a dead answer: %v", err)
 	}
@@ -299,7 +299,7 @@ func testFind(t *testing.T, s *Store) {
 func testSweep(t *testing.T, s *Store) {
 	old, young := t.Name()+" old", t.Name()+" young"
 	settle(t, s, service.Settlement{Key: young, Answer: service.Answer{CallID: "c"}})
-	settle(t, s, service.Settlement{Key: old, Answer: service.Answer{CallID: "c"}, Lifetime: time.Microsecond})
+	settle(t, s, service.Settlement{Key: old, Answer: service.Answer{CallID: "c"}, Dies: time.Now()})
 	err := s.do(t.Context(), func(ctx context.Context, conn *pgxpool.Conn) error {
 		_, err := conn.Exec(ctx, sweepSQL, time.Duration(0))
 		return err

@@ -38,6 +38,7 @@ func (s *Store) acquire(ctx context.Context, key, token string, lease time.Durat
 	conn := s.client.Conn() // WAIT counts the writes of its own connection only
 	defer conn.Close()
 	keys := []string{lockPrefix + key, answerPrefix + key}
+	asked := time.Now()
 	reply, err := s.scripts.acquire.Run(ctx, conn, keys, token, lease.Milliseconds(), onlineLag).Slice()
 	if err != nil {
 		return service.Reply{}, fmt.Errorf("take the lock: %w", err)
@@ -54,7 +55,7 @@ func (s *Store) acquire(ctx context.Context, key, token string, lease time.Durat
 		}
 		return service.Reply{Verdict: service.Granted}, nil
 	case len(reply) == 3 && reply[0] == "answered":
-		return answered(reply[1], reply[2])
+		return answered(reply[1], asked, reply[2])
 	}
 	return service.Reply{}, fmt.Errorf("take the lock: %w: %v", errReply, reply)
 }
@@ -80,7 +81,7 @@ func waitForReplicas(ctx context.Context, conn *redis.Conn, count any) error {
 	return nil
 }
 
-func answered(value, lifetime any) (service.Reply, error) {
+func answered(value any, asked time.Time, lifetime any) (service.Reply, error) {
 	text, isText := value.(string)
 	milliseconds, isNumber := lifetime.(int64)
 	if !isText || !isNumber {
@@ -88,7 +89,7 @@ func answered(value, lifetime any) (service.Reply, error) {
 	}
 	answer, err := decodeAnswer(text)
 	return service.Reply{
-		Verdict: service.Answered, Answer: answer, Lifetime: time.Duration(milliseconds) * time.Millisecond,
+		Verdict: service.Answered, Answer: answer, Dies: asked.Add(time.Duration(milliseconds) * time.Millisecond),
 	}, err
 }
 
@@ -105,7 +106,7 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 			return err
 		}
 		keys := []string{lockPrefix + end.Key, answerPrefix + end.Key, journalName}
-		lifetime := max(end.Lifetime.Milliseconds(), 1)
+		lifetime := max(time.Until(end.Dies).Milliseconds(), 1)
 		reply, err := s.scripts.settle.Run(ctx, s.client, keys, end.Token, answer, lifetime, end.Answer.CallID, row).Slice()
 		if err != nil {
 			return err

@@ -68,7 +68,7 @@ func acquireAs(t *testing.T, s *rediskv.Store, key, token string, lease time.Dur
 
 func settle(t *testing.T, s *rediskv.Store, end service.Settlement) service.Receipt {
 	t.Helper()
-	end.Lifetime = time.Hour
+	end.Dies = time.Now().Add(time.Hour)
 	receipt, err := s.Settle(t.Context(), end)
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func testAnswers(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 		t.Errorf("read %+v, %q, %v", got, mark, err)
 	}
 	reply := acquireAs(t, s, key, "b", time.Hour)
-	if reply.Verdict != service.Answered || reply.Answer != answer || reply.Lifetime <= 0 || reply.Lifetime > time.Hour {
+	if reply.Verdict != service.Answered || reply.Answer != answer || time.Until(reply.Dies) <= 0 || time.Until(reply.Dies) > time.Hour {
 		t.Errorf("asked for the flight: %+v", reply)
 	}
 	if held := admin.Exists(t.Context(), "sentinel:lock:"+key).Val(); held != 0 {
