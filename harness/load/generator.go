@@ -25,8 +25,8 @@ const (
 	// opened. On two busy cores a thousand take about 100 ms.
 	openAhead = 100 * time.Millisecond
 	openEach  = 100 * time.Microsecond
-	// aftermath is how long a herd keeps the processors busy that the next requests need.
-	aftermath = 400 * time.Millisecond
+	// aftermath is how long a herd, and then its answers, keep the processors busy that the next requests need.
+	aftermath = 1500 * time.Millisecond
 )
 
 // generator sends one plan. vegeta's pacer calls it at each request's moment, and vegeta's workers carry the requests
