@@ -125,7 +125,7 @@ func (r *suite) finish(t *testing.T) {
 	}
 	t.Logf("report: %s", filepath.Join(r.session.Dir, "index.html"))
 	if len(r.notRun) > 0 {
-		t.Errorf("not run for lack of time: %s; use -timeout %s", strings.Join(r.notRun, ", "), (r.needed + 2*cleanUp).Round(time.Minute))
+		t.Errorf("not run for lack of time: %s; use -timeout %s", strings.Join(r.notRun, ", "), (r.needed + 2*cleanUp + time.Minute).Truncate(time.Minute))
 	}
 }
 
