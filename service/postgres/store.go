@@ -28,8 +28,8 @@ const (
 	connectTimeout = 500 * time.Millisecond // a dead node's address is a black hole
 	pingTimeout    = 300 * time.Millisecond
 	healthPeriod   = 500 * time.Millisecond
-	minIdle        = 2
-	spareConns     = 4 // for the ledger, probes and sweeps, which must not wait behind requests
+	minIdle        = 10 // opening one costs both sides as much CPU time as twenty queries, just when Redis has failed
+	spareConns     = 4  // for the ledger, probes and sweeps, which must not wait behind requests
 	connLifetime   = time.Hour
 	connIdle       = 4 * time.Second  // what a burst opened beyond minIdle: all replicas share the server's connections
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened

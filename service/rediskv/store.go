@@ -91,7 +91,8 @@ func (s *Store) Up() bool { return s.line.Up() }
 // Pool reports the connections in use and idle.
 func (s *Store) Pool() (used, idle int) {
 	stats := s.client.PoolStats()
-	return int(stats.TotalConns - stats.IdleConns), int(stats.IdleConns)
+	idle = int(stats.IdleConns)
+	return max(0, int(stats.TotalConns)-idle), idle // the two are not read at one moment
 }
 
 // Close closes all connections.
