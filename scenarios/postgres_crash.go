@@ -14,12 +14,12 @@ func PostgresCrash() harness.Scenario {
 	f := fixtures.PostgresCrash()
 	return harness.Scenario{
 		Name:      "postgres-crash",
-		Claim:     "When the Postgres server of the primary crashes and a standby takes over, hits and misses are served throughout, and the ledger is complete afterwards.",
+		Claim:     "When the Postgres server of the primary crashes and a standby takes over, hits and misses are served throughout, the ledger is complete afterwards, and no connection stays on the old primary.",
 		System:    fixtures.GatewayStack{},
 		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
 		Faults:    during(f, faultAt, lasts),
 		Probes:    observers(),
-		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease)),
+		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawHitsAndMisses()},
 	}
 }

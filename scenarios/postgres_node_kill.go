@@ -15,12 +15,12 @@ func PostgresNodeKill() harness.Scenario {
 	f := fixtures.PostgresPrimaryKill()
 	return harness.Scenario{
 		Name:      "postgres-node-kill",
-		Claim:     "While the Postgres primary's node is dead and nobody else may lead yet, hits and misses are served, hits no slower than 1.5 times as before, and the ledger is complete afterwards.",
+		Claim:     "While the Postgres primary's node is dead and nobody else may lead yet, hits and misses are served, hits no slower than 1.5 times as before, the ledger is complete afterwards, and no connection stays on the old primary.",
 		System:    fixtures.GatewayStack{},
 		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
 		Faults:    during(f, faultAt, lasts),
 		Probes:    observers(),
-		Expect:    base(check.HitLatencyDuring(f.Name, f.Certificate, 1.5), check.RecoversWithin(f.Name, f.Certificate, lease)),
+		Expect:    base(check.HitLatencyDuring(f.Name, f.Certificate, 1.5), check.RecoversWithin(f.Name, f.Certificate, lease), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawHitsAndMisses()},
 	}
 }

@@ -14,12 +14,12 @@ func PostgresSwitchover() harness.Scenario {
 	f := fixtures.PostgresSwitchover()
 	return harness.Scenario{
 		Name:      "postgres-switchover",
-		Claim:     "While the Postgres primary hands its lead over, hits and misses are served throughout, and the ledger is complete afterwards.",
+		Claim:     "While the Postgres primary hands its lead over, hits and misses are served throughout, the ledger is complete afterwards, and no connection stays on the old primary.",
 		System:    fixtures.GatewayStack{},
 		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
 		Faults:    during(f, faultAt, lasts),
 		Probes:    observers(),
-		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease)),
+		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawHitsAndMisses()},
 	}
 }

@@ -77,6 +77,13 @@ const (
 	tail    = 14 * time.Second
 )
 
+// nobodyStays claims that the gateways' connections follow the lead of Postgres, within the time that HAProxy takes to notice
+// and that the observers need to see it.
+func nobodyStays(f fault.Fault) check.Check {
+	return check.NobodyStays(f.Name, f.Certificate, check.Lead{Source: fixtures.SourcePatroni, What: fixtures.PostgresLeader},
+		check.Clients{Source: fixtures.SourceSessions, What: fixtures.PostgresClients}, 2*time.Second)
+}
+
 // during is a plan of one fault.
 func during(f fault.Fault, at, lasts time.Duration) fault.Plan {
 	return fault.Plan{{At: at, For: lasts, Fault: f}}

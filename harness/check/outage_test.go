@@ -81,6 +81,16 @@ func TestOutages(t *testing.T) {
 	afterHeal := check.RecoversAfterHeal(outageFault, check.Frozen, time.Second)
 	over := check.FailedOver(outageFault, check.Frozen, "roles", "leader")
 	held := check.CallsHeldBack(outageFault, check.Frozen, 2*time.Second, 6)
+	nobody := check.NobodyStays(outageFault, check.Frozen, check.Lead{Source: "roles", What: "leader"}, check.Clients{Source: "sessions", What: "clients"}, time.Second)
+	// handover is a lead that goes over at 21.1 s, with the clients of the old leader as they change.
+	handover := func(clients ...func(*evidence.Records)) func(*history) {
+		return func(h *history) {
+			for _, record := range append(clients, saw(21.1, "roles", "store-2", "leader")) {
+				record(&h.Records)
+			}
+		}
+	}
+	came, left := saw(11, "sessions", "store-1", "clients"), saw(21, "sessions", "store-1", "none")
 	heldBack := func(calls int) func(*history) {
 		return func(h *history) {
 			for i := range h.Upstream {
@@ -169,6 +179,18 @@ func TestOutages(t *testing.T) {
 		{"another leads after the heal", over, func(h *history) { saw(31, "roles", "store-2", "leader")(&h.Records) }, check.Unknown, "no other node", "", 0},
 		{"another led before", over, func(h *history) { saw(19, "roles", "store-2", "leader")(&h.Records) }, check.Unknown, "no other node", "", 0},
 		{"fault did nothing", over, noop, check.Unknown, "not certified", "", 0},
+
+		{"all left before", nobody, handover(came, left), check.Pass, "0 ms after", "longest_stay_ms", 0},
+		{"one stays within the limit", nobody, handover(came, saw(21.9, "sessions", "store-1", "none")), check.Pass, "800 ms after", "longest_stay_ms", 800},
+		{"one stays too long", nobody, handover(came, saw(22.2, "sessions", "store-1", "none")), check.Fail, "1.1 s after store-2 had become leader", "longest_stay_ms", 1100},
+		{"one stays to the end", nobody, handover(came), check.Fail, "clients were connected to store-1 for 1", "", 0},
+		{"one comes back", nobody, handover(came, left, saw(32, "sessions", "store-1", "clients"), saw(33, "sessions", "store-1", "none")), check.Fail, "for 11.9 s", "", 0},
+		{"one comes back to stay", nobody, handover(came, left, saw(32, "sessions", "store-1", "clients")), check.Fail, "clients were connected", "", 0},
+		{"they come back with the lead", nobody, handover(came, left, saw(31, "roles", "store-1", "leader"), saw(32, "sessions", "store-1", "clients")), check.Pass, "", "", 0},
+		{"another node's clients", nobody, handover(came, left, saw(32, "sessions", "store-2", "clients")), check.Pass, "", "", 0},
+		{"nobody counted", nobody, handover(), check.Unknown, "sessions saw no client at store-1", "", 0},
+		{"nobody took over", nobody, func(h *history) { came(&h.Records) }, check.Unknown, "no other node than store-1", "", 0},
+		{"fault did nothing", nobody, noop, check.Unknown, "not certified", "", 0},
 	} {
 		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
 			h := outage()
@@ -188,7 +210,8 @@ func TestOutages(t *testing.T) {
 func TestOutageCutShort(t *testing.T) {
 	for _, c := range []check.Check{check.WorstAddedLatency(outageFault, check.Frozen, 0), check.HitLatencyDuring(outageFault, check.Frozen, 0),
 		check.RecoversWithin(outageFault, check.Frozen, 0), check.RecoversAfterHeal(outageFault, check.Frozen, 0),
-		check.FailedOver(outageFault, check.Frozen, "roles", "leader"), check.CallsHeldBack(outageFault, check.Frozen, 0, 0)} {
+		check.FailedOver(outageFault, check.Frozen, "roles", "leader"), check.CallsHeldBack(outageFault, check.Frozen, 0, 0),
+		check.NobodyStays(outageFault, check.Frozen, check.Lead{}, check.Clients{}, 0)} {
 		run := outage().run()
 		run.Complete = false
 		if v := c.Judge(run); v.Status != check.Unknown {
