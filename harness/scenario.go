@@ -26,6 +26,7 @@ type Scenario struct {
 	Probes    []probe.Probe // what to observe
 	Expect    []check.Check // what must hold
 	Sometimes []check.Check // what must have happened at least once, or the run proved nothing
+	Short     bool          // one of the few that a hurried run takes: go test -short
 	Trial     bool          // not yet shown to pass every time: run only when it is named
 }
 

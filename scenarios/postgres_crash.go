@@ -21,5 +21,6 @@ func PostgresCrash() harness.Scenario {
 		Probes:    observers(),
 		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawHitsAndMisses()},
+		Short:     true,
 	}
 }

@@ -21,5 +21,6 @@ func RedisMasterKill() harness.Scenario {
 		Probes:    observers(),
 		Expect:    base(check.WorstAddedLatency(f.Name, f.Certificate, redisBudget+slack), check.RecoversWithin(f.Name, f.Certificate, lease)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourceRedisRole, fixtures.RedisMaster), check.SawHitsAndMisses()},
+		Short:     true,
 	}
 }

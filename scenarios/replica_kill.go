@@ -25,5 +25,6 @@ func ReplicaKill() harness.Scenario {
 		Probes:    observers(),
 		Expect:    base(check.WorstAddedLatency(f.Name, f.Certificate, lease+time.Second), check.RecoversWithin(f.Name, f.Certificate, lease), check.ServesAgain(victim)),
 		Sometimes: []check.Check{check.InFlightAt(f.Name), check.SawHitsAndMisses()},
+		Short:     true,
 	}
 }

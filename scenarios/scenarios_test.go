@@ -45,7 +45,8 @@ func TestScenarios(t *testing.T) {
 	_, _ = os.ReadFile(ranFile) // for the test cache, which notices what is opened from here on; absent at first
 	r := &suite{}
 	for _, sc := range scenarios.All() {
-		if !sc.Trial { // those run by name only: chaos run NAME
+		runs := !sc.Trial && (sc.Short || !testing.Short()) // those on trial run by name only: chaos run NAME
+		if runs {
 			t.Run(sc.Name, func(t *testing.T) { r.run(t, sc) })
 		}
 	}

@@ -23,5 +23,6 @@ func SigtermMidLoad() harness.Scenario {
 		Probes:    fixtures.Probes(),
 		Expect:    base(check.CleanExit(victim), check.ServesAgain(victim)),
 		Sometimes: []check.Check{check.InFlightAt(term.Name), check.SawHitsAndMisses()},
+		Short:     true,
 	}
 }

@@ -30,5 +30,6 @@ func SlowLLM() harness.Scenario {
 		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, llmTimeout+slack), check.CallsHeldBack(f.Name, f.Certificate, settled, probes),
 			check.RecoversAfterHeal(f.Name, f.Certificate, breakerOpen+time.Second)),
 		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Short:     true,
 	}
 }

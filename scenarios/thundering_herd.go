@@ -20,5 +20,6 @@ func ThunderingHerd() harness.Scenario {
 		Load:   client,
 		Probes: fixtures.Probes(),
 		Expect: base(check.ExactCalls(keys)),
+		Short:  true,
 	}
 }
