@@ -32,7 +32,8 @@ type Ledger struct {
 	mu   sync.Mutex
 	kept []Entry
 
-	backlog atomic.Int64 // length of the journal when last seen
+	backlog atomic.Int64              // length of the journal when last seen
+	refused atomic.Pointer[time.Time] // when the book last did not take rows
 }
 
 // NewLedger makes a Ledger that keeps room rows in memory, beyond the one that each active request may add.
@@ -139,15 +140,22 @@ func (l *Ledger) write(ctx context.Context, entries []Entry) error {
 	bounded, cancel := context.WithTimeout(ctx, writeBudget)
 	defer cancel()
 	if err := l.book.Write(bounded, rows); err != nil {
+		now := time.Now()
+		l.refused.Store(&now)
 		return fmt.Errorf("write %d rows: %w", len(rows), err)
 	}
 	_ = l.journal.Forget(ctx, marks) // what stays in the journal is swept, and written once more to no effect
 	return nil
 }
 
-// sweep brings rows to the book whose replica died before it did so itself.
+// sweep brings rows to the book whose replica died before it did so itself. After an outage of the book every row is as
+// old as an orphan's; the replicas that live get the time to bring their own.
 func (l *Ledger) sweep(ctx context.Context) error {
-	orphans, length, err := l.journal.Orphans(ctx, orphanAge, batch)
+	limit := batch
+	if refused := l.refused.Load(); refused != nil && time.Since(*refused) < orphanAge {
+		limit = 0
+	}
+	orphans, length, err := l.journal.Orphans(ctx, orphanAge, limit)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}

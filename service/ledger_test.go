@@ -96,6 +96,27 @@ func TestRowsOfADeadReplicaAreSweptUp(t *testing.T) {
 	})
 }
 
+// After an outage of the book, every replica brings its own rows and not those of the others as well.
+func TestRowsThatWaitedAreNotOrphans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, journal := newStore(), newStore()
+		slow, quick := newLedger(book, journal), newLedger(book, journal)
+		book.set(true)
+		slow.Record(t.Context(), hit(0))
+		quick.Record(t.Context(), hit(1))
+		run(t, quick, 20*time.Second)
+		book.set(false)
+		run(t, quick, 2*time.Second)
+		if len(book.rows) != 1 || quick.Pending() != 1 {
+			t.Errorf("at first: %d booked, %d pending", len(book.rows), quick.Pending())
+		}
+		run(t, quick, 4*time.Second)
+		if len(book.rows) != 2 || len(journal.journal) != 0 {
+			t.Errorf("then: %d booked, %d journaled", len(book.rows), len(journal.journal))
+		}
+	})
+}
+
 func TestFlushAtTheEnd(t *testing.T) {
 	tests := []struct {
 		name                           string

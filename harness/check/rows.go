@@ -15,7 +15,9 @@ import (
 // A certified fault explains two things, each counted apart. A billed call may lack its row if its caller was killed
 // meanwhile, or stood still when the call ended and until the call's timeout had passed, so that it never took the answer. A
 // request may have two rows, of two calls, if it was under way while a node of the service was killed or frozen, one row is
-// of that node, and the load balancer's log says that the request was sent on to the node that the other one is of.
+// of that node, and the load balancer's log says that the request was sent on to the node that the other one is of; or if
+// both are of a node that was frozen for longer than the lease, one is of its own call, made before, and the other of a call
+// that somebody else made meanwhile: its own answer was overtaken, and is billed all the same.
 func LedgerComplete() Check { return complete("LedgerComplete", ledgerComplete) }
 
 func ledgerComplete(run *evidence.Run) Verdict {
@@ -65,12 +67,14 @@ type books struct {
 	struck   []disturbance // both, of nodes of the service
 	timeout  time.Duration // of an upstream call; 0 if the plan lacks it
 
-	rows, killed, frozen, repeated int
-	booked, billed                 int64
-	unproven                       string // why it is not known whether a fault explains something
-	why                            tally
-	first                          string
-	culprits                       []uint64
+	lease time.Duration // of the lock that a caller holds; 0 if the plan lacks it
+
+	rows, killed, frozen, repeated, overtook int
+	booked, billed                           int64
+	unproven                                 string // why it is not known whether a fault explains something
+	why                                      tally
+	first                                    string
+	culprits                                 []uint64
 }
 
 func newBooks(run *evidence.Run) *books {
@@ -78,6 +82,7 @@ func newBooks(run *evidence.Run) *books {
 		hops: map[string]evidence.Hop{}, kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
 		struck: ofSubjects(run, evidence.FaultKill, evidence.FaultFreeze), why: tally{}}
 	b.timeout, _ = run.Param(evidence.ParamLLMTimeout)
+	b.lease, _ = run.Param(evidence.ParamLease)
 	for c := range run.Calls() {
 		b.clients[c.ID] = &client{seq: c.Seq, answered: c.Outcome == evidence.OK, sent: c.Outcome != evidence.Unsent,
 			tenant: c.Tenant, key: c.Key, callID: c.Answer.CallID, underWay: span{c.Sent, c.End}}
@@ -150,7 +155,7 @@ func (b *books) requests(run *evidence.Run) {
 			b.object(c, "answer without a row", call.ID)
 		case len(c.rows) == 1 && c.answered && c.rows[0].CallID != c.callID:
 			b.object(c, "row of another call than the answer's", call.ID)
-		case len(c.rows) > 1 && !b.sentOn(c, call.ID):
+		case len(c.rows) > 1 && !b.overtaken(c) && !b.sentOn(c, call.ID):
 			b.object(c, "more than one row", call.ID)
 		}
 	}
@@ -172,6 +177,33 @@ func (b *books) sentOn(c *client, id string) bool {
 			return true
 		case h.Server == told.Replica && (h.Redispatched || h.Retries > 0):
 			b.repeated++
+			return true
+		}
+	}
+	return false
+}
+
+// overtaken says whether a freeze explains that a request has the row of its own call and that of another one's.
+func (b *books) overtaken(c *client) bool {
+	if len(c.rows) != 2 || c.rows[0].Replica != c.rows[1].Replica {
+		return false
+	}
+	own, told := c.rows[0], c.rows[1]
+	if own.Kind != evidence.RowCall {
+		own, told = told, own
+	}
+	if own.Kind != evidence.RowCall || told.Kind != evidence.RowHit || c.answered && told.CallID != c.callID {
+		return false
+	}
+	lost, known := b.upstream.call(own.CallID)
+	newer, answered := b.upstream.call(told.CallID)
+	if !known || !answered || b.lease == 0 || newer.Caller == own.Replica {
+		return false
+	}
+	for _, f := range b.freezes {
+		still := span{f.Ordered, f.Healed}
+		if f.Target == own.Replica && f.Healed-f.Ordered > b.lease && lost.Arrived <= f.Ordered && still.holds(newer.Arrived) {
+			b.overtook++
 			return true
 		}
 	}
@@ -237,5 +269,5 @@ func (b *books) callerFrozen(u evidence.Upstream) bool {
 func (b *books) figures() map[string]float64 {
 	return map[string]float64{"rows": float64(b.rows), "rows_of_warmup": float64(len(b.warm)), "booked_usd": usd(b.booked),
 		"billed_usd": usd(b.billed), "billed_callers_killed": float64(b.killed), "billed_callers_frozen": float64(b.frozen),
-		"requests_sent_on": float64(b.repeated), "contradictions": float64(b.why.sum())}
+		"requests_sent_on": float64(b.repeated), "requests_overtaken": float64(b.overtook), "contradictions": float64(b.why.sum())}
 }

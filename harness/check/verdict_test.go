@@ -185,6 +185,27 @@ func verdictCases() []verdictCase {
 		{"rows of two calls, over before the kill", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.sentOn().End = loadFrom }, check.Fail, "more than one row"},
 		{"a third row", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.Rows = append(h.Rows, h.Rows[len(h.Rows)-1]) }, check.Fail, "more than one row"},
 		{"rows of two calls, not in the log", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.hopOf(h.sentOn().ID).RequestID = "other" }, check.Unknown, "does not say whether it was repeated"},
+		{"overtaken in a freeze", check.LedgerComplete(), freeze, func(h *history) { h.overtaken() }, check.Pass, "14 rows"},
+		{"overtaken, answer lost", check.LedgerComplete(), freeze, func(h *history) { h.overtaken().Outcome = evidence.Ambiguous }, check.Pass, "14 rows"},
+		{"overtaken, but told its own", check.LedgerComplete(), freeze, func(h *history) { h.overtaken().Answer.CallID = "llm-own" }, check.Fail, "more than one row"},
+		{"overtaken, rows of two replicas", check.LedgerComplete(), freeze, func(h *history) { h.overtaken(); h.Rows[len(h.Rows)-1].Replica = "gateway-3" }, check.Unknown, "does not say whether it was repeated"},
+		{"overtaken without a freeze", check.LedgerComplete(), freeze, func(h *history) { h.overtaken(); h.Observations = nil }, check.Fail, "more than one row"},
+		{"overtaken within the lease", check.LedgerComplete(), freeze, func(h *history) {
+			h.overtaken()
+			h.plan.Params[evidence.ParamLease] = time.Minute
+		}, check.Fail, "more than one row"},
+		{"overtaken, lease unknown", check.LedgerComplete(), freeze, func(h *history) { h.overtaken(); delete(h.plan.Params, evidence.ParamLease) }, check.Fail, "more than one row"},
+		{"overtaken by itself", check.LedgerComplete(), freeze, func(h *history) { h.overtaken(); h.Upstream[len(h.Upstream)-1].Caller = victim }, check.Fail, "more than one row"},
+		{"overtaken after the thaw", check.LedgerComplete(), freeze, func(h *history) {
+			h.overtaken()
+			u := &h.Upstream[len(h.Upstream)-1]
+			u.Arrived, u.Ended = u.Arrived+time.Minute, u.Ended+time.Minute
+		}, check.Fail, "more than one row"},
+		{"overtaken, called after the freeze began", check.LedgerComplete(), freeze, func(h *history) {
+			h.overtaken()
+			h.Upstream[len(h.Upstream)-2].Arrived += 200 * time.Millisecond
+		}, check.Fail, "more than one row"},
+		{"overtaken, and a third row", check.LedgerComplete(), freeze, func(h *history) { h.overtaken(); h.Rows = append(h.Rows, h.Rows[len(h.Rows)-1]) }, check.Fail, "more than one row"},
 		{"hit that costs", check.LedgerComplete(), "", func(h *history) { h.Rows[8].Cost = 1 }, check.Fail, "hit that costs something"},
 		{"wrong price", check.LedgerComplete(), "", func(h *history) { h.Rows[2].Cost-- }, check.Fail, "cost is not what was billed"},
 		{"row of nobody", check.LedgerComplete(), "", func(h *history) { h.Rows = append(h.Rows, h.Rows[8]); h.Rows[9].RequestID = "?" }, check.Fail, "never sent"},
@@ -333,6 +354,31 @@ func (h *history) thawed(caller string, after time.Duration) {
 	froze := h.Injections[0].Ordered
 	h.Upstream = append(h.Upstream, evidence.Upstream{ID: "llm-thawed", RequestID: "lost", Tenant: "acme", Key: "key-lost", N: 1, Caller: caller, Cost: 5,
 		Arrived: froze + after - llmTakes, Ended: froze + after, Outcome: evidence.UpstreamOK, Billed: true})
+}
+
+// overtaken adds a request whose replica was frozen for longer than the lease while it called, and which was told the answer
+// that another replica had brought by then. Both calls are booked; the other's is the last one, its own the one before.
+func (h *history) overtaken() *evidence.Call {
+	froze, n := h.Injections[0].Ordered, uint64(len(h.Calls))
+	h.plan.Params[evidence.ParamLease] = time.Second
+	const key = "key-slow"
+	own := evidence.Upstream{ID: "llm-own", RequestID: "slow", Tenant: "acme", Key: key, N: 1, Caller: victim, Cost: 5,
+		Arrived: froze - 100*time.Millisecond, Ended: froze + 200*time.Millisecond, Outcome: evidence.UpstreamOK, Billed: true}
+	other := own
+	other.ID, other.RequestID, other.N, other.Caller = "llm-other", "quick", 2, "gateway-1"
+	other.Arrived, other.Ended = froze+1500*time.Millisecond, froze+1800*time.Millisecond
+	h.Upstream = append(h.Upstream, own, other)
+	answer := evidence.Answer{CallID: other.ID, Tenant: "acme", Key: key}
+	h.Calls = append(h.Calls,
+		evidence.Call{Seq: n, ID: other.RequestID, Tenant: "acme", Key: key, Sent: other.Arrived, End: other.Ended, Status: 200, Outcome: evidence.OK, Answer: answer},
+		evidence.Call{Seq: n + 1, ID: own.RequestID, Tenant: "acme", Key: key, Sent: own.Arrived, End: h.Injections[0].Healing, Status: 200, Outcome: evidence.OK, Answer: answer})
+	for _, u := range []evidence.Upstream{other, own} {
+		h.Rows = append(h.Rows, evidence.Row{ID: u.RequestID + "/" + u.ID, RequestID: u.RequestID, Tenant: "acme", Key: key, Kind: evidence.RowCall,
+			CallID: u.ID, Cost: u.Cost, At: u.Ended, Replica: u.Caller, Boot: boot1})
+	}
+	h.Rows = append(h.Rows, evidence.Row{ID: "slow/llm-other", RequestID: "slow", Tenant: "acme", Key: key, Kind: evidence.RowHit,
+		CallID: other.ID, At: h.Injections[0].Healing, Replica: victim, Boot: boot1})
+	return &h.Calls[len(h.Calls)-1]
 }
 
 // sentOn is the request that the kill hit, which another replica answered.

@@ -22,8 +22,8 @@ const (
 )
 
 // Line is the way to one shared dependency. It gives every operation a budget, retries it within that, and remembers
-// a silence: from then on operations fail at once, until a probe in the background is answered. So only the requests
-// that meet the silence first pay for it.
+// a silence: from then on operations fail at once, those under way too, until a probe in the background is answered. So only
+// the requests that meet the silence first pay for it.
 //
 // One operation without an answer is not yet a silence: this process may be short of CPU time. So halfway through its budget
 // it has the dependency probed, and while probes are answered it keeps trying. Nor is a budget that was spent while the
@@ -31,9 +31,21 @@ const (
 type Line struct {
 	Options
 	slots  chan struct{}
-	silent atomic.Bool
+	spell  atomic.Pointer[spell]
 	doubts chan struct{}
 	proof  atomic.Pointer[time.Time] // when the latest probe began that was answered
+}
+
+// spell is the time from one change of the dependency's state to the next.
+type spell struct {
+	silent bool
+	ctx    context.Context
+	end    context.CancelFunc
+}
+
+func newSpell(silent bool) *spell {
+	ctx, end := context.WithCancel(context.Background())
+	return &spell{silent, ctx, end}
 }
 
 // Options are what a Line is made of.
@@ -49,14 +61,32 @@ type Options struct {
 
 // NewLine makes a Line. Its Watch must run.
 func NewLine(o Options) *Line {
-	return &Line{Options: o, slots: make(chan struct{}, o.Slots), doubts: make(chan struct{}, 1)}
+	l := &Line{Options: o, slots: make(chan struct{}, o.Slots), doubts: make(chan struct{}, 1)}
+	l.spell.Store(newSpell(false))
+	return l
 }
 
 // Up says whether the dependency answered when it was last asked.
-func (l *Line) Up() bool { return !l.silent.Load() }
+func (l *Line) Up() bool { return !l.silent() }
 
-// Do runs op until it succeeds or the dependency is silent; op must be safe to repeat. An error is ErrSilent, or the
-// caller's own context's.
+func (l *Line) silent() bool { return l.spell.Load().silent }
+
+// turn begins another spell. It returns false if the dependency is in that state already.
+func (l *Line) turn(silent bool) bool {
+	for {
+		now := l.spell.Load()
+		if now.silent == silent {
+			return false
+		}
+		if l.spell.CompareAndSwap(now, newSpell(silent)) {
+			now.end()
+			return true
+		}
+	}
+}
+
+// Do runs op until it succeeds or the dependency is silent; op must be safe to repeat, and return when its context ends. An
+// error is ErrSilent, or the caller's own context's.
 func (l *Line) Do(ctx context.Context, op func(context.Context) error) error {
 	select {
 	case l.slots <- struct{}{}:
@@ -65,15 +95,16 @@ func (l *Line) Do(ctx context.Context, op func(context.Context) error) error {
 	}
 	defer func() { <-l.slots }()
 	for {
-		if l.silent.Load() {
+		now := l.spell.Load()
+		if now.silent {
 			return fmt.Errorf("%s: %w", l.Name, ErrSilent)
 		}
 		began := time.Now()
-		err := l.attempt(ctx, op)
+		err := l.attempt(ctx, now, op)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if l.answeredSince(began) || time.Since(began) > l.Budget+stoodStill {
+		if l.spell.Load() != now || l.answeredSince(began) || time.Since(began) > l.Budget+stoodStill {
 			continue
 		}
 		l.fall(err)
@@ -81,12 +112,13 @@ func (l *Line) Do(ctx context.Context, op func(context.Context) error) error {
 	}
 }
 
-// attempt repeats op for the length of one budget.
-func (l *Line) attempt(ctx context.Context, op func(context.Context) error) error {
+// attempt repeats op for the length of one budget, or until the spell is over.
+func (l *Line) attempt(ctx context.Context, now *spell, op func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.Budget)
 	defer cancel()
 	doubt := time.AfterFunc(l.Budget/2, l.doubt)
 	defer doubt.Stop()
+	defer context.AfterFunc(now.ctx, cancel)()
 	for pause := (Pause{firstPause, longestPause}); ; {
 		err := op(ctx)
 		if err == nil {
@@ -112,7 +144,7 @@ func (l *Line) answeredSince(moment time.Time) bool {
 }
 
 func (l *Line) fall(cause error) {
-	if !l.silent.Swap(true) {
+	if l.turn(true) {
 		l.Log.Warn("dependency is silent", "dependency", l.Name, "error", cause)
 	}
 	l.doubt()
@@ -126,7 +158,7 @@ func (l *Line) Watch(ctx context.Context) {
 			return
 		case <-l.doubts:
 		}
-		for !l.answers(ctx) && l.silent.Load() {
+		for !l.answers(ctx) && l.silent() {
 			pause := Pause{probePause, probePause}
 			if pause.Wait(ctx) != nil {
 				return
@@ -144,7 +176,7 @@ func (l *Line) answers(ctx context.Context) bool {
 		return false
 	}
 	l.proof.Store(&began)
-	if l.silent.Swap(false) {
+	if l.turn(false) {
 		l.Log.Info("dependency answers again", "dependency", l.Name)
 	}
 	return true

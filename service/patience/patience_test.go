@@ -75,6 +75,35 @@ func TestSilenceCostsTheBudgetOnce(t *testing.T) {
 	})
 }
 
+// Once one operation has found out, the others need not.
+func TestSilenceEndsOperationsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		l := newLine(&s, 10)
+		watch(t, l)
+		s.hangs.Store(true)
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range 5 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * budget / 5)
+				if err := l.Do(t.Context(), s.ask); !errors.Is(err, patience.ErrSilent) {
+					t.Errorf("operation %d got %v", i, err)
+				}
+				if took := time.Since(began); took != budget {
+					t.Errorf("operation %d ended %s after the first had begun", i, took)
+				}
+			})
+		}
+		all.Wait()
+		s.hangs.Store(false)
+		time.Sleep(time.Second)
+		if err := l.Do(t.Context(), s.ask); err != nil {
+			t.Errorf("after the silence: %v", err)
+		}
+	})
+}
+
 // An operation that gets no answer while others do is not a silence.
 func TestOneSlowOperationIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -26,12 +26,7 @@ const waitShare = 0.7
 // Acquire takes the key's lock. It is granted only once every online replica has it, since Redis Sentinel may promote
 // any of them.
 func (s *Store) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
-	var reply service.Reply
-	err := s.line.Do(ctx, func(ctx context.Context) (err error) {
-		reply, err = s.acquire(ctx, key, token, lease)
-		return err
-	})
-	return reply, err
+	return do(ctx, s, func(ctx context.Context) (service.Reply, error) { return s.acquire(ctx, key, token, lease) })
 }
 
 func (s *Store) acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
@@ -48,7 +43,7 @@ func (s *Store) acquire(ctx context.Context, key, token string, lease time.Durat
 		return service.Reply{Verdict: service.Refused}, nil
 	case len(reply) == 3 && reply[0] == "granted":
 		if err := waitForReplicas(ctx, conn, reply[1]); err != nil {
-			if reply[2] == int64(1) { // not granted: nobody else should be kept out by it
+			if reply[2] == int64(1) && ctx.Err() == nil { // not granted: nobody else should be kept out by it
 				_ = s.scripts.release.Run(ctx, conn, keys[:1], token).Err()
 			}
 			return service.Reply{}, err
@@ -95,26 +90,23 @@ func answered(value any, asked time.Time, lifetime any) (service.Reply, error) {
 
 // Settle stores the answer, journals the row and gives the lock back, in one step.
 func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Receipt, error) {
-	var receipt service.Receipt
-	err := s.line.Do(ctx, func(ctx context.Context) error {
+	return do(ctx, s, func(ctx context.Context) (service.Receipt, error) {
 		row, err := encodeRow(end.Row)
 		if err != nil {
-			return err
+			return service.Receipt{}, err
 		}
 		answer, err := encodeAnswer(end.Answer)
 		if err != nil {
-			return err
+			return service.Receipt{}, err
 		}
 		keys := []string{lockPrefix + end.Key, answerPrefix + end.Key, journalName}
 		lifetime := max(time.Until(end.Dies).Milliseconds(), 1)
 		reply, err := s.scripts.settle.Run(ctx, s.client, keys, end.Token, answer, lifetime, end.Answer.CallID, row).Slice()
 		if err != nil {
-			return err
+			return service.Receipt{}, err
 		}
-		receipt, err = settled(reply)
-		return err
+		return settled(reply)
 	})
-	return receipt, err
 }
 
 func settled(reply []any) (service.Receipt, error) {
@@ -130,7 +122,8 @@ func settled(reply []any) (service.Receipt, error) {
 
 // Release gives the lock back if it is the token's.
 func (s *Store) Release(ctx context.Context, key, token string) error {
-	return s.line.Do(ctx, func(ctx context.Context) error {
-		return s.scripts.release.Run(ctx, s.client, []string{lockPrefix + key}, token).Err()
+	_, err := do(ctx, s, func(ctx context.Context) (done, error) {
+		return done{}, s.scripts.release.Run(ctx, s.client, []string{lockPrefix + key}, token).Err()
 	})
+	return err
 }

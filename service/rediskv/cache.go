@@ -18,13 +18,12 @@ func (s *Store) Read(ctx context.Context, hit service.Row) (service.Answer, serv
 	if err != nil {
 		return service.Answer{}, "", err
 	}
-	var reply []any
-	err = s.line.Do(ctx, func(ctx context.Context) (err error) {
-		reply, err = s.scripts.read.Run(ctx, s.client, []string{answerPrefix + hit.Key, journalName}, row).Slice()
+	reply, err := do(ctx, s, func(ctx context.Context) ([]any, error) {
+		reply, err := s.scripts.read.Run(ctx, s.client, []string{answerPrefix + hit.Key, journalName}, row).Slice()
 		if errors.Is(err, redis.Nil) {
-			return nil
+			return nil, nil
 		}
-		return err
+		return reply, err
 	})
 	switch {
 	case err != nil:

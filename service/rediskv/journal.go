@@ -23,12 +23,8 @@ func (s *Store) Append(ctx context.Context, row service.Row) (service.Mark, erro
 	if err != nil {
 		return "", err
 	}
-	var mark string
-	err = s.line.Do(ctx, func(ctx context.Context) (err error) {
-		entry := &redis.XAddArgs{Stream: journalName, Values: []any{callField, row.CallID, rowField, text}}
-		mark, err = s.client.XAdd(ctx, entry).Result()
-		return err
-	})
+	entry := &redis.XAddArgs{Stream: journalName, Values: []any{callField, row.CallID, rowField, text}}
+	mark, err := do(ctx, s, func(ctx context.Context) (string, error) { return s.client.XAdd(ctx, entry).Result() })
 	return service.Mark(mark), err
 }
 
@@ -41,17 +37,14 @@ func (s *Store) Forget(ctx context.Context, marks []service.Mark) error {
 	for i, mark := range marks {
 		ids[i] = string(mark)
 	}
-	return s.line.Do(ctx, func(ctx context.Context) error {
-		return s.client.XDel(ctx, journalName, ids...).Err()
-	})
+	_, err := do(ctx, s, func(ctx context.Context) (int64, error) { return s.client.XDel(ctx, journalName, ids...).Result() })
+	return err
 }
 
 // Orphans returns rows older than age, and how long the journal is.
 func (s *Store) Orphans(ctx context.Context, age time.Duration, limit int) ([]service.Entry, int64, error) {
-	var reply []any
-	err := s.line.Do(ctx, func(ctx context.Context) (err error) {
-		reply, err = s.scripts.orphans.Run(ctx, s.client, []string{journalName}, age.Milliseconds(), limit).Slice()
-		return err
+	reply, err := do(ctx, s, func(ctx context.Context) ([]any, error) {
+		return s.scripts.orphans.Run(ctx, s.client, []string{journalName}, age.Milliseconds(), limit).Slice()
 	})
 	if err != nil {
 		return nil, 0, err

@@ -222,6 +222,9 @@ func testJournal(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	if entries, length, err := s.Orphans(t.Context(), -time.Hour, 2); err != nil || len(entries) != 2 || length != 3 {
 		t.Errorf("with a limit of 2: %d of %d, %v", len(entries), length, err)
 	}
+	if entries, length, err := s.Orphans(t.Context(), -time.Hour, 0); err != nil || len(entries) != 0 || length != 3 {
+		t.Errorf("with a limit of 0: %d of %d, %v", len(entries), length, err)
+	}
 	forgetAll(t, s)
 }
 
@@ -254,9 +257,21 @@ func testFrozen(t *testing.T, r *servers.Redis) {
 		s.Watch(watching)
 	}()
 	r.Master.Freeze()
+	late := make(chan time.Duration)
+	go func() { // half a budget behind, and no wiser than the first
+		time.Sleep(time.Second / 2)
+		began := time.Now()
+		if _, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}); !errors.Is(err, patience.ErrSilent) {
+			t.Errorf("the second got %v", err)
+		}
+		late <- time.Since(began)
+	}()
 	_, _, err := s.Read(t.Context(), service.Row{Key: t.Name()})
 	if !errors.Is(err, patience.ErrSilent) || s.Up() {
 		t.Errorf("got %v, up %t", err, s.Up())
+	}
+	if took := <-late; took >= time.Second {
+		t.Errorf("the second waited for a budget of its own, %s", took)
 	}
 	r.Master.Thaw()
 	servers.Await(t, "the silence ends", func(context.Context) error {

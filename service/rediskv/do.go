@@ -1,0 +1,35 @@
+package rediskv
+
+import "context"
+
+// do runs op within the budget. The client notices the deadline of a context and not its cancellation, so op is left behind
+// when its context ends; what it brings then is lost.
+func do[T any](ctx context.Context, s *Store, op func(context.Context) (T, error)) (value T, err error) {
+	err = s.line.Do(ctx, func(ctx context.Context) (err error) {
+		value, err = untilDone(ctx, op)
+		return err
+	})
+	return value, err
+}
+
+func untilDone[T any](ctx context.Context, op func(context.Context) (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		value, err := op(ctx)
+		ended <- outcome{value, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// done is the value of an operation that brings none.
+type done struct{}
