@@ -43,7 +43,7 @@ const (
 	poolSize       = 256 // a small pool fails fast and probes about once a second after as many failed dials
 	inFlight       = 64  // operations at a time; more only make Redis, and the dials of a cold start, queue longer
 	minIdle        = 8
-	maxIdle        = 16 // what a burst or a failover dialled beyond is closed again
+	maxIdle        = 12 // what a burst or a failover dialled beyond is closed again
 	poolTimeout    = 500 * time.Millisecond
 	probeLifetime  = time.Second
 	noRetries      = -1
