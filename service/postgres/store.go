@@ -17,7 +17,7 @@ import (
 // Options say where PostgreSQL is.
 type Options struct {
 	DSN      string
-	MaxConns int32
+	Conns    int32         // kept open, and never more
 	Replica  string        // this gateway's name
 	Budget   time.Duration // for one operation with all its attempts
 	StaleFor time.Duration // how long after its death an answer may still be asked for
@@ -28,10 +28,8 @@ const (
 	connectTimeout = 500 * time.Millisecond // a dead node's address is a black hole
 	pingTimeout    = 300 * time.Millisecond
 	healthPeriod   = 500 * time.Millisecond
-	minIdle        = 10 // opening one costs both sides as much CPU time as twenty queries, just when Redis has failed
-	spareConns     = 4  // for the ledger, probes and sweeps, which must not wait behind requests
+	spareConns     = 4 // for the ledger, probes and sweeps, which must not wait behind requests
 	connLifetime   = time.Hour
-	connIdle       = 4 * time.Second  // what a burst opened beyond minIdle: all replicas share the server's connections
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
 
@@ -50,10 +48,9 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("read the DSN: %w", err)
 	}
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	cfg.MaxConns = o.MaxConns
-	cfg.MinIdleConns = min(minIdle, o.MaxConns)
+	cfg.MaxConns = o.Conns // all are kept: opening one takes as long as twenty queries, just when Redis has failed
+	cfg.MinConns = o.Conns
 	cfg.MaxConnLifetime = connLifetime
-	cfg.MaxConnIdleTime = connIdle
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
 	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
@@ -62,7 +59,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	}
 	s := &Store{pool: pool, replica: o.Replica, retention: o.StaleFor + keepClaims}
 	s.line = patience.NewLine(patience.Options{
-		Name: "postgres", Budget: o.Budget, Slots: max(1, int(o.MaxConns)-spareConns), Probe: s.ping, Log: log,
+		Name: "postgres", Budget: o.Budget, Slots: max(1, int(o.Conns)-spareConns), Probe: s.ping, Log: log,
 	})
 	return s, nil
 }

@@ -27,7 +27,7 @@ const leaseOver = 0 * time.Second
 
 func openStore(t *testing.T, dsn string, maxConns int32) *Store {
 	t.Helper()
-	s, err := Open(Options{DSN: dsn, MaxConns: maxConns, Replica: "gateway-1", Budget: budget},
+	s, err := Open(Options{DSN: dsn, Conns: maxConns, Replica: "gateway-1", Budget: budget},
 		slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -403,7 +403,7 @@ func testUnfit(t *testing.T, s *Store) {
 }
 
 func testSilence(t *testing.T, dsn string) {
-	s, err := Open(Options{DSN: dsn, MaxConns: 1, Replica: "gateway-1", Budget: time.Second}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s, err := Open(Options{DSN: dsn, Conns: 1, Replica: "gateway-1", Budget: time.Second}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

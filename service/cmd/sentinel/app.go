@@ -44,7 +44,7 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	}, log)
 	var err error
 	a.postgres, err = postgres.Open(postgres.Options{
-		DSN: c.PostgresDSN, MaxConns: c.PostgresMaxConns, Replica: c.Replica, Budget: c.PostgresBudget,
+		DSN: c.PostgresDSN, Conns: c.PostgresConns, Replica: c.Replica, Budget: c.PostgresBudget,
 		StaleFor: c.StaleFor,
 	}, log)
 	if err != nil {

@@ -15,17 +15,17 @@ type Config struct {
 	Replica    string `env:"SENTINEL_REPLICA" envDefault:"gateway-1"` // this replica's name in headers, metrics and ledger rows
 	AdminToken string `env:"SENTINEL_ADMIN_TOKEN,unset"`              // bearer token of the admin endpoints; empty closes them
 
-	PostgresDSN      string        `env:"SENTINEL_POSTGRES_DSN,notEmpty,unset"`               // where the primary is reached
-	PostgresMaxConns int32         `env:"SENTINEL_POSTGRES_MAX_CONNS" envDefault:"20"`        // of this replica
-	PostgresBudget   time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as silent
-	RedisSentinels   []string      `env:"SENTINEL_REDIS_SENTINELS,notEmpty"`                  // addresses of the Redis Sentinels, host:port, by commas
-	RedisMaster      string        `env:"SENTINEL_REDIS_MASTER" envDefault:"m"`               // their name of the master
-	RedisBudget      time.Duration `env:"SENTINEL_REDIS_BUDGET" envDefault:"250ms"`           // of one operation before Redis counts as silent
-	LLMURL           string        `env:"SENTINEL_LLM_URL,notEmpty"`                          // of the OpenAI-compatible server, without the path
-	LLMTimeout       time.Duration `env:"SENTINEL_LLM_TIMEOUT" envDefault:"2s"`               // of one attempt
-	LLMBudget        time.Duration `env:"SENTINEL_LLM_BUDGET" envDefault:"4s"`                // of all attempts of one call
-	PricePrompt      int64         `env:"SENTINEL_PRICE_PROMPT_NANOUSD" envDefault:"150"`     // per token of the prompt
-	PriceCompletion  int64         `env:"SENTINEL_PRICE_COMPLETION_NANOUSD" envDefault:"600"` // per token of the completion
+	PostgresDSN     string        `env:"SENTINEL_POSTGRES_DSN,notEmpty,unset"`               // where the primary is reached
+	PostgresConns   int32         `env:"SENTINEL_POSTGRES_CONNS" envDefault:"12"`            // kept open by this replica, and never more
+	PostgresBudget  time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as silent
+	RedisSentinels  []string      `env:"SENTINEL_REDIS_SENTINELS,notEmpty"`                  // addresses of the Redis Sentinels, host:port, by commas
+	RedisMaster     string        `env:"SENTINEL_REDIS_MASTER" envDefault:"m"`               // their name of the master
+	RedisBudget     time.Duration `env:"SENTINEL_REDIS_BUDGET" envDefault:"250ms"`           // of one operation before Redis counts as silent
+	LLMURL          string        `env:"SENTINEL_LLM_URL,notEmpty"`                          // of the OpenAI-compatible server, without the path
+	LLMTimeout      time.Duration `env:"SENTINEL_LLM_TIMEOUT" envDefault:"2s"`               // of one attempt
+	LLMBudget       time.Duration `env:"SENTINEL_LLM_BUDGET" envDefault:"4s"`                // of all attempts of one call
+	PricePrompt     int64         `env:"SENTINEL_PRICE_PROMPT_NANOUSD" envDefault:"150"`     // per token of the prompt
+	PriceCompletion int64         `env:"SENTINEL_PRICE_COMPLETION_NANOUSD" envDefault:"600"` // per token of the completion
 
 	CacheTTL    time.Duration `env:"SENTINEL_CACHE_TTL" envDefault:"60s"`    // how long an answer may be given, at most
 	CacheJitter float64       `env:"SENTINEL_CACHE_JITTER" envDefault:"0.1"` // part of it of which a random share is taken off
@@ -85,7 +85,7 @@ func (c Config) check() error {
 		{c.Lease <= 3*(c.RedisBudget+c.PostgresBudget), // else one renewal that meets two silences takes up the time for the next
 			"SENTINEL_LEASE must be longer than 3 times SENTINEL_REDIS_BUDGET and SENTINEL_POSTGRES_BUDGET together"},
 		{c.CacheJitter < 0 || c.CacheJitter >= 1, "SENTINEL_CACHE_JITTER must be at least 0 and below 1"},
-		{c.PostgresMaxConns < 1, "SENTINEL_POSTGRES_MAX_CONNS must be at least 1"},
+		{c.PostgresConns < 1, "SENTINEL_POSTGRES_CONNS must be at least 1"},
 		{c.BreakerFailures < 1 || c.BreakerProbes < 1, "SENTINEL_BREAKER_FAILURES and _PROBES must be at least 1"},
 		{c.LedgerRoom < 1, "SENTINEL_LEDGER_ROOM must be at least 1"},
 		{c.PricePrompt < 0 || c.PriceCompletion < 0, "prices must not be negative"},

@@ -37,7 +37,7 @@ func TestBadSettingsAreNamedInOneLine(t *testing.T) {
 		{"SENTINEL_LLM_BUDGET", "1ms"},
 		{"SENTINEL_CACHE_JITTER", "1"},
 		{"SENTINEL_CACHE_TTL", "60"},
-		{"SENTINEL_POSTGRES_MAX_CONNS", "0"},
+		{"SENTINEL_POSTGRES_CONNS", "0"},
 		{"SENTINEL_DRAIN", "1h"},
 		{"SENTINEL_BREAKER_PROBES", "0"},
 		{"SENTINEL_STALE_FOR", "-1s"},
