@@ -64,7 +64,7 @@ func newGenerator(ctx context.Context, p Profile, to Target, seed uint64, name s
 // run sends everything and returns once every planned request is recorded.
 func (g *generator) run() error {
 	defer g.pool.close()
-	defer spareProcessors()()
+	defer undisturbed()()
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(g.openAhead)
