@@ -18,7 +18,7 @@ type Settings struct {
 	Jitter   float64       // part of Lifetime, 0 to 1, of which a random share is taken off, so that answers do not die together
 	StaleFor time.Duration // how long after its death an answer may be given when the upstream fails; 0 is never
 	Lease    time.Duration // how long an authority's grant lasts without renewal
-	Patience time.Duration // how long a flight waits for its grant or for another replica's answer
+	Patience time.Duration // how long after its request came a flight waits for its grant or for another replica's answer
 }
 
 // Ports are the gateway's surroundings.
@@ -120,7 +120,7 @@ func seenBy(mine bool, source Source) Source {
 
 // fly gets the flight's answer: an authority has it, or grants the call that brings it.
 func (g *Gateway) fly(r Request, row Row) landing {
-	ctx, cancel := context.WithTimeout(g.base, g.Patience)
+	ctx, cancel := context.WithDeadline(g.base, row.At.Add(g.Patience)) // the request's time is running since it came
 	defer cancel()
 	for {
 		h := newHold(g.Authorities, row.Key, g.Lease)

@@ -30,7 +30,7 @@ const (
 // process stood still a silence: it says nothing of the dependency.
 type Line struct {
 	Options
-	slots  chan struct{}
+	turns  *turns
 	spell  atomic.Pointer[spell]
 	doubts chan struct{}
 	proof  atomic.Pointer[time.Time] // when the latest probe began that was answered
@@ -52,7 +52,7 @@ func newSpell(silent bool) *spell {
 type Options struct {
 	Name   string
 	Budget time.Duration // for one operation with all its attempts
-	Slots  int           // operations at a time; waiting for one counts against nobody's budget
+	Slots  int           // operations at a time, the nearest deadline first; waiting for one counts against nobody's budget
 	// Probe should do what is asked of the dependency at its hardest, a write that is replicated: one that only reads would
 	// declare a dependency well that no longer accepts writes.
 	Probe func(context.Context) error
@@ -61,7 +61,7 @@ type Options struct {
 
 // NewLine makes a Line. Its Watch must run.
 func NewLine(o Options) *Line {
-	l := &Line{Options: o, slots: make(chan struct{}, o.Slots), doubts: make(chan struct{}, 1)}
+	l := &Line{Options: o, turns: newTurns(o.Slots), doubts: make(chan struct{}, 1)}
 	l.spell.Store(newSpell(false))
 	return l
 }
@@ -88,12 +88,10 @@ func (l *Line) turn(silent bool) bool {
 // Do runs op until it succeeds or the dependency is silent; op must be safe to repeat, and return when its context ends. An
 // error is ErrSilent, or the caller's own context's.
 func (l *Line) Do(ctx context.Context, op func(context.Context) error) error {
-	select {
-	case l.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := l.turns.take(ctx); err != nil {
+		return err
 	}
-	defer func() { <-l.slots }()
+	defer l.turns.give()
 	for {
 		now := l.spell.Load()
 		if now.silent {
