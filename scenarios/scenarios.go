@@ -33,6 +33,7 @@ func All() []harness.Scenario {
 		ReplicaKill(),
 		GatewayFreeze(),
 		SlowLLM(),
+		RateLimitBurst(),
 	)...)
 }
 
@@ -92,8 +93,12 @@ func during(f fault.Fault, at, lasts time.Duration) fault.Plan {
 // steady is 200 requests/s, hits and misses. The warm-up ends with the load itself, so that pools have the size that leaks
 // are measured against.
 func steady(tenants []string, length time.Duration) load.Profile {
+	return steadyAt(200, tenants, length)
+}
+
+// steadyAt is that at another rate, in requests/s.
+func steadyAt(rate float64, tenants []string, length time.Duration) load.Profile {
 	const (
-		rate      = 200
 		hot       = 20
 		coldShare = 0.3
 	)
