@@ -32,17 +32,18 @@ func take(t *testing.T, s *rediskv.Store, buckets ...service.Bucket) (bool, *ser
 }
 
 // Two replicas that flood one bucket get its size and what flows in meanwhile, to within 1 %.
-func testSharedBucket(t *testing.T, s *rediskv.Store, _ *redis.Client) {
+func testSharedBucket(t *testing.T, r *servers.Redis) {
 	const rate, burst = 500, 500
+	replicas := []*rediskv.Store{openStore(t, r, budget), openStore(t, r, budget)}
 	b := bucket(service.BucketOfKey, t.Name(), rate, burst)
 	var mu sync.Mutex
 	let := 0
 	began := time.Now()
 	var all sync.WaitGroup
-	for range 4 {
+	for i := range 4 {
 		all.Go(func() {
 			for time.Since(began) < time.Second {
-				if ok, _ := take(t, s, b); ok {
+				if ok, _ := take(t, replicas[i%2], b); ok {
 					mu.Lock()
 					let++
 					mu.Unlock()

@@ -48,7 +48,6 @@ func TestStore(t *testing.T) {
 		{"late answer without a lock", testLateAnswer},
 		{"lost lock", testLostLock},
 		{"journal", testJournal},
-		{"bucket that is shared", testSharedBucket},
 		{"two buckets, one empty", testTwoBuckets},
 		{"bucket after a failover", testBucketOfAnotherClock},
 		{"full bucket", testFullBucket},
@@ -58,6 +57,7 @@ func TestStore(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s, admin) })
 	}
+	t.Run("bucket that replicas share", func(t *testing.T) { testSharedBucket(t, r) })
 	t.Run("lock that is not replicated", func(t *testing.T) { testNotReplicated(t, r) })
 	t.Run("frozen master", func(t *testing.T) { testFrozen(t, r) })
 }
