@@ -33,7 +33,7 @@ func BenchmarkSecondAuthority(b *testing.B) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	fast := rediskv.Open(rediskv.Options{Sentinels: []string{redis.Sentinel.Addr}, Master: redis.Name, Replica: "bench", Budget: time.Second}, log)
 	defer fast.Close()
-	safe, err := postgres.Open(postgres.Options{DSN: dsn, MaxConns: 20, Replica: "bench", Budget: time.Second}, log)
+	safe, err := postgres.Open(postgres.Options{DSN: dsn, Conns: 20, Replica: "bench", Budget: time.Second}, log)
 	if err != nil {
 		b.Fatal(err)
 	}
