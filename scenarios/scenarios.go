@@ -30,6 +30,7 @@ func All() []harness.Scenario {
 		PostgresStandbyFreeze(),
 		HerdWithoutRedis(),
 		HerdWithoutPostgres(),
+		RedisFailoverWithoutPostgres(),
 		ReplicaKill(),
 		GatewayFreeze(),
 		SlowLLM(),
