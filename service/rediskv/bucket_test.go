@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,32 +30,38 @@ func take(t *testing.T, s *rediskv.Store, buckets ...service.Bucket) (bool, *ser
 	return l == nil, l
 }
 
-// Two replicas that flood one bucket get its size and what flows in until they are refused, to within 1 %. The rate is far
-// below what the slowest machine can ask for.
+// Two replicas that flood one bucket get its size and what flows in, to within 1 %. A machine that stands still for a moment
+// may let a full bucket overflow, but not one that was found empty: no less is let through than its size and what flowed in
+// from the first refusal to the last.
 func testSharedBucket(t *testing.T, r *servers.Redis) {
 	const rate, burst = 50, 200
 	b := bucket(service.BucketOfKey, t.Name(), rate, burst)
-	replicas := []*rediskv.Store{openStore(t, r, budget), openStore(t, r, budget)}
-	for _, replica := range replicas {
-		take(t, replica) // out of no bucket, so that the connection is there when time begins
-	}
-	var let atomic.Int64
+	var mu sync.Mutex
+	let, first, last := 0, time.Hour, time.Duration(0)
 	began := time.Now()
 	var all sync.WaitGroup
-	for _, replica := range replicas {
+	for range 2 {
+		replica := openStore(t, r, budget)
 		for range 2 {
 			all.Go(func() {
 				for ok := true; ok || time.Since(began) < 2*time.Second; {
-					if ok, _ = take(t, replica, b); ok {
-						let.Add(1)
+					asked := time.Since(began)
+					ok, _ = take(t, replica, b)
+					mu.Lock()
+					if ok {
+						let++
+					} else {
+						first, last = min(first, time.Since(began)), max(last, asked)
 					}
+					mu.Unlock()
 				}
 			})
 		}
 	}
 	all.Wait()
-	if want := burst + rate*time.Since(began).Seconds(); math.Abs(float64(let.Load())-want) > want/100 {
-		t.Errorf("%d of %.1f were let through", let.Load(), want)
+	most, least := burst+rate*time.Since(began).Seconds(), burst+rate*(last-first).Seconds()
+	if n := float64(let); n > 1.01*most || n < 0.99*least {
+		t.Errorf("%d were let through, not %.1f to %.1f", let, least, most)
 	}
 }
 
@@ -68,7 +72,7 @@ func testTwoBuckets(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 	}
 	for range 5 {
 		ok, l := take(t, s, large, small)
-		if ok || l.Kind != service.BucketOfAddress || l.RetryAfter > 10*time.Second || l.RetryAfter < 8*time.Second {
+		if ok || l.Kind != service.BucketOfAddress || l.RetryAfter > 10*time.Second || l.RetryAfter < 5*time.Second {
 			t.Errorf("let through: %t, %+v", ok, l)
 		}
 	}
