@@ -14,10 +14,11 @@ import (
 //
 // A certified fault explains two things, each counted apart. A billed call may lack its row if its caller was killed
 // meanwhile, or stood still when the call ended and until the call's timeout had passed, so that it never took the answer. A
-// request may have two rows, of two calls, if it was under way while a node of the service was killed or frozen, one row is
-// of that node, and the load balancer's log says that the request was sent on to the node that the other one is of; or if
-// both are of a node that was frozen for longer than the lease, one is of its own call, made before, and the other of a call
-// that somebody else made meanwhile: its own answer was overtaken, and is billed all the same.
+// request may have two rows, of two calls, if it was under way while a node of the service was killed, frozen or cut off from
+// the load balancer, one row is of that node, and the load balancer's log says that the request was sent on to the node that
+// the other one is of; or if both are of a node that was frozen, or cut off from all that the replicas share, for longer than
+// the lease, one is of its own call, made before, and the other of a call that somebody else made meanwhile: its own answer
+// was overtaken, and is billed all the same.
 func LedgerComplete() Check { return complete("LedgerComplete", ledgerComplete) }
 
 func ledgerComplete(run *evidence.Run) Verdict {
@@ -57,15 +58,16 @@ type client struct {
 
 // books brings the three records together.
 type books struct {
-	upstream ledger
-	clients  map[string]*client // by request id
-	warm     map[string]int     // rows by request id of the warm-up
-	calls    map[string]int     // rows of kind call by upstream call
-	hops     map[string]evidence.Hop
-	kills    []disturbance
-	freezes  []disturbance
-	struck   []disturbance // both, of nodes of the service
-	timeout  time.Duration // of an upstream call; 0 if the plan lacks it
+	upstream   ledger
+	clients    map[string]*client // by request id
+	warm       map[string]int     // rows by request id of the warm-up
+	calls      map[string]int     // rows of kind call by upstream call
+	hops       map[string]evidence.Hop
+	kills      []disturbance
+	freezes    []disturbance
+	isolations []disturbance
+	struck     []disturbance // what took nodes of the service away
+	timeout    time.Duration // of an upstream call; 0 if the plan lacks it
 
 	lease time.Duration // of the lock that a caller holds; 0 if the plan lacks it
 
@@ -80,7 +82,7 @@ type books struct {
 func newBooks(run *evidence.Run) *books {
 	b := &books{upstream: readLedger(run), clients: map[string]*client{}, warm: map[string]int{}, calls: map[string]int{},
 		hops: map[string]evidence.Hop{}, kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
-		struck: ofSubjects(run, evidence.FaultKill, evidence.FaultFreeze), why: tally{}}
+		isolations: isolations(run), struck: takenAway(run), why: tally{}}
 	b.timeout, _ = run.Param(evidence.ParamLLMTimeout)
 	b.lease, _ = run.Param(evidence.ParamLease)
 	for c := range run.Calls() {
@@ -183,7 +185,7 @@ func (b *books) sentOn(c *client, id string) bool {
 	return false
 }
 
-// overtaken says whether a freeze explains that a request has the row of its own call and that of another one's.
+// overtaken says whether a freeze or a cut explains that a request has the row of its own call and that of another one's.
 func (b *books) overtaken(c *client) bool {
 	if len(c.rows) != 2 || c.rows[0].Replica != c.rows[1].Replica {
 		return false
@@ -200,10 +202,19 @@ func (b *books) overtaken(c *client) bool {
 	if !known || !answered || b.lease == 0 || newer.Caller == own.Replica {
 		return false
 	}
-	for _, f := range b.freezes {
-		still := span{f.Ordered, f.Healed}
-		if f.Target == own.Replica && f.Healed-f.Ordered > b.lease && lost.Arrived <= f.Ordered && still.holds(newer.Arrived) {
-			b.overtook++
+	if b.away(b.freezes, own.Replica, lost.Arrived, newer.Arrived) ||
+		b.away(b.isolations, own.Replica, lost.Arrived-b.lease, newer.Arrived) {
+		b.overtook++
+		return true
+	}
+	return false
+}
+
+// away says whether one of the disturbances began after a call of the node's, lasted longer than the lease, and another call
+// was made meanwhile.
+func (b *books) away(disturbances []disturbance, node string, call, other time.Duration) bool {
+	for _, d := range disturbances {
+		if d.Target == node && d.Healed-d.Ordered > b.lease && call <= d.Ordered && d.whole().holds(other) {
 			return true
 		}
 	}

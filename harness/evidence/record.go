@@ -145,6 +145,9 @@ const (
 	FaultTerm   = "term"   // SIGTERM: an orderly end, which excuses nothing
 	FaultKill   = "kill"   // SIGKILL: requests in flight on the target may have to be repeated
 	FaultFreeze = "freeze" // all processes of the target stop running
+	FaultCut    = "cut"    // no packet passes between the target and others
+	FaultLose   = "lose"   // a share of the packets between the target and others is lost
+	FaultLimit  = "limit"  // the target gets little of the CPU
 )
 
 // Kind is the first word of the fault's name.
@@ -169,7 +172,18 @@ const (
 
 	SawUp   = "up"
 	SawDown = "down"
+
+	SawReached   = "reached" // by the observer that SourceReach names
+	SawLost      = "lost"
+	SawThrottled = "throttled" // the kernel kept the node from the CPU
+	SawFree      = "free"      // it did not
 )
+
+// SourceThrottling tells whether the kernel keeps a node from the CPU, as it accounts for it.
+const SourceThrottling = "throttling"
+
+// SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
+func SourceReach(from string) string { return "reach from " + from }
 
 // WarmupPrefix begins the ids of requests that prepare the system: they leave rows and upstream calls but no Calls.
 const WarmupPrefix = "warm-"
@@ -195,7 +209,8 @@ type Node struct {
 	Name    string `json:"name"`
 	Role    string `json:"role"` // gateway, postgres, redis, ...
 	Addr    string `json:"addr"`
-	Subject bool   `json:"subject"` // part of the service under test, not of what it depends on
+	Subject bool   `json:"subject"`         // part of the service under test, not of what it depends on
+	Store   bool   `json:"store,omitempty"` // holds what the replicas of the service share, or leads to it
 	Version string `json:"version,omitempty"`
 }
 
