@@ -35,6 +35,11 @@ func All() []harness.Scenario {
 		GatewayFreeze(),
 		SlowLLM(),
 		RateLimitBurst(),
+		RedisMasterPartition(),
+		PostgresFreeze(),
+		PostgresPartition(),
+		EtcdQuorumLoss(),
+		GatewayIsolated(),
 	)...)
 }
 
@@ -71,6 +76,10 @@ const (
 	breakerProbes  = 2
 	slack          = 100 * time.Millisecond
 )
+
+// primaryStepsDown is how long a Postgres primary may take to step down that may no longer lead: Patroni looks each second and
+// asks etcd for 3 s, then the server has to stop. It is half of the ttl, after which another one may lead.
+const primaryStepsDown = 10 * time.Second
 
 // The time of most faults: late enough to know what is normal before it, with an end of the run that is long enough after
 // it for a store to be whole again.

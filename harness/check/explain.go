@@ -122,14 +122,14 @@ func (x *explainer) frozen(p, c *evidence.Upstream) bool {
 	return false
 }
 
-// isolated: p's caller, which may not begin a call once it is alone, could store p's answer nowhere while others waited for its
-// lease to end. It explains no call of its own: nothing keeps it from knowing that it is alone.
+// isolated: p's caller, which began p under a lease from before it was alone, could store p's answer nowhere while others waited
+// for that lease to end. No call of its own is explained: nothing keeps it from knowing that it is alone.
 func (x *explainer) isolated(p, c *evidence.Upstream) bool {
 	for _, i := range x.isolations {
 		if i.Healed-i.Ordered <= x.lease {
 			continue
 		}
-		hit := i.Target == p.Caller && p.Arrived <= i.Active && unstoredAt(p, i.Ordered) && c.Arrived >= i.Ordered && !x.toldBy(p, c.Arrived)
+		hit := i.Target == p.Caller && p.Arrived <= i.Active+x.lease && unstoredAt(p, i.Ordered) && c.Arrived >= i.Ordered && !x.toldBy(p, c.Arrived)
 		if hit && x.spend(c.Key, i) {
 			return true
 		}

@@ -27,13 +27,16 @@ const (
 	reachPatience = 300 * time.Millisecond
 	// reachRound is how long one run of the script lasts: starting it costs more than a hundred looks.
 	reachRound = 5 * time.Second
+	// reachPort is one that nobody listens on: what refuses a connection was reached, and no server has to deal with it.
+	reachPort = 9
 	// reachAgain is the pause after a script that could not run, as when its node is dead or frozen.
 	reachAgain = 500 * time.Millisecond
 )
 
-// Reach tries, from inside the nodes of the names or roles from, to connect to a port of those of the names or roles to, and
-// records who loses and reaches whom. The nodes it looks from need python3.
-func Reach(port int, to, from []string) Probe {
+// Reach tries, from inside the nodes of the names or roles from, to reach those of the names or roles to, and records who loses
+// and reaches whom. It asks the nodes' network, not their programs: one that is frozen is reached. The nodes that it looks
+// from need python3.
+func Reach(to, from []string) Probe {
 	return Probe{Name: "reach", Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
 		var all sync.WaitGroup
 		errs := make([]error, len(e.Nodes()))
@@ -45,7 +48,7 @@ func Reach(port int, to, from []string) Probe {
 				}
 			}
 			if len(r.to) > 0 && slices.ContainsFunc(from, n.Is) {
-				all.Go(func() { errs[i] = r.watch(ctx, port) })
+				all.Go(func() { errs[i] = r.watch(ctx) })
 			}
 		}
 		all.Wait()
@@ -63,10 +66,10 @@ type reacher struct {
 
 // watch runs the script over and over. That it fails for a while is for other observers of its node to explain; that it
 // never succeeds is an error.
-func (r *reacher) watch(ctx context.Context, port int) error {
+func (r *reacher) watch(ctx context.Context) error {
 	argv := []string{"python3", "-I", "-S", "-c", reachScript, inSeconds(reachRound), inSeconds(reachEvery), inSeconds(reachPatience)}
 	for addr := range r.to {
-		argv = append(argv, net.JoinHostPort(addr, strconv.Itoa(port)))
+		argv = append(argv, net.JoinHostPort(addr, strconv.Itoa(reachPort)))
 	}
 	var last error
 	ran := false

@@ -1,6 +1,6 @@
 """Says, a line each time it changes, which addresses can be reached from here: nanoseconds since 1970, address, reached or lost.
 
-A connection that is refused has found its way there and back too, so that a server that restarts is not called lost.
+A connection that is refused has found its way there and back, too.
 """
 import errno
 import select

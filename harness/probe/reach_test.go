@@ -72,7 +72,7 @@ func TestReachRecordsChanges(t *testing.T) {
 			errs: []error{nil, nil, errors.New("paused"), nil, nil, nil},
 		}
 		e := scriptedEnv(t, map[string]env.Proc{"redis-1": p, "gateway-1": nil})
-		run, err := watch(t, probe.Reach(8080, []string{"gateway"}, []string{"redis"}), e, func() { time.Sleep(10 * time.Second) })
+		run, err := watch(t, probe.Reach([]string{"gateway"}, []string{"redis"}), e, func() { time.Sleep(10 * time.Second) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func TestReachThatNeverLookedFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &scripted{outputs: []env.Output{{Code: 127, Stderr: []byte("no python3")}}, errs: []error{nil}}
 		e := scriptedEnv(t, map[string]env.Proc{"redis-1": p, "gateway-1": nil})
-		_, err := watch(t, probe.Reach(8080, []string{"gateway-1"}, []string{"redis-1"}), e, func() { time.Sleep(5 * time.Second) })
+		_, err := watch(t, probe.Reach([]string{"gateway-1"}, []string{"redis-1"}), e, func() { time.Sleep(5 * time.Second) })
 		if err == nil || !strings.Contains(err.Error(), "redis-1") || !strings.Contains(err.Error(), "no python3") {
 			t.Errorf("%v", err)
 		}
