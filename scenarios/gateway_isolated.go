@@ -17,7 +17,8 @@ func GatewayIsolated() harness.Scenario {
 		victim = "gateway-2"
 		// Longer than the lease, and so short that what the balancer last sent to the victim is sent again by the kernel, about
 		// 6.2 s later (its waits double from 0.2 s), before the balancer's 11 s are over.
-		lasts = lease + 600*time.Millisecond
+		lasts = lease + 300*time.Millisecond
+		rate  = 47 // per second; with one that divides 200 the load balancer would give a round to the same replica for ever
 	)
 	f := fixtures.GatewayIsolated(victim)
 	client := steady(fixtures.DefaultTenants(), faultAt+lasts+tail)
@@ -25,7 +26,7 @@ func GatewayIsolated() harness.Scenario {
 	// cut off, and once more when it is healed.
 	for i, start := range []time.Duration{0, lease + 300*time.Millisecond, lasts + 4*time.Second} {
 		client.Stages = append(client.Stages, load.Stage{Name: fmt.Sprintf("round %d", i+1), Start: start,
-			Shape: load.Constant(50, faultAt+lasts), Request: question})
+			Shape: load.Constant(rate, faultAt+lasts), Request: question})
 	}
 	return harness.Scenario{
 		Name:      "gateway-isolated",

@@ -129,7 +129,7 @@ func (x *explainer) isolated(p, c *evidence.Upstream) bool {
 		if i.Healed-i.Ordered <= x.lease {
 			continue
 		}
-		hit := i.Target == p.Caller && p.Arrived <= i.Active+x.lease && unstoredAt(p, i.Ordered) && c.Arrived >= i.Ordered && !x.toldBy(p, c.Arrived)
+		hit := i.Target == p.Caller && p.Arrived <= i.Ordered+x.lease && unstoredAt(p, i.Ordered) && c.Arrived >= i.Ordered && !x.toldBy(p, c.Arrived)
 		if hit && x.spend(c.Key, i) {
 			return true
 		}

@@ -205,6 +205,19 @@ func verdictCases() []verdictCase {
 			h.overtaken()
 			h.Upstream[len(h.Upstream)-2].Arrived += 200 * time.Millisecond
 		}, check.Fail, "more than one row"},
+		{"overtaken when cut off", check.LedgerComplete(), freeze, func(h *history) { h.overtaken(); h.cutOff() }, check.Pass, "14 rows"},
+		{"overtaken, called under the last lease", check.LedgerComplete(), freeze, func(h *history) {
+			h.overtaken()
+			h.cutOff()
+			h.Upstream[len(h.Upstream)-2].Arrived += 200 * time.Millisecond
+		}, check.Pass, "14 rows"},
+		{"overtaken when cut off from one store of two", check.LedgerComplete(), freeze, func(h *history) {
+			h.overtaken()
+			h.cutOff()
+			h.Nodes = append(h.Nodes, evidence.Node{Name: "redis-2", Store: true})
+		}, check.Fail, "more than one row"},
+		{"rows of two calls, sent on when cut off", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.cutOff() }, check.Pass, "12 rows"},
+		{"rows of two calls, sent on, cut not certified", check.LedgerComplete(), kill, func(h *history) { h.bookLost(); h.cutOff(); h.Observations = nil }, check.Fail, "more than one row"},
 		{"overtaken, and a third row", check.LedgerComplete(), freeze, func(h *history) { h.overtaken(); h.Rows = append(h.Rows, h.Rows[len(h.Rows)-1]) }, check.Fail, "more than one row"},
 		{"hit that costs", check.LedgerComplete(), "", func(h *history) { h.Rows[8].Cost = 1 }, check.Fail, "hit that costs something"},
 		{"wrong price", check.LedgerComplete(), "", func(h *history) { h.Rows[2].Cost-- }, check.Fail, "cost is not what was billed"},
@@ -354,6 +367,16 @@ func (h *history) thawed(caller string, after time.Duration) {
 	froze := h.Injections[0].Ordered
 	h.Upstream = append(h.Upstream, evidence.Upstream{ID: "llm-thawed", RequestID: "lost", Tenant: "acme", Key: "key-lost", N: 1, Caller: caller, Cost: 5,
 		Arrived: froze + after - llmTakes, Ended: froze + after, Outcome: evidence.UpstreamOK, Billed: true})
+}
+
+// cutOff makes the fault a cut of its target from the one store.
+func (h *history) cutOff() {
+	in := &h.Injections[0]
+	in.Fault = evidence.FaultCut + " " + in.Target
+	h.Nodes = append(h.Nodes, evidence.Node{Name: "redis-1", Store: true})
+	for at, what := range map[time.Duration]string{in.Ordered + 200*time.Millisecond: evidence.SawLost, in.Healing + 200*time.Millisecond: evidence.SawReached} {
+		h.Observations = append(h.Observations, evidence.Observation{At: at, Source: evidence.SourceReach("redis-1"), Node: in.Target, What: what})
+	}
 }
 
 // overtaken adds a request whose replica was frozen for longer than the lease while it called, and which was told the answer
