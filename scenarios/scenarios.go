@@ -36,6 +36,8 @@ func All() []harness.Scenario {
 		SlowLLM(),
 		RateLimitBurst(),
 		RedisMasterPartition(),
+		RedisSlow(),
+		PostgresSlow(),
 		PostgresFreeze(),
 		PostgresPartition(),
 		EtcdQuorumLoss(),

@@ -80,15 +80,34 @@ func TestLimitCertificate(t *testing.T) {
 	}
 }
 
+func TestSlowCertificate(t *testing.T) {
+	type signs = []func(*evidence.Records)
+	slow := func(at float64) func(*evidence.Records) { return saw(at, "pace", "store-1", evidence.SawSlow) }
+	prompt := func(at float64) func(*evidence.Records) { return saw(at, "pace", "store-1", evidence.SawPrompt) }
+	slowed := check.Slowed("pace")
+	for _, c := range []certificateCase{
+		{"slow", slowed, signs{prompt(1), slow(10.5), prompt(20.5)}, 10.5, 20.5, ""},
+		{"slow, with a moment of doubt", slowed, signs{prompt(1), slow(10.5), prompt(11), slow(11.2), prompt(20.5)}, 11.2, 20.5, ""},
+		{"slow of nothing", slowed, signs{prompt(1)}, 0, 0, "did not see store-1 become slow"},
+		{"slow for a moment", slowed, signs{prompt(1), slow(10.5), prompt(11)}, 0, 0, "and stay so"},
+		{"slow before", slowed, signs{slow(9), prompt(20.5)}, 0, 0, "did not see store-1 become slow"},
+		{"not healed", slowed, signs{prompt(1), slow(10.5)}, 10.5, 0, "prompt again after the heal"},
+		{"another source", check.Slowed("other"), signs{slow(10.5), prompt(20.5)}, 0, 0, "other did not see"},
+	} {
+		t.Run(c.name, c.run)
+	}
+}
+
 func TestReachCertificatesNeedAHeal(t *testing.T) {
 	in := evidence.Injection{Fault: "cut store-1", Target: "store-1", Ordered: seconds(10)}
 	r := evidence.Records{}
 	for _, sign := range []func(*evidence.Records){with, lost(10.2, "store-2"), lost(10.2, "store-3"), reached(12, "store-4"),
-		saw(11, evidence.SourceThrottling, "store-1", evidence.SawThrottled), saw(12, evidence.SourceThrottling, "store-1", evidence.SawFree)} {
+		saw(11, evidence.SourceThrottling, "store-1", evidence.SawThrottled), saw(12, evidence.SourceThrottling, "store-1", evidence.SawFree),
+		saw(11, "pace", "store-1", evidence.SawSlow), saw(12, "pace", "store-2", evidence.SawPrompt)} {
 		sign(&r)
 	}
 	run := evidence.New(evidence.Plan{}, r)
-	for name, certificate := range map[string]check.Certificate{"cut": check.CutOff("store-2"), "isolated": check.Isolated, "lossy": check.Lossy("store-2"), "limited": check.Limited} {
+	for name, certificate := range map[string]check.Certificate{"cut": check.CutOff("store-2"), "isolated": check.Isolated, "lossy": check.Lossy("store-2"), "limited": check.Limited, "slow": check.Slowed("pace")} {
 		if c := check.Certify(run, in, certificate); c.Certified {
 			t.Errorf("%s is certified without a heal: %+v", name, c)
 		}

@@ -28,6 +28,22 @@ type Throttler interface {
 	Throttled(ctx context.Context, n *Node) (time.Duration, error)
 }
 
+// Delayer is a Driver that can make a server slow to answer.
+type Delayer interface {
+	// Slow makes what is sent to a port of the node arrive later, until Undo. Connections to it that are open are reset when
+	// that begins and when it ends, since they cannot be slowed, or hastened, where they are. An Undo that comes with an error
+	// is to be called too.
+	Slow(ctx context.Context, n *Node, s Slowness) (Undo, error)
+}
+
+// Slowness is by how much what is sent to a server arrives later.
+type Slowness struct {
+	Port        int
+	But         []*Node       // what they send is left alone
+	Least, Most time.Duration // drawn anew for each piece that arrives; the order is kept
+	Seed        uint64
+}
+
 // Capability names an optional ability of a driver.
 type Capability string
 
@@ -35,6 +51,7 @@ type Capability string
 const (
 	Partition Capability = "partition" // of a Partitioner
 	Quota     Capability = "quota"     // of a Throttler
+	Delay     Capability = "delay"     // of a Delayer
 )
 
 // ErrUnable says that the driver lacks an ability.
@@ -44,12 +61,16 @@ var ErrUnable = errors.New("not an ability of this driver")
 func Able(d Driver, needs ...Capability) error {
 	_, cuts := d.(Partitioner)
 	_, limits := d.(Throttler)
+	_, slows := d.(Delayer)
 	var has []Capability
 	if cuts {
 		has = append(has, Partition)
 	}
 	if limits {
 		has = append(has, Quota)
+	}
+	if slows {
+		has = append(has, Delay)
 	}
 	for _, c := range needs {
 		if !slices.Contains(has, c) {
@@ -73,6 +94,14 @@ func (e *Env) Limit(ctx context.Context, n *Node, cores float64) (Undo, error) {
 		return nil, err
 	}
 	return e.driver.(Throttler).Limit(ctx, n, cores)
+}
+
+// Slow is the driver's Delayer, or ErrUnable.
+func (e *Env) Slow(ctx context.Context, n *Node, s Slowness) (Undo, error) {
+	if err := Able(e.driver, Delay); err != nil {
+		return nil, err
+	}
+	return e.driver.(Delayer).Slow(ctx, n, s)
 }
 
 // Throttled is the driver's Throttler, or ErrUnable.

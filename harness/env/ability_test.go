@@ -23,6 +23,13 @@ type limiter struct{ driver }
 func (limiter) Limit(context.Context, *env.Node, float64) (env.Undo, error) { return nil, errRefused }
 func (limiter) Throttled(context.Context, *env.Node) (time.Duration, error) { return time.Second, nil }
 
+// slower is a driver that can delay.
+type slower struct{ driver }
+
+func (slower) Slow(context.Context, *env.Node, env.Slowness) (env.Undo, error) {
+	return nil, errRefused
+}
+
 func TestAbilities(t *testing.T) {
 	for _, c := range []struct {
 		driver env.Driver
@@ -35,6 +42,8 @@ func TestAbilities(t *testing.T) {
 		{cutter{}, []env.Capability{env.Partition, env.Quota}, env.Quota},
 		{limiter{}, []env.Capability{env.Quota}, ""},
 		{limiter{}, []env.Capability{env.Partition}, env.Partition},
+		{slower{}, []env.Capability{env.Delay}, ""},
+		{driver{}, []env.Capability{env.Delay}, env.Delay},
 		{limiter{}, []env.Capability{"flight"}, "flight"},
 	} {
 		err := env.Able(c.driver, c.needs...)
@@ -52,15 +61,17 @@ func TestAnEnvHasItsDriversAbilities(t *testing.T) {
 	_, cut := of(driver{}).Cut(t.Context(), nil, 1)
 	_, limited := of(driver{}).Limit(t.Context(), nil, 1)
 	_, read := of(driver{}).Throttled(t.Context(), nil)
-	for _, err := range []error{cut, limited, read} {
+	_, slowed := of(driver{}).Slow(t.Context(), nil, env.Slowness{})
+	for _, err := range []error{cut, limited, read, slowed} {
 		if !errors.Is(err, env.ErrUnable) {
 			t.Errorf("a driver that cannot: %v", err)
 		}
 	}
 	_, cut = of(cutter{}).Cut(t.Context(), nil, 1)
 	_, limited = of(limiter{}).Limit(t.Context(), nil, 1)
-	if !errors.Is(cut, errRefused) || !errors.Is(limited, errRefused) {
-		t.Errorf("not passed on: %v, %v", cut, limited)
+	_, slowed = of(slower{}).Slow(t.Context(), nil, env.Slowness{})
+	if !errors.Is(cut, errRefused) || !errors.Is(limited, errRefused) || !errors.Is(slowed, errRefused) {
+		t.Errorf("not passed on: %v, %v, %v", cut, limited, slowed)
 	}
 	if d, err := of(limiter{}).Throttled(t.Context(), nil); d != time.Second || err != nil {
 		t.Errorf("%s, %v", d, err)

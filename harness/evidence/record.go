@@ -148,6 +148,7 @@ const (
 	FaultCut    = "cut"    // no packet passes between the target and others
 	FaultLose   = "lose"   // a share of the packets between the target and others is lost
 	FaultLimit  = "limit"  // the target gets little of the CPU
+	FaultSlow   = "slow"   // the target answers late
 )
 
 // Kind is the first word of the fault's name.
@@ -175,6 +176,8 @@ const (
 
 	SawReached   = "reached" // by the observer that SourceReach names
 	SawLost      = "lost"
+	SawSlow      = "slow"      // the server answered, and took its time
+	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
 	SawFree      = "free"      // it did not
 )

@@ -43,6 +43,14 @@ func (a *abilities) Limit(_ context.Context, n *env.Node, cores float64) (env.Un
 	return a.note(fmt.Sprintf("limit %s %g", n.Name, cores))
 }
 
+func (a *abilities) Slow(_ context.Context, n *env.Node, s env.Slowness) (env.Undo, error) {
+	var but []string
+	for _, other := range s.But {
+		but = append(but, other.Name)
+	}
+	return a.note(fmt.Sprintf("slow %s:%d but for %v by %s to %s", n.Name, s.Port, but, s.Least, s.Most))
+}
+
 func (*abilities) Throttled(context.Context, *env.Node) (time.Duration, error) { return 0, nil }
 
 func TestAbilitiesAreAskedFor(t *testing.T) {
@@ -60,6 +68,8 @@ func TestAbilitiesAreAskedFor(t *testing.T) {
 			"cut 1 redis-2>gateway-1 redis-2>redis-1"},
 		{fault.Lose(0.25, fault.Sides{What: "redis-1", From: []string{"redis-2"}}), "lose 25% redis-1 from redis-2", "redis-1",
 			"cut 0.25 redis-2>redis-1 redis-1>redis-2"},
+		{fault.Slow(fault.Brownout{What: "redis-master", Find: second, Port: 6379, But: []string{"redis"}, Least: 50 * time.Millisecond, Most: 200 * time.Millisecond}),
+			"slow redis-master", "redis-2", "slow redis-2:6379 but for [redis-1] by 50ms to 200ms"},
 		{fault.Limit("gateway-1", 0.5), "limit gateway-1", "gateway-1", "limit gateway-1 0.5"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
