@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
@@ -22,6 +23,7 @@ const (
 	reasonStatus    = "status"    // a status that is neither 2xx nor a documented refusal
 	reasonMalformed = "malformed" // not HTTP, or a 2xx whose body is not what it should be
 	reasonCancelled = "cancelled" // the run ended first
+	reasonLeft      = "left"      // the client left, as planned
 	reasonNotSent   = "not_sent"  // the run ended before the request was due
 	reasonUnfit     = "unfit"     // the stage made a request that can not be sent
 )
@@ -52,6 +54,9 @@ func (g *generator) explain(s *shot) {
 		return
 	}
 	s.call.Outcome, s.call.Reason = classify(s.err)
+	if s.leaves && s.call.Outcome != evidence.Unsent && !time.Now().Before(s.deadline) { // whatever the error is
+		s.call.Outcome, s.call.Reason = evidence.Aborted, reasonLeft
+	}
 	if s.call.Outcome == evidence.Unsent {
 		s.call.Sent = 0
 	}

@@ -26,6 +26,11 @@ type Request struct {
 	Body   []byte
 	Tenant string // whose token authorises it; empty for none
 	Key    string // that must answer it, for the record
+	// Timeout is this client's patience, from the moment of sending; the profile's if zero.
+	Timeout time.Duration
+	// Leave is when the client closes the connection, from the moment of sending, unless it has its answer by then; never if
+	// zero. The request is then aborted, as planned.
+	Leave time.Duration
 }
 
 // Stage is one part of the load. Stages may overlap.
@@ -42,7 +47,7 @@ type Stage struct {
 type Profile struct {
 	Warmup  []Stage // sent before the load by WarmUp; every request of it must be answered ok
 	Stages  []Stage
-	Timeout time.Duration // the client's patience, from the moment of sending
+	Timeout time.Duration // the clients' patience, from the moment of sending
 	// Read understands a complete 2xx response; an error means that the body is not what it should be.
 	Read func(status int, h http.Header, body []byte) (evidence.Answer, error)
 	// Refusal recognises the documented way to refuse a request among the other responses; nil recognises none.

@@ -32,8 +32,11 @@ func (c constant) Due(k uint64) (time.Duration, bool) {
 }
 
 func (c constant) String() string {
-	return fmt.Sprintf("%s/s for %s", strconv.FormatFloat(c.rate, 'f', -1, 64), c.length)
+	return fmt.Sprintf("%s/s for %s", number(c.rate), c.length)
 }
+
+// number writes a rate in as few digits as tell it.
+func number(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 64) }
 
 // Spread is n requests at even distances over length, the last one at its end.
 func Spread(n uint64, length time.Duration) Shape { return spread{n: n, length: length} }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -19,17 +20,22 @@ type shot struct {
 	slot
 	call     evidence.Call // what is known of it so far
 	http     *http.Request
-	bytes    []byte    // the request as it goes over the wire
-	deadline time.Time // end of the client's patience, once it is sent
-	conn     *conn     // that carries it, once there is one
-	err      error     // that ended it early
+	bytes    []byte        // the request as it goes over the wire
+	patience time.Duration // how long the client stays
+	leaves   bool          // the plan has it go then
+	deadline time.Time     // the end of that, once it is sent
+	conn     *conn         // that carries it, once there is one
+	err      error         // that ended it early
 }
 
 // prepare makes the request of a slot.
 func (g *generator) prepare(s slot) *shot {
 	r := s.stage.Request(s.k, s.stage.random(g.seed, s.k))
 	out := &shot{slot: s, call: evidence.Call{Seq: s.seq, ID: fmt.Sprintf("%s-%d", g.name, s.seq), Stage: s.stage.Name,
-		Tenant: r.Tenant, Key: r.Key, Due: g.clock.start + s.due}}
+		Tenant: r.Tenant, Key: r.Key, Due: g.clock.start + s.due}, patience: cmp.Or(r.Timeout, g.profile.Timeout)}
+	if r.Leave > 0 && r.Leave < out.patience {
+		out.patience, out.leaves = r.Leave, true
+	}
 	var wire bytes.Buffer
 	var err error
 	if out.http, err = g.request(r, out.call.ID); err == nil {
@@ -72,7 +78,7 @@ func (g *generator) trySend(s *shot) {
 
 // depart marks the moment of sending.
 func (g *generator) depart(s *shot) {
-	s.deadline = time.Now().Add(g.profile.Timeout)
+	s.deadline = time.Now().Add(s.patience)
 	s.call.Sent = g.clock.now()
 }
 

@@ -1,0 +1,149 @@
+package load_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+)
+
+// The first topics are asked more often than the last, as the formula says; all are asked.
+func TestZipf(t *testing.T) {
+	const n, draws, v = 20, 100_000, 10.0
+	var count [n]float64
+	r := rand.New(rand.NewPCG(1, 2))
+	for range draws {
+		count[load.Zipf(r, 1.0001, v, n)]++
+	}
+	for k := range count { // with s next to 1, the k-th is asked v/(v+k) times as often as the first
+		if want := count[0] * v / (v + float64(k)); count[k] < 0.9*want || count[k] > 1.1*want {
+			t.Errorf("topic %d was drawn %v times, want about %.0f", k, count[k], want)
+		}
+	}
+}
+
+func TestLeavingIsAShare(t *testing.T) {
+	const n = 10_000
+	from, to := 50*time.Millisecond, 200*time.Millisecond
+	leave := load.Leaving(0.3, from, to, post)
+	left := 0
+	for k := range uint64(n) {
+		switch d := leave(k, rand.New(rand.NewPCG(k, 0))).Leave; {
+		case d == 0:
+		case d < from || d >= to:
+			t.Errorf("leaves after %v", d)
+		default:
+			left++
+		}
+	}
+	if left < 0.28*n || left > 0.32*n {
+		t.Errorf("%d of %d leave", left, n)
+	}
+}
+
+// A client that leaves has closed its connection at the planned moment; one that has its answer by then got it.
+func TestClientsLeave(t *testing.T) {
+	const leave = 100 * time.Millisecond
+	tests := map[string]struct {
+		behave  behaviour
+		outcome evidence.Outcome
+		reason  string
+	}{
+		"while it waits": {hang, evidence.Aborted, "left"},
+		"in the middle of the body": {func(c net.Conn, r *http.Request) bool {
+			say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")(c, r)
+			return hang(c, r)
+		}, evidence.Aborted, "left"},
+		"with its answer":      {answer(200, "", "ok"), evidence.OK, ""},
+		"with a refusal":       {answer(503, "Retry-After: 3\r\n", "busy"), evidence.Refused, ""},
+		"after the server did": {say(""), evidence.Ambiguous, "eof"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			closed := make(chan time.Time, 1)
+			s := serve(t, func(c net.Conn, r *http.Request) bool {
+				more := test.behave(c, r)
+				closed <- time.Now()
+				return more
+			})
+			p := profile(load.Stage{Shape: load.Herd(1, 0), Request: func(k uint64, r *rand.Rand) load.Request {
+				out := post(k, r)
+				out.Leave = leave
+				return out
+			}})
+			began := time.Now()
+			c := run(t, t.Context(), p, s.url())[0]
+			if c.Outcome != test.outcome || c.Reason != test.reason {
+				t.Errorf("%s %q", c.Outcome, c.Reason)
+			}
+			took := (<-closed).Sub(began)
+			if aborted := c.Outcome == evidence.Aborted; aborted != (c.End-c.Sent >= leave) || aborted && (took < leave || took > time.Second) {
+				t.Errorf("%s after %v; the server saw the end after %v", c.Outcome, c.End-c.Sent, took)
+			}
+		})
+	}
+}
+
+// Each client has its own patience, and whoever would leave later than it ends does not leave.
+func TestTimeoutOfARequest(t *testing.T) {
+	s := serve(t, hang)
+	p := profile(load.Stage{Shape: load.Spread(2, time.Millisecond), Request: func(k uint64, r *rand.Rand) load.Request {
+		out := post(k, r)
+		out.Timeout, out.Leave = time.Duration(k+1)*40*time.Millisecond, 90*time.Millisecond
+		return out
+	}})
+	for i, c := range run(t, t.Context(), p, s.url()) {
+		if want := time.Duration(i+1) * 40 * time.Millisecond; c.Outcome != evidence.Ambiguous || c.Reason != "timeout" || c.End-c.Sent < want || c.End-c.Sent > want+time.Second {
+			t.Errorf("request %d: %s %q after %v", i, c.Outcome, c.Reason, c.End-c.Sent)
+		}
+	}
+}
+
+// The same seed makes the same plan to the last byte, with every shape, drawn keys, and clients that leave.
+func TestSamePlanByteForByte(t *testing.T) {
+	s := serve(t, answer(200, "", "ok"))
+	plan := func(seed uint64) []byte {
+		var requests []load.Request
+		ask := func(k uint64, r *rand.Rand) load.Request {
+			key := fmt.Sprint(load.Zipf(r, 1.1, 5, 1000))
+			return load.Request{Method: http.MethodPost, Path: "/", Body: []byte(key), Key: key}
+		}
+		leave := load.Leaving(0.5, 20*time.Millisecond, time.Second, ask)
+		note := func(k uint64, r *rand.Rand) load.Request {
+			out := leave(k, r)
+			requests = append(requests, out)
+			return out
+		}
+		const for20ms = 20 * time.Millisecond
+		var stages []load.Stage
+		for i, shape := range []load.Shape{load.Ramp(100, 500, for20ms), load.Step(for20ms, 200, 400), load.Spike(100, 900, 5*time.Millisecond, 10*time.Millisecond, for20ms),
+			load.Sine(0, 1000, for20ms/2, for20ms), load.Constant(300, for20ms), load.Herd(3, for20ms), load.Spread(3, for20ms)} {
+			stages = append(stages, load.Stage{Name: fmt.Sprint("stage ", i), Shape: shape, Request: note})
+		}
+		p := profile(stages...)
+		calls := runSeeded(t, t.Context(), p, s.url(), seed)
+		for i := range calls {
+			calls[i] = evidence.Call{Seq: calls[i].Seq, ID: calls[i].ID, Stage: calls[i].Stage, Key: calls[i].Key, Due: calls[i].Due}
+		}
+		out, err := json.Marshal([]any{p.Plan(), requests, calls})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	first, again, other := plan(1), plan(1), plan(2)
+	if !bytes.Equal(first, again) {
+		t.Errorf("one seed, two plans:\n%s\n%s", first, again)
+	}
+	if bytes.Equal(first, other) {
+		t.Error("two seeds, one plan")
+	}
+}
