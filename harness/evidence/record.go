@@ -74,7 +74,8 @@ type Upstream struct {
 	Ended      time.Duration `json:"ended_ns"` // end of the response, or when the hang-up was seen; 0 while in flight
 	Outcome    string        `json:"outcome"`
 	Status     int           `json:"status"`
-	Delay      time.Duration `json:"delay_ns"` // latency added by the control endpoint
+	RetryAfter time.Duration `json:"retry_after_ns,omitempty"` // what the caller was asked for, with an error status; 0 if nothing
+	Delay      time.Duration `json:"delay_ns"`                 // latency added by the control endpoint
 	Prompt     int64         `json:"prompt_tokens"`
 	Completion int64         `json:"completion_tokens"`
 	Cost       int64         `json:"cost_nanousd"` // price of the call, billed or not, in nano-dollars
