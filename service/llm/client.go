@@ -65,7 +65,9 @@ func (c *Client) BreakerState() int { return int(c.breaker.State()) }
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Complete asks the model. It repeats only attempts that certainly brought no answer, for another might be billed.
+// Complete asks the model. It repeats only attempts that certainly brought no answer, for another might be billed. When the
+// model asks not to be called for a while, by Retry-After, nobody calls it through this Client until that is over: who can
+// wait waits, others are refused.
 func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answer, error) {
 	lastStart := time.Now().Add(c.Budget - c.Timeout)
 	for pause := (patience.Pause{Next: firstRetry, Most: longestRetry}); ; {
@@ -77,8 +79,7 @@ func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answe
 		if !errors.As(err, &f) || !f.certain || time.Now().Add(f.retryAfter).After(lastStart) {
 			return service.Answer{}, c.unavailable(err)
 		}
-		pause.Next = max(pause.Next, f.retryAfter)
-		if pause.Wait(ctx) != nil || time.Now().After(lastStart) {
+		if patience.Sleep(ctx, f.retryAfter) != nil || pause.Wait(ctx) != nil || time.Now().After(lastStart) {
 			return service.Answer{}, c.unavailable(err)
 		}
 	}

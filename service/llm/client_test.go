@@ -32,6 +32,12 @@ type outcomes struct {
 	of map[string]int
 }
 
+func (o *outcomes) count(outcome string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.of[outcome]
+}
+
 func (o *outcomes) add(outcome string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -208,6 +214,59 @@ func TestRetryAfterBeyondTheBudgetIsPassedOn(t *testing.T) {
 	var u *service.Unavailable
 	if !errors.As(err, &u) || u.RetryAfter != time.Hour {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Whoever tries again does so no sooner than the model asked, and nobody else calls it before.
+func TestRetryAfterIsKept(t *testing.T) {
+	const asked = time.Second
+	var mu sync.Mutex
+	var calls []time.Time
+	c, seen := model(t, llm.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if calls = append(calls, time.Now()); len(calls) > 1 {
+			_, _ = io.WriteString(w, good)
+			return
+		}
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	first := make(chan error, 1)
+	go func() {
+		_, err := c.Complete(t.Context(), question())
+		first <- err
+	}()
+	for seen.count("status") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	var u *service.Unavailable
+	for end := time.Now().Add(asked / 2); time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond) // the first time, for the breaker to hear of the outcome
+		if _, err := c.Complete(t.Context(), question()); err != nil && (!errors.As(err, &u) || u.Reason != service.ReasonBreaker || u.RetryAfter <= 0 || u.RetryAfter > asked) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if err := <-first; err != nil || u == nil {
+		t.Errorf("the first: %v; others: %v", err, u)
+	}
+	if gap := calls[1].Sub(calls[0]); len(calls) != 2 || gap < asked {
+		t.Errorf("%d calls, the second after %s", len(calls), gap)
+	}
+}
+
+func TestAbsurdRetryAfterIsNone(t *testing.T) {
+	var asked atomic.Int32
+	c, _ := model(t, llm.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) > 1 {
+			_, _ = io.WriteString(w, good)
+			return
+		}
+		w.Header().Set("Retry-After", "9223372036854775807")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	if _, err := c.Complete(t.Context(), question()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -71,10 +71,13 @@ func statusFailure(resp *http.Response) *failure {
 	return &failure{outcome: rejected, err: err}
 }
 
+// longestRest is the longest that a model may ask for, in seconds; nobody can mean more than a day.
+const longestRest = 24 * 60 * 60
+
 // retryAfter reads the header's form in seconds; a date is as good as nothing.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || seconds < 0 {
+	if err != nil || seconds < 0 || seconds > longestRest {
 		return 0
 	}
 	return time.Duration(seconds) * time.Second

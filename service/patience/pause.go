@@ -17,6 +17,11 @@ type Pause struct {
 func (p *Pause) Wait(ctx context.Context) error {
 	length := p.Next/2 + rand.N(p.Next/2+1)
 	p.Next = min(p.Next+p.Next/2, p.Most)
+	return Sleep(ctx, length)
+}
+
+// Sleep sleeps for all of length, or returns the context's error as soon as that ends.
+func Sleep(ctx context.Context, length time.Duration) error {
 	timer := time.NewTimer(length)
 	defer timer.Stop()
 	select {

@@ -53,7 +53,7 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	a.llm = llm.New(llm.Options{
 		URL: c.LLMURL, Timeout: c.LLMTimeout, Budget: c.LLMBudget,
 		Price:   service.Price{Prompt: c.PricePrompt, Completion: c.PriceCompletion},
-		Breaker: llm.BreakerOptions{Failures: c.BreakerFailures, Open: c.BreakerOpen, Probes: c.BreakerProbes},
+		Breaker: llm.BreakerOptions{Failures: c.BreakerFailures, Patience: c.BreakerPatience, Open: c.BreakerOpen, Probes: c.BreakerProbes},
 	}, meter.Called)
 	a.ledger = service.NewLedger(a.postgres, a.redis, c.LedgerRoom, log)
 	a.gateway = service.New(service.Settings{

@@ -38,9 +38,10 @@ type Config struct {
 	Drain          time.Duration `env:"SENTINEL_DRAIN" envDefault:"500ms"`         // serving on while unready, until the balancer has noticed
 	Grace          time.Duration `env:"SENTINEL_GRACE" envDefault:"10s"`           // from SIGTERM to the exit, drain included
 
-	BreakerFailures uint32        `env:"SENTINEL_BREAKER_FAILURES" envDefault:"5"` // in a row, until it opens
-	BreakerOpen     time.Duration `env:"SENTINEL_BREAKER_OPEN" envDefault:"5s"`    // until it lets probes through
-	BreakerProbes   uint32        `env:"SENTINEL_BREAKER_PROBES" envDefault:"2"`   // at a time while half-open; as many successes close it
+	BreakerFailures uint32        `env:"SENTINEL_BREAKER_FAILURES" envDefault:"5"`      // in a row, until it opens
+	BreakerPatience time.Duration `env:"SENTINEL_BREAKER_PATIENCE" envDefault:"1500ms"` // and without an answer, until it opens; less than the timeout of an attempt
+	BreakerOpen     time.Duration `env:"SENTINEL_BREAKER_OPEN" envDefault:"5s"`         // until it lets probes through
+	BreakerProbes   uint32        `env:"SENTINEL_BREAKER_PROBES" envDefault:"2"`        // at a time while half-open; as many successes close it
 
 	RateKey       float64        `env:"SENTINEL_RATE_KEY" envDefault:"10000"`       // requests per second of each API key; 0 is no limit
 	RateKeyBurst  int            `env:"SENTINEL_RATE_KEY_BURST" envDefault:"20000"` // requests of a key that was idle, at once
@@ -95,6 +96,7 @@ func (c Config) check() error {
 			"SENTINEL_LEASE must be longer than 3 times SENTINEL_REDIS_BUDGET and SENTINEL_POSTGRES_BUDGET together"},
 		{c.CacheJitter < 0 || c.CacheJitter >= 1, "SENTINEL_CACHE_JITTER must be at least 0 and below 1"},
 		{c.PostgresConns < 1, "SENTINEL_POSTGRES_CONNS must be at least 1"},
+		{c.BreakerPatience < 0, "SENTINEL_BREAKER_PATIENCE must not be negative"},
 		{c.BreakerFailures < 1 || c.BreakerProbes < 1, "SENTINEL_BREAKER_FAILURES and _PROBES must be at least 1"},
 		{!fills(c.RateKey, c.RateKeyBurst), "SENTINEL_RATE_KEY must not be negative, and SENTINEL_RATE_KEY_BURST at least 1 and at most a day's worth"},
 		{!fills(c.RateIP, c.RateIPBurst), "SENTINEL_RATE_IP must not be negative, and SENTINEL_RATE_IP_BURST at least 1 and at most a day's worth"},

@@ -50,6 +50,7 @@ func TestBadSettingsAreNamedInOneLine(t *testing.T) {
 		{"SENTINEL_POSTGRES_CONNS", "0"},
 		{"SENTINEL_DRAIN", "1h"},
 		{"SENTINEL_BREAKER_PROBES", "0"},
+		{"SENTINEL_BREAKER_PATIENCE", "-1s"},
 		{"SENTINEL_STALE_FOR", "-1s"},
 		{"SENTINEL_LEDGER_ROOM", "0"},
 		{"SENTINEL_RATE_KEY", "-1"},
