@@ -120,10 +120,10 @@ func TestUpstreamCertificates(t *testing.T) {
 		{"slow, nobody calls afterwards", slow, signs{called(11, slowed)}, 11, 0, "after the heal, no upstream call"},
 
 		{"errors", errs, signs{called(9, whole), called(11, failed), called(12, whole), called(13, failed), called(20.2, whole)}, 11, 20.2, ""},
-		{"errors, none", errs, signs{called(11, whole), called(21, whole)}, 0, 0, "was answered 502"},
-		{"errors of another kind", errs, signs{called(11, func(u *evidence.Upstream) { u.Outcome, u.Status = evidence.UpstreamError, 500 }), called(21, whole)}, 0, 0, "was answered 502"},
-		{"errors after the heal only", errs, signs{called(11, whole), called(21, failed), called(22, whole)}, 0, 0, "was answered 502"},
-		{"errors, not healed", errs, signs{called(11, failed), called(21, whole), called(22, failed)}, 11, 0, "that was not answered 502"},
+		{"errors, none", errs, signs{called(11, whole), called(21, whole)}, 0, 0, "ended error with status 502"},
+		{"errors of another kind", errs, signs{called(11, func(u *evidence.Upstream) { u.Outcome, u.Status = evidence.UpstreamError, 500 }), called(21, whole)}, 0, 0, "ended error with status 502"},
+		{"errors after the heal only", errs, signs{called(11, whole), called(21, failed), called(22, whole)}, 0, 0, "ended error with status 502"},
+		{"errors, not healed", errs, signs{called(11, failed), called(21, whole), called(22, failed)}, 11, 0, "that was not ended error with status 502"},
 	} {
 		t.Run(c.name, c.run)
 	}

@@ -30,8 +30,14 @@ func UpstreamSlowed(added time.Duration) Certificate {
 // UpstreamFailed certifies that the upstream answered calls with that status, by its own ledger: active when the first
 // call arrived that was so answered, healed when one arrived after the last of those. It need not have hit every call.
 func UpstreamFailed(status int) Certificate {
-	return upstreamHit(fmt.Sprintf("answered %d", status), func(u evidence.Upstream) bool {
-		return u.Outcome == evidence.UpstreamError && u.Status == status
+	return UpstreamEnded(evidence.UpstreamError, status)
+}
+
+// UpstreamEnded is UpstreamFailed for any way in which calls end, one of evidence's Upstream constants, and any status, 0 for
+// none.
+func UpstreamEnded(outcome string, status int) Certificate {
+	return upstreamHit(fmt.Sprintf("ended %s with status %d", outcome, status), func(u evidence.Upstream) bool {
+		return u.Outcome == outcome && u.Status == status
 	})
 }
 
