@@ -42,6 +42,10 @@ func All() []harness.Scenario {
 		PostgresPartition(),
 		EtcdQuorumLoss(),
 		GatewayIsolated(),
+		CacheExpiry(),
+		BrokenLLM(),
+		FlappingLLM(),
+		ClientAborts(),
 	)...)
 }
 

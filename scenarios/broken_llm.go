@@ -1,0 +1,65 @@
+package scenarios
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+)
+
+// BrokenLLM has the LLM go wrong in every way that it can, one after another. The breaker stays open for a second only, so
+// that each way meets one that is closed.
+func BrokenLLM() harness.Scenario {
+	const (
+		open    = time.Second
+		between = 3500 * time.Millisecond
+		// With 500s the breaker opens when nothing was answered for 1.5 s, 300 ms after the last good call came; after that, each
+		// replica sends 2 probes each 1.3 s, in at most 4 rounds until the heal.
+		erring, settled, probes = 6 * time.Second, 2500 * time.Millisecond, 4 * 3 * breakerProbes
+		// Retry-After is longer than the breaker stays open, and than the LLM is busy: who keeps it finds the LLM well.
+		retryAfter, busy = 2 * time.Second, 2 * time.Second
+		// Longer than a call's timeout, so that the breaker opens for calls that hang.
+		wrong = 2500 * time.Millisecond
+	)
+	errs := fixtures.LLMErrors(1, http.StatusInternalServerError)
+	plan := fault.Plan{
+		{For: erring, Fault: errs},
+		{For: busy, Fault: fixtures.LLMBusy(retryAfter)},
+		{For: wrong, Fault: fixtures.LLMMalformed()},
+		{For: wrong, Fault: fixtures.LLMTruncated()},
+		{For: wrong, Fault: fixtures.LLMReset()},
+		{For: wrong, Fault: fixtures.LLMRefuses()},
+		{For: wrong, Fault: fixtures.LLMHangs()},
+	}
+	at := faultAt / 2
+	var allow []evidence.Allowance
+	for i := range plan {
+		plan[i].At = at
+		over := at + plan[i].For
+		// Misses alone, from the first that may meet it to the breaker's recovery, or the end of the rest that the LLM asked for.
+		allow = append(allow, evidence.Allowance{From: at - time.Second/2, To: over + open + time.Second, Share: 1})
+		at = over + between
+	}
+	client := steady(fixtures.DefaultTenants(), at)
+	client.Allow = allow
+	// Each question comes twice: what was asked of a broken LLM is asked again when that is well.
+	for i, start := range []time.Duration{0, 3250 * time.Millisecond} {
+		client.Stages = append(client.Stages, load.Stage{Name: fmt.Sprintf("round %d", i+1), Start: start, Shape: load.Constant(20, at-start), Request: question})
+	}
+	return harness.Scenario{
+		Name:      "broken-llm",
+		Claim:     "While the LLM answers 500, turns callers away, sends malformed or half bodies, resets or refuses connections, or hangs, no wrong body is stored or given as an answer, misses alone are refused, until 2 s after the heal at most, and Retry-After is kept.",
+		System:    fixtures.GatewayStack{Env: map[string]string{"SENTINEL_BREAKER_OPEN": open.String()}},
+		Load:      client,
+		Faults:    plan,
+		Probes:    append(observers(), fixtures.LLMReady()),
+		Expect:    base(check.RetryAfterHonoured(), check.CallsHeldBack(errs.Name, errs.Certificate, settled, probes)),
+		Sometimes: []check.Check{check.SawHitsAndMisses()},
+	}
+}
