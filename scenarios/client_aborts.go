@@ -18,6 +18,7 @@ func ClientAborts() harness.Scenario {
 		lasts    = 20 * time.Second
 		walkOut  = 3 * rate // questions
 		again    = 4 * time.Second
+		beside   = 5 * rate                                      // the first question that others wait for, too
 		from, to = 50 * time.Millisecond, 200 * time.Millisecond // after the call has begun, before it ends
 	)
 	all, some := load.Leaving(1, from, to, question), load.Leaving(0.3, from, to, question)
@@ -27,16 +28,18 @@ func ClientAborts() harness.Scenario {
 		}
 		return some(k, r)
 	}
+	waiting := func(k uint64, r *rand.Rand) load.Request { return question(beside+k, r) }
 	tenants := fixtures.DefaultTenants()
 	client := steady(tenants, again+lasts)
 	client.Stages = []load.Stage{
 		{Name: "hot", Shape: load.Constant(100, again+lasts), Request: mixed(tenants, 20, 0, "")},
 		{Name: "leaving", Shape: load.Constant(rate, lasts), Request: leaving},
+		{Name: "beside", Start: beside*time.Second/rate + 20*time.Millisecond, Shape: load.Constant(rate, lasts-beside*time.Second/rate), Request: waiting},
 		{Name: "later", Start: again, Shape: load.Constant(rate, lasts), Request: question},
 	}
 	return harness.Scenario{
 		Name:      "client-aborts",
-		Claim:     "When all clients leave before they have their answer, for 3 s, and then three in ten, the calls made for them go on, their answers serve whoever asks later, the breaker stays closed and nothing leaks.",
+		Claim:     "When all clients leave before they have their answer, for 3 s, and then three in ten, the calls made for them go on, and serve whoever waits beside them or asks later, the breaker stays closed and nothing leaks.",
 		System:    fixtures.GatewayStack{},
 		Load:      client,
 		Probes:    observers(),
