@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -149,7 +146,12 @@ func (r *runner) watch() *watchers {
 // probeFailed puts the failure into the evidence: what was not observed proves nothing, and an assumption says so.
 func (r *runner) probeFailed(p probe.Probe, err error) {
 	r.Logf("probe %s: %v", p.Name, err)
-	r.rec.Observation(evidence.Observation{At: r.rec.Now(), Source: check.SourceProbe, Node: p.Name, What: check.ProbeFailed, Detail: err.Error()})
+	r.rec.Observation(evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: p.Name, What: evidence.ProbeFailed, Detail: err.Error()})
+}
+
+// probeCollected says that the probe looked at the end, so that what it did not record was not there.
+func (r *runner) probeCollected(name string) {
+	r.rec.Observation(evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: name, What: evidence.ProbeCollected})
 }
 
 // warmUp sends the warm-up and then leaves the system alone, so that leaks have a level to be measured against.
@@ -223,46 +225,10 @@ func (r *runner) collect(ctx context.Context) {
 		}
 		if err := p.Collect(ctx, r.env, r.rec); err != nil {
 			r.probeFailed(p, err)
+			continue
 		}
+		r.probeCollected(p.Name)
 	}
-}
-
-// LogsDir is the folder, inside a run's, that holds one log per node.
-const LogsDir = "logs"
-
-// saveLogs keeps what every node wrote, also after a failed start, when it is wanted most.
-func (r *runner) saveLogs() {
-	ctx, cancel := context.WithTimeout(context.Background(), collectLimit)
-	defer cancel()
-	dir := filepath.Join(r.Dir, LogsDir)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		r.probeFailed(probe.Probe{Name: LogsDir}, err)
-		return
-	}
-	var g errgroup.Group
-	for _, n := range r.env.Nodes() {
-		g.Go(func() error { return saveLog(ctx, n, filepath.Join(dir, n.Name+".log")) })
-	}
-	if err := g.Wait(); err != nil {
-		r.probeFailed(probe.Probe{Name: LogsDir}, err)
-	}
-}
-
-func saveLog(ctx context.Context, n *env.Node, path string) error {
-	logs, err := n.Logs(ctx)
-	if err != nil {
-		return fmt.Errorf("logs of %s: %w", n.Name, err)
-	}
-	defer logs.Close()
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("logs of %s: %w", n.Name, err)
-	}
-	_, err = io.Copy(f, logs)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("logs of %s: %w", n.Name, err)
-	}
-	return nil
 }
 
 // pause waits for d or for the end of ctx, whichever comes first.

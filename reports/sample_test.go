@@ -60,6 +60,8 @@ func (d draft) record(rec *evidence.Recorder) {
 	each(d.records.Observations, rec.Observation)
 	each(d.records.Windows, rec.Window)
 	each(d.records.Nodes, rec.Node)
+	each(d.records.Leases, rec.Lease)
+	each(d.records.LogLines, rec.LogLine)
 }
 
 func each[T any](all []T, put func(T)) {

@@ -258,7 +258,7 @@ func verdictCases() []verdictCase {
 
 		{"whole", check.EvidenceComplete(), term, unchanged, check.Pass, ""},
 		{"a probe failed", check.EvidenceComplete(), "", func(h *history) {
-			h.Observations = append(h.Observations, evidence.Observation{Source: check.SourceProbe, Node: "llm-ledger", What: check.ProbeFailed, Detail: "gone"})
+			h.Observations = append(h.Observations, evidence.Observation{Source: evidence.SourceProbe, Node: "llm-ledger", What: evidence.ProbeFailed, Detail: "gone"})
 		}, check.Unknown, "llm-ledger failed: gone"},
 		{"same id twice", check.EvidenceComplete(), "", func(h *history) { h.Calls[1].ID = h.Calls[0].ID }, check.Unknown, "two requests have the id"},
 		{"strange target", check.EvidenceComplete(), term, func(h *history) { h.Injections[0].Target = "gateway-7" }, check.Unknown, "gateway-7"},

@@ -6,12 +6,6 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// A probe that failed leaves an observation of this source and finding, with the probe's name as the node.
-const (
-	SourceProbe = "probe"
-	ProbeFailed = "failed"
-)
-
 // EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, no probe
 // failed, the load and the collection were gone through, every planned request is recorded once with an outcome that its
 // status bears out, the upstream's ledger has no holes, and every node that a record names is a member of the system.
@@ -19,7 +13,7 @@ func EvidenceComplete() Check { return complete("EvidenceComplete", evidenceComp
 
 func evidenceComplete(run *evidence.Run) Verdict {
 	for o := range run.Observations() {
-		if o.Source == SourceProbe && o.What == ProbeFailed {
+		if o.Source == evidence.SourceProbe && o.What == evidence.ProbeFailed {
 			return unknown("probe %s failed: %s", o.Node, o.Detail)
 		}
 	}

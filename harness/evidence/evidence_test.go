@@ -63,6 +63,8 @@ func record(rec *evidence.Recorder, r evidence.Records) {
 	each(r.Observations, rec.Observation)
 	each(r.Windows, rec.Window)
 	each(r.Nodes, rec.Node)
+	each(r.Leases, rec.Lease)
+	each(r.LogLines, rec.LogLine)
 }
 
 func each[T any](s []T, f func(T)) {
@@ -76,7 +78,8 @@ func collect(run *evidence.Run) evidence.Records {
 	return evidence.Records{Calls: slices.Collect(run.Calls()), Upstream: slices.Collect(run.Upstream()), Hops: slices.Collect(run.Hops()),
 		Rows: slices.Collect(run.Rows()), Samples: slices.Collect(run.Samples()), Exits: slices.Collect(run.Exits()),
 		Injections: slices.Collect(run.Injections()), Observations: slices.Collect(run.Observations()),
-		Windows: slices.Collect(run.Windows()), Nodes: slices.Collect(run.Nodes())}
+		Windows: slices.Collect(run.Windows()), Nodes: slices.Collect(run.Nodes()),
+		Leases: slices.Collect(run.Leases()), LogLines: slices.Collect(run.LogLines())}
 }
 
 // saved is the folder of a small complete run.

@@ -171,6 +171,7 @@ type Observation struct {
 const (
 	SourceReady   = "ready"   // the node's own readiness, asked directly
 	SourceHAProxy = "haproxy" // the load balancer's opinion of its servers
+	SourceProbe   = "probe"   // the harness, on a probe of its own, whose name is the node
 
 	SawUp   = "up"
 	SawDown = "down"
@@ -181,6 +182,41 @@ const (
 	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
 	SawFree      = "free"      // it did not
+
+	ProbeFailed    = "failed"
+	ProbeCollected = "collected" // it looked, at the end: from here on the absence of its records proves something
+)
+
+// Names of the probes that checks know, as SourceProbe tells them.
+const (
+	ProbeLogs   = "logs"   // leaves LogLines
+	ProbeLeases = "leases" // leaves Leases
+)
+
+// Lease is a right to call the upstream that was still on record in a store when the system was at rest: a lock or a claim.
+type Lease struct {
+	Store string        `json:"store"` // who keeps it: redis, postgres
+	Node  string        `json:"node"`  // where it was read
+	Key   string        `json:"key"`   // what it is for
+	Owner string        `json:"owner"` // the token of whoever took it
+	Seen  time.Duration `json:"seen_ns"`
+	Taken time.Duration `json:"taken_ns,omitempty"` // 0 where the store does not keep it
+	Ends  time.Duration `json:"ends_ns,omitempty"`  // 0: never; before Seen: it was over already
+}
+
+// LogLine is a place in a node's log at which its program reports a defect of its own.
+type LogLine struct {
+	Node string `json:"node"`
+	Line uint64 `json:"line"` // in logs/<node>.log, counted from 1
+	What string `json:"what"` // one of the Log constants
+	Text string `json:"text"` // that line and those after it which belong to it, as far as they were kept
+}
+
+// What programs written in Go report of their own defects.
+const (
+	LogPanic = "panic"       // recovered from or not
+	LogFatal = "fatal error" // of the runtime: concurrent map writes, deadlock, out of memory, a bad address
+	LogRace  = "data race"   // of the race detector
 )
 
 // SourceThrottling tells whether the kernel keeps a node from the CPU, as it accounts for it.

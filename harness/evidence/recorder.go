@@ -36,11 +36,13 @@ const (
 	kindObservations = "observations"
 	kindWindows      = "windows"
 	kindNodes        = "nodes"
+	kindLeases       = "leases"
+	kindLogLines     = "loglines"
 )
 
 func kinds() []string {
 	return []string{kindCalls, kindUpstream, kindHops, kindRows, kindSamples, kindExits, kindInjections,
-		kindObservations, kindWindows, kindNodes}
+		kindObservations, kindWindows, kindNodes, kindLeases, kindLogLines}
 }
 
 // manifest closes the evidence: without it the run was cut short.
@@ -115,6 +117,12 @@ func (r *Recorder) Window(w Window) { r.files[kindWindows].put(w) }
 
 // Node records a member of the system under test.
 func (r *Recorder) Node(n Node) { r.files[kindNodes].put(n) }
+
+// Lease records a lock or claim that was left at rest.
+func (r *Recorder) Lease(l Lease) { r.files[kindLeases].put(l) }
+
+// LogLine records a defect that a node reported in its log.
+func (r *Recorder) LogLine(l LogLine) { r.files[kindLogLines].put(l) }
 
 // WritePlan writes plan.json; it may be written again as more becomes known.
 func (r *Recorder) WritePlan(p Plan) error {

@@ -3,6 +3,7 @@ package evidence
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type Run struct {
 	observations []Observation
 	windows      []Window
 	nodes        []Node
+	leases       []Lease
+	logLines     []LogLine
 }
 
 // Records is the content of a run that was built by hand, for tests.
@@ -52,13 +55,16 @@ type Records struct {
 	Observations []Observation
 	Windows      []Window
 	Nodes        []Node
+	Leases       []Lease
+	LogLines     []LogLine
 }
 
 // New builds a complete run from records in any order.
 func New(p Plan, r Records) *Run {
 	run := &Run{Plan: p, Complete: true, calls: slices.Clone(r.Calls), upstream: slices.Clone(r.Upstream), hops: slices.Clone(r.Hops),
 		rows: slices.Clone(r.Rows), samples: slices.Clone(r.Samples), exits: slices.Clone(r.Exits), injections: slices.Clone(r.Injections),
-		observations: slices.Clone(r.Observations), windows: slices.Clone(r.Windows), nodes: slices.Clone(r.Nodes)}
+		observations: slices.Clone(r.Observations), windows: slices.Clone(r.Windows), nodes: slices.Clone(r.Nodes),
+		leases: slices.Clone(r.Leases), logLines: slices.Clone(r.LogLines)}
 	run.sort()
 	return run
 }
@@ -88,6 +94,8 @@ func Open(dir string) (*Run, error) {
 	load(l, kindObservations, &run.observations)
 	load(l, kindWindows, &run.windows)
 	load(l, kindNodes, &run.nodes)
+	load(l, kindLeases, &run.leases)
+	load(l, kindLogLines, &run.logLines)
 	if l.err != nil {
 		return nil, l.err
 	}
@@ -121,6 +129,8 @@ func (r *Run) sort() {
 	sort.SliceStable(r.observations, func(i, j int) bool { return r.observations[i].At < r.observations[j].At })
 	sort.SliceStable(r.windows, func(i, j int) bool { return r.windows[i].From < r.windows[j].From })
 	sort.SliceStable(r.nodes, func(i, j int) bool { return r.nodes[i].Name < r.nodes[j].Name })
+	slices.SortStableFunc(r.leases, func(a, b Lease) int { return cmp.Or(cmp.Compare(a.Store, b.Store), cmp.Compare(a.Key, b.Key)) })
+	slices.SortStableFunc(r.logLines, func(a, b LogLine) int { return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Line, b.Line)) })
 }
 
 // Calls yields the planned requests by Seq.
@@ -152,6 +162,12 @@ func (r *Run) Windows() iter.Seq[Window] { return slices.Values(r.windows) }
 
 // Nodes yields the members of the system under test, by name.
 func (r *Run) Nodes() iter.Seq[Node] { return slices.Values(r.nodes) }
+
+// Leases yields the locks and claims that were left at rest, by store and key.
+func (r *Run) Leases() iter.Seq[Lease] { return slices.Values(r.leases) }
+
+// LogLines yields the defects that nodes reported in their logs, by node and line.
+func (r *Run) LogLines() iter.Seq[LogLine] { return slices.Values(r.logLines) }
 
 // Window finds a phase by its name.
 func (r *Run) Window(name string) (Window, bool) {
@@ -196,6 +212,10 @@ type loader struct {
 	err      error
 }
 
+// optional says whether the kind came to the format later: a run that was recorded before has neither the file nor a count
+// in its manifest, and is complete without them. Checks that need such records say so.
+func optional(kind string) bool { return kind == kindLeases || kind == kindLogLines }
+
 func load[T any](l *loader, kind string, into *[]T) {
 	if l.err != nil {
 		return
@@ -203,7 +223,9 @@ func load[T any](l *loader, kind string, into *[]T) {
 	path := filepath.Join(l.dir, kind+".ndjson")
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		l.run.Complete = false
+		if _, counted := l.manifest.Records[kind]; counted || !optional(kind) {
+			l.run.Complete = false
+		}
 		return
 	}
 	if err != nil {

@@ -1,0 +1,134 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
+	"golang.org/x/sync/errgroup"
+)
+
+// LogsDir is the folder, inside a run's, that holds one log per node.
+const LogsDir = "logs"
+
+// saveLogs keeps what every node wrote, also after a failed start, when it is wanted most, and records the defects that
+// programs of ours report there.
+func (r *runner) saveLogs() {
+	ctx, cancel := context.WithTimeout(context.Background(), collectLimit)
+	defer cancel()
+	dir := filepath.Join(r.Dir, LogsDir)
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		var g errgroup.Group
+		for _, n := range r.env.Nodes() {
+			g.Go(func() error { return saveLog(ctx, n, filepath.Join(dir, n.Name+".log"), r.rec.LogLine) })
+		}
+		err = g.Wait()
+	}
+	if err != nil {
+		r.probeFailed(probe.Probe{Name: evidence.ProbeLogs}, err)
+		return
+	}
+	r.probeCollected(evidence.ProbeLogs)
+}
+
+func saveLog(ctx context.Context, n *env.Node, path string, found func(evidence.LogLine)) error {
+	logs, err := n.Logs(ctx)
+	if err != nil {
+		return fmt.Errorf("logs of %s: %w", n.Name, err)
+	}
+	defer logs.Close()
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("logs of %s: %w", n.Name, err)
+	}
+	if n.Subject || n.Program.Go != "" {
+		err = scanLog(io.TeeReader(logs, f), n.Name, found)
+	} else {
+		_, err = io.Copy(f, logs)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("logs of %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// What is kept of a report in a log: enough to show where it happened.
+const (
+	keptLines = 30
+	keptBytes = 4 << 10 // of one line
+)
+
+// scanLog reads a log to its end and tells of each defect that a Go program reports in it.
+func scanLog(r io.Reader, node string, found func(evidence.LogLine)) error {
+	var report *evidence.LogLine
+	kept := 0
+	tell := func() {
+		if report != nil {
+			found(*report)
+		}
+		report = nil
+	}
+	br := bufio.NewReaderSize(r, 1<<16)
+	for n := uint64(1); ; n++ {
+		line, err := readLine(br)
+		what := defect(line)
+		switch {
+		case what != "":
+			tell()
+			report, kept = &evidence.LogLine{Node: node, Line: n, What: what, Text: line}, 1
+		case line == "" && err != nil: // behind the last line
+		case report != nil && kept < keptLines && !strings.HasPrefix(line, "{"): // which begins the next entry of a JSON log
+			report.Text += "\n" + line
+			kept++
+		default:
+			tell()
+		}
+		if err != nil {
+			tell()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// readLine reads to the end of the line and returns the first keptBytes of it.
+func readLine(br *bufio.Reader) (string, error) {
+	var line []byte
+	for {
+		part, err := br.ReadSlice('\n')
+		line = append(line, part[:min(len(part), keptBytes-min(len(line), keptBytes))]...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return strings.TrimRight(string(line), "\r\n"), err
+		}
+	}
+}
+
+// defect says what a line reports; empty if nothing. The runtime and the race detector write theirs at the start of a line,
+// net/http and whoever else recovers from a panic somewhere in it.
+func defect(line string) string {
+	switch {
+	case strings.HasPrefix(line, "fatal error: "), strings.HasPrefix(line, "SIGSEGV: "), strings.HasPrefix(line, "SIGBUS: "):
+		return evidence.LogFatal
+	case strings.HasPrefix(line, "WARNING: DATA RACE"):
+		return evidence.LogRace
+	case strings.HasPrefix(line, "\t"): // a panic while panicking belongs to the first
+		return ""
+	}
+	for _, mark := range []string{"panic: ", "panicked: ", "panic serving "} {
+		if strings.Contains(line, mark) {
+			return evidence.LogPanic
+		}
+	}
+	return ""
+}
