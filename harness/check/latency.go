@@ -9,7 +9,8 @@ import (
 
 // WorstAddedLatency: from the order of the fault to the end of the run, no request took longer than is normal by more than
 // limit, whatever became of it. Normal is the p99 of its class, hit or miss, in the same run before the fault. Unknown
-// unless the fault is certified, requests were due while it lasted, and it is known what is normal for each of them.
+// unless the fault is certified, requests were due while it lasted, and it is known what is normal for each of them, or if
+// only the load generator's lag took some beyond the limit.
 func WorstAddedLatency(fault string, proof Certificate, limit time.Duration) Check {
 	return complete("WorstAddedLatency", func(run *evidence.Run) Verdict {
 		d, p, missing := disturbed(run, fault, proof)
@@ -21,6 +22,8 @@ func WorstAddedLatency(fault string, proof Certificate, limit time.Duration) Che
 		case len(a.over) > 0:
 			return fail(a.figures, a.over, "%d requests took more than %.0f ms longer than is normal, the worst %.0f ms, after %q",
 				len(a.over), ms(limit), ms(a.worst), fault)
+		case a.late > 0:
+			return unknown("%d requests took more than %.0f ms longer than is normal after %q, since the load generator was late", a.late, ms(limit), fault).with(a.figures)
 		case a.during == 0:
 			return unknown("no request was due while %q lasted", fault).with(a.figures)
 		case a.missing != "":
@@ -34,6 +37,7 @@ func WorstAddedLatency(fault string, proof Certificate, limit time.Duration) Che
 type added struct {
 	worst   time.Duration
 	over    []uint64 // requests beyond the limit
+	late    int      // others beyond it, for which the load generator alone may be to blame
 	during  int      // requests due while the fault lasted
 	missing string
 	figures map[string]float64
@@ -58,7 +62,10 @@ func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration)
 		a.worst = max(a.worst, more)
 		a.figures["normal_"+string(k)+"_ms"] = ms(normal)
 		a.figures["worst_added_"+string(k)+"_ms"] = max(a.figures["worst_added_"+string(k)+"_ms"], ms(more))
-		if more > limit {
+		switch {
+		case more > limit && p.blameless(c, normal+limit):
+			a.late++
+		case more > limit:
 			a.over = append(a.over, c.Seq)
 		}
 	}
@@ -76,22 +83,20 @@ func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 		if missing != "" {
 			return unknown("%s", missing)
 		}
-		var during []time.Duration
-		for c := range run.Calls() {
-			if waited(c) && d.Active <= c.Due && c.Due < d.Healing && p.class(c) == hit {
-				during = append(during, latency(c))
-			}
-		}
-		slices.Sort(during)
+		during := slices.DeleteFunc(dueIn(run, evidence.Window{From: d.Active, To: d.Healing}), func(c evidence.Call) bool { return p.class(c) != hit })
 		before := p.before[hit]
 		figures := map[string]float64{"hits_before": float64(len(before)), "hits_during": float64(len(during)), "factor_allowed": factor}
 		if min(len(before), len(during)) < leastCompared {
 			return unknown("%d hits before and %d during %q are too few to compare; %d each are wanted", len(before), len(during), fault, leastCompared).with(figures)
 		}
-		was, now := percentile(before, 99), percentile(during, 99)
+		was, now := percentile(before, 99), nth(during, 99, latency)
 		figures["before_p99_ms"], figures["during_p99_ms"] = ms(was), ms(now)
 		figures["factor"] = float64(now) / float64(was)
-		if figures["factor"] > factor {
+		switch {
+		case figures["factor"] <= factor:
+		case p.late, float64(nth(during, 99, service)) <= factor*float64(was):
+			return unknown("the p99 of hits rose from %.1f to %.1f ms during %q, since the load generator was late", ms(was), ms(now), fault).with(figures)
+		default:
 			return fail(figures, nil, "the p99 of hits rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed", ms(was), ms(now), fault, figures["factor"], factor)
 		}
 		return pass(figures, "the p99 of hits was %.1f ms before and %.1f ms during %q, a factor of %.2f", ms(was), ms(now), fault, figures["factor"])

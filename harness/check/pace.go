@@ -23,6 +23,7 @@ const leastNormal = 20
 type pace struct {
 	answers stored
 	before  map[class][]time.Duration // latencies, ascending
+	late    bool                      // the load did not keep its schedule
 }
 
 // newPace measures the requests that were answered before the moment until. It says why it cannot.
@@ -34,7 +35,7 @@ func newPace(run *evidence.Run, until time.Duration) (p pace, missing string) {
 	if l := readLedger(run); l.flaw != "" {
 		return pace{}, l.flaw
 	}
-	p = pace{answers: newStored(run, lifetime), before: map[class][]time.Duration{}}
+	p = pace{answers: newStored(run, lifetime), before: map[class][]time.Duration{}, late: !keptSchedule(run)}
 	for c := range run.Calls() {
 		if c.Outcome == evidence.OK && c.End < until {
 			p.before[p.class(c)] = append(p.before[p.class(c)], latency(c))
@@ -64,6 +65,15 @@ func (p pace) normal(k class) (d time.Duration, missing string) {
 
 // latency counts from the moment at which the request was due, so that a late generator hides nothing.
 func latency(c evidence.Call) time.Duration { return c.End - c.Due }
+
+// service is the part of the latency that the load generator has no part in.
+func service(c evidence.Call) time.Duration { return c.End - c.Sent }
+
+// blameless says whether nobody but the load generator need be to blame for a request that took longer than limit: it was
+// sent so late, or the load as a whole kept no schedule, so that the service was asked at other times than was planned.
+func (p pace) blameless(c evidence.Call, limit time.Duration) bool {
+	return p.late || service(c) <= limit
+}
 
 // waited says whether somebody sent the request and waited for its answer to the end.
 func waited(c evidence.Call) bool {

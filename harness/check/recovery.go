@@ -99,7 +99,11 @@ func recoveryOf(due []evidence.Call, p pace, k class, from time.Duration) recove
 	streak := 0
 	var first time.Duration
 	for _, c := range due {
-		if c.Outcome != evidence.OK || latency(c) > normal+noise {
+		slow := latency(c) > normal+noise
+		if slow && c.Outcome == evidence.OK && p.blameless(c, normal+noise) {
+			continue // it tells nothing of the service
+		}
+		if c.Outcome != evidence.OK || slow {
 			streak, r.after, r.failed = 0, c.Due-from, append(r.failed, c.Seq)
 			continue
 		}

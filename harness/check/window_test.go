@@ -1,0 +1,181 @@
+package check_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// windowed is an outage whose load is recorded as a phase.
+func windowed() *history {
+	h := outage()
+	h.Windows = []evidence.Window{{Name: evidence.PhaseLoad, From: seconds(10), To: seconds(40)}}
+	return h
+}
+
+func certifiedOf(run *evidence.Run) (all []check.Certified) {
+	for in := range run.Injections() {
+		all = append(all, check.Certify(run, in, check.Frozen))
+	}
+	return all
+}
+
+func TestWindows(t *testing.T) {
+	const ordered, healed = outageFrom, outageHealed + 0.2
+	type ws = []evidence.Window
+	window := func(name string, from, to float64) evidence.Window {
+		return evidence.Window{Name: name, From: seconds(from), To: seconds(to)}
+	}
+	before, during := window("before", 10, ordered), window("during", ordered, healed)
+	for name, c := range map[string]struct {
+		alter   func(*history)
+		want    ws
+		missing string
+	}{
+		"harmless":        {func(*history) {}, ws{before, during, window("recovery", healed, healed), window("after", healed, 40)}, ""},
+		"recovers later":  {between(30, 33, true, refused), ws{before, during, window("recovery", healed, 33), window("after", 33, 40)}, ""},
+		"misses, too":     {both(between(30, 31, true, refused), between(30, 34, false, refused)), ws{before, during, window("recovery", healed, 34), window("after", 34, 40)}, ""},
+		"never recovers":  {between(30, 40, false, refused), ws{before, during}, "no 10 of the class miss in a row"},
+		"nobody asks":     {both(removed(30, 40, true), removed(30, 40, false)), ws{before, during}, "no request was due after the heal"},
+		"no ledger":       {func(h *history) { h.Upstream = nil }, ws{before, during}, "ledger"},
+		"no effect":       {func(h *history) { h.Observations = nil }, nil, "is not certified: not certified: no observer"},
+		"no fault":        {func(h *history) { h.Injections = nil }, nil, "no fault divides the load"},
+		"no load":         {func(h *history) { h.Windows = nil }, nil, "start of the load"},
+		"outlives a load": {func(h *history) { h.Windows[0].To = seconds(25) }, ws{before, during, window("recovery", healed, healed), window("after", healed, healed)}, ""},
+		"a second fault": {func(h *history) {
+			h.Injections = append(h.Injections, evidence.Injection{Fault: "break store-2", Target: "store-2", Ordered: seconds(15), Healing: seconds(25)})
+			saw(15.1, "alive", "store-2", evidence.SawDown)(&h.Records)
+			saw(25.1, "alive", "store-2", evidence.SawUp)(&h.Records)
+		}, ws{window("before", 10, 15), window("during", 15, healed), window("recovery", healed, healed), window("after", healed, 40)}, ""},
+	} {
+		h := windowed()
+		c.alter(h)
+		run := h.run()
+		got, missing := check.Windows(run, certifiedOf(run))
+		if !slices.Equal(got, c.want) || !strings.Contains(missing, c.missing) || (missing == "") != (c.missing == "") {
+			t.Errorf("%s:\n%v %q, want\n%v %q", name, got, missing, c.want, c.missing)
+		}
+	}
+}
+
+type outageCase struct {
+	name   string
+	check  check.Check
+	alter  func(*history)
+	want   check.Status
+	reason string
+}
+
+func judgeOutages(t *testing.T, cases []outageCase) {
+	t.Helper()
+	reached := map[string]map[check.Status]bool{}
+	for _, c := range cases {
+		if reached[c.check.Name] == nil {
+			reached[c.check.Name] = map[check.Status]bool{}
+		}
+		reached[c.check.Name][c.want] = true
+		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
+			h := windowed()
+			c.alter(h)
+			v := c.check.Judge(h.run())
+			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) || v.Reason == "" {
+				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
+			}
+			run := h.run()
+			run.Complete = false
+			if v := c.check.Judge(run); v.Status != check.Unknown {
+				t.Errorf("cut short: %s: %s", v.Status, v.Reason)
+			}
+		})
+	}
+	for name, statuses := range reached {
+		if len(statuses) != 3 {
+			t.Errorf("%s: the table reaches %v only", name, statuses)
+		}
+	}
+}
+
+func TestWithinAWindow(t *testing.T) {
+	const limit = 310 * time.Millisecond
+	unchanged := func(*history) {}
+	before, during := check.Before(outageFault, check.Frozen), check.During(outageFault, check.Frozen)
+	recovery, after := check.Recovery(outageFault, check.Frozen), check.After(outageFault, check.Frozen)
+	slow, failed := slower(20*time.Millisecond), func(c *evidence.Call) { c.Outcome = evidence.Failed }
+	judgeOutages(t, []outageCase{
+		{"fast", check.LatencyWithin(during, 99, limit), unchanged, check.Pass, `the p99 of 612 requests in the window "during" was 300.0 ms`},
+		{"slow before", check.LatencyWithin(during, 99, limit), between(10, 20, false, slow), check.Pass, ""},
+		{"slow from the first moment", check.LatencyWithin(during, 99, limit), between(20, 21, false, slow), check.Fail, "was 320.0 ms; 310 ms are allowed"},
+		{"slow to the last", check.LatencyWithin(during, 99, limit), between(29.3, 30.2, false, slow), check.Fail, ""},
+		{"slow after", check.LatencyWithin(during, 99, limit), between(30.2, 40, false, slow), check.Pass, ""},
+		{"slow after, asked of that", check.LatencyWithin(after, 99, limit), between(30.2, 40, false, slow), check.Fail, `in the window "after"`},
+		{"slow before, asked of that", check.LatencyWithin(before, 99, limit), between(10, 20, false, slow), check.Fail, `in the window "before"`},
+		{"one slow is not the p99", check.LatencyWithin(during, 99, limit), between(22, 22.1, false, slow), check.Pass, ""},
+		{"it is the p100", check.LatencyWithin(during, 100, limit), between(22, 22.1, false, slow), check.Fail, "p100"},
+		{"slow failures count", check.LatencyWithin(during, 99, limit), between(20, 21, false, func(c *evidence.Call) { slow(c); failed(c) }), check.Fail, ""},
+		{"aborted ones do not", check.LatencyWithin(during, 99, limit), between(20, 21, false, func(c *evidence.Call) { slow(c); c.Outcome = evidence.Aborted }), check.Pass, ""},
+		{"too few", check.LatencyWithin(during, 99, limit), both(removed(21, 31, true), removed(20, 31, false)), check.Unknown, "50 requests were due in the window \"during\", too few for their p99; 100 are wanted"},
+		{"too few for a p99.9", check.LatencyWithin(during, 99.9, limit), unchanged, check.Unknown, "1000 are wanted"},
+		{"no recovery needed", check.LatencyWithin(recovery, 100, limit), unchanged, check.Unknown, "0 requests were due in the window \"recovery\""},
+		{"not certified", check.LatencyWithin(during, 99, limit), func(h *history) { h.Observations = nil }, check.Unknown, "not certified"},
+		{"never ordered", check.LatencyWithin(during, 99, limit), func(h *history) { h.Injections = nil }, check.Unknown, "never ordered"},
+		{"never recovered", check.LatencyWithin(after, 99, limit), between(30, 40, false, refused), check.Unknown, "no 10 of the class miss in a row"},
+
+		{"none", check.ErrorsWithin(during, 0), unchanged, check.Pass, "0 of 612 requests"},
+		{"as many as allowed", check.ErrorsWithin(during, 10.0/612), between(20, 21, false, failed), check.Pass, "10 of 612"},
+		{"one more", check.ErrorsWithin(during, 10.0/612), between(20, 21.1, false, failed), check.Fail, `11 of 612 requests in the window "during" failed`},
+		{"of an unknown fate", check.ErrorsWithin(during, 0), between(20, 20.1, false, func(c *evidence.Call) { c.Outcome = evidence.Ambiguous }), check.Fail, "1 of 612"},
+		{"refusals are none", check.ErrorsWithin(during, 0), between(20, 30, false, refused), check.Pass, ""},
+		{"in another window", check.ErrorsWithin(during, 0), between(10, 20, false, failed), check.Pass, ""},
+		{"in the recovery", check.ErrorsWithin(recovery, 0.5), between(30, 31, false, failed), check.Pass, "8 of 48"},
+		{"nobody asked", check.ErrorsWithin(during, 0), both(removed(20, 31, true), removed(20, 31, false)), check.Unknown, "no request was due in the window"},
+		{"not certified", check.ErrorsWithin(during, 0), func(h *history) { h.Observations = nil }, check.Unknown, "not certified"},
+
+		{"none", check.RefusalsWithin(during, 0), between(20, 21, false, failed), check.Pass, "0 of 612"},
+		{"too many", check.RefusalsWithin(during, 0.1), between(20, 30.2, false, refused), check.Fail, "102 of 612 requests in the window \"during\" were refused, a share of 0.1667; 0.1000 is allowed"},
+		{"not certified", check.RefusalsWithin(during, 0), func(h *history) { h.Observations = nil }, check.Unknown, "not certified"},
+	})
+}
+
+// sentLate delays the requests of a stretch on their way out of the load generator, in seconds.
+func sentLate(from, to float64, by time.Duration) func(*history) {
+	late := func(c *evidence.Call) { c.Sent += by; c.End += by }
+	return both(between(from, to, true, late), between(from, to, false, late))
+}
+
+// TestALateLoadGeneratorProvesNothing about latency: neither that the service was fast enough nor that it was not.
+func TestALateLoadGeneratorProvesNothing(t *testing.T) {
+	const ms = time.Millisecond
+	during := check.During(outageFault, check.Frozen)
+	within := check.RecoversWithin(outageFault, check.Frozen, time.Second)
+	worst := check.WorstAddedLatency(outageFault, check.Frozen, 100*ms)
+	factor := check.HitLatencyDuring(outageFault, check.Frozen, 1.5)
+	p99 := check.LatencyWithin(during, 99, 310*ms)
+	for _, c := range []outageCase{
+		{"a stall within the schedule's tolerance", worst, sentLate(22, 22.1, 200*ms), check.Unknown, "the load generator was late"},
+		{"one request of the service's own beside it", worst, both(sentLate(22, 22.1, 200*ms), between(24, 24.1, false, slower(101*ms))), check.Fail, "1 requests"},
+		{"slow and late", worst, both(sentLate(22, 22.1, 200*ms), between(22, 22.1, false, slower(101*ms))), check.Fail, "1 requests"},
+		{"no schedule at all", worst, sentLate(20, 30, 200*ms), check.Unknown, "the load generator was late"},
+		{"no schedule, and bursts that slow the service down", worst, both(sentLate(20, 30, 200*ms), between(20, 30, true, slower(300*ms))), check.Unknown, "the load generator was late"},
+		{"hits late", factor, sentLate(22, 22.2, 5*ms), check.Unknown, "since the load generator was late"},
+		{"hits late and slow", factor, both(sentLate(22, 22.2, 5*ms), between(22, 23, true, slower(3*ms))), check.Fail, "by a factor"},
+		{"no schedule for hits", factor, sentLate(20, 30, 200*ms), check.Unknown, "since the load generator was late"},
+		{"a percentile", p99, sentLate(20, 20.9, 15*ms), check.Unknown, "since the load generator was late"},
+		{"a percentile of a load without a schedule", p99, sentLate(20, 30, 200*ms), check.Unknown, "since the load generator was late"},
+		{"a percentile and the service", p99, both(sentLate(20, 20.9, 15*ms), between(21, 22, false, slower(20*ms))), check.Fail, "310 ms are allowed"},
+		{"recovery, a stall", within, sentLate(22, 22.1, 200*ms), check.Pass, "after 0 ms"},
+		{"recovery, no schedule", within, sentLate(20, 40, 200*ms), check.Unknown, "in a row succeeded"},
+		{"recovery, no schedule, failures all the same", within, both(sentLate(20, 40, 200*ms), between(20, 22, false, refused)), check.Fail, "a miss still failed"},
+	} {
+		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
+			h := windowed()
+			c.alter(h)
+			if v := c.check.Judge(h.run()); v.Status != c.want || !strings.Contains(v.Reason, c.reason) {
+				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
+			}
+		})
+	}
+}
