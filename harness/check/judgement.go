@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -48,17 +49,23 @@ func (j Judgement) Conclude() Judgement {
 	return j
 }
 
+// firstUnproven says what the verdict lacks: what everything rests on first, such as evidence that is whole.
 func (j Judgement) firstUnproven() string {
+	if reason := notPassed(j.Assumptions); reason != "" {
+		return reason
+	}
 	for _, f := range j.Faults {
 		if !f.Certified {
 			return fmt.Sprintf("fault %q is not certified: %s", f.Fault, f.Missing)
 		}
 	}
-	for _, group := range [][]Verdict{j.Assumptions, j.Checks, j.Sometimes} {
-		for _, v := range group {
-			if v.Status != Pass {
-				return v.Check + ": " + v.Reason
-			}
+	return cmp.Or(notPassed(j.Checks), notPassed(j.Sometimes))
+}
+
+func notPassed(verdicts []Verdict) string {
+	for _, v := range verdicts {
+		if v.Status != Pass {
+			return v.Check + ": " + v.Reason
 		}
 	}
 	return ""

@@ -32,6 +32,8 @@ func TestConclude(t *testing.T) {
 		{"an assumption blames the service", check.Judgement{Assumptions: vs{broken}, Checks: vs{held}}, check.Fail, "c: broken"},
 		{"an assumption broken", check.Judgement{Assumptions: vs{unproven}, Checks: vs{held}}, check.Unknown, "c: unproven"},
 		{"a fault not certified", check.Judgement{Checks: vs{held}, Faults: []check.Certified{certified, uncertified}}, check.Unknown, `fault "kill x" is not certified: no exit`},
+		{"an assumption outweighs a missing certificate", check.Judgement{Assumptions: vs{unproven}, Checks: vs{held}, Faults: []check.Certified{uncertified}}, check.Unknown, "c: unproven"},
+		{"a missing certificate outweighs an unproven claim", check.Judgement{Checks: vs{unproven}, Faults: []check.Certified{uncertified}}, check.Unknown, `fault "kill x" is not certified: no exit`},
 		{"a guard left open", check.Judgement{Checks: vs{held}, Sometimes: vs{unproven}}, check.Unknown, "c: unproven"},
 		{"a failed guard proves nothing", check.Judgement{Checks: vs{held}, Sometimes: vs{broken}}, check.Unknown, "c: broken"},
 	} {

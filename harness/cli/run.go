@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/reports"
 )
@@ -88,25 +89,44 @@ func (c judgeCmd) Run(a *app) error {
 	}
 	code := ExitPass
 	for _, dir := range dirs {
-		plan, err := evidence.ReadPlan(dir)
-		if err != nil {
-			return fmt.Errorf("%w: %w", errUsage, err)
-		}
-		s, err := a.find(plan.Scenario)
+		one, err := a.judge(dir)
 		if err != nil {
 			return err
 		}
-		_, j, err := harness.Judge(dir, s)
-		if err != nil {
-			return err
-		}
-		printJudgement(a.out, plan.Scenario, j)
-		code = worse(code, statusCode(j.Status))
+		code = worse(code, one)
 	}
 	if code != ExitPass {
 		return statusError{code: code}
 	}
 	return nil
+}
+
+// judge judges one scenario's folder and returns the exit code that it asks for. Evidence that is damaged proves nothing.
+func (a *app) judge(dir string) (code int, err error) {
+	j, err := a.judgement(dir)
+	switch {
+	case errors.Is(err, evidence.ErrFormat):
+		return 0, fmt.Errorf("%w: %w", errUsage, err)
+	case errors.Is(err, evidence.ErrDamaged):
+		j = check.Judgement{Reason: oneLine(err)}
+	case err != nil:
+		return 0, err
+	}
+	printJudgement(a.out, filepath.Base(dir), j)
+	return statusCode(j.Status), nil
+}
+
+func (a *app) judgement(dir string) (check.Judgement, error) {
+	plan, err := evidence.ReadPlan(dir)
+	if err != nil {
+		return check.Judgement{}, err
+	}
+	s, err := a.find(plan.Scenario)
+	if err != nil {
+		return check.Judgement{}, err
+	}
+	_, j, err := harness.Judge(dir, s)
+	return j, err
 }
 
 type reportCmd struct {

@@ -17,10 +17,12 @@ import (
 	"time"
 )
 
-// ErrNotARun says that a folder holds no run; ErrFormat that it holds one of another version.
+// ErrNotARun says that a folder holds no run; ErrFormat that it holds one of another version; ErrDamaged that its files hold
+// what nobody would have written, which being cut short does not explain.
 var (
 	ErrNotARun = errors.New("not a run: no plan.json")
 	ErrFormat  = errors.New("unknown evidence format")
+	ErrDamaged = errors.New("damaged evidence")
 )
 
 // Run is the evidence of one run. It is read-only; iterators come in the order of time.
@@ -70,7 +72,7 @@ func New(p Plan, r Records) *Run {
 }
 
 // Open reads a saved run. Evidence without a manifest, or whose last line is cut, is read as far as it goes and is not
-// Complete; anything else that does not parse is an error.
+// Complete; anything else that does not parse is ErrDamaged.
 func Open(dir string) (*Run, error) {
 	plan, err := ReadPlan(dir)
 	if err != nil {
@@ -256,7 +258,7 @@ func readLines[T any](r io.Reader, into *[]T) (whole bool, err error) {
 		}
 		var v T
 		if err := json.Unmarshal(bytes.TrimSpace(line), &v); err != nil {
-			return false, fmt.Errorf("line %d: %w", n, err)
+			return false, fmt.Errorf("line %d: %w: %w", n, ErrDamaged, err)
 		}
 		*into = append(*into, v)
 	}
@@ -268,7 +270,7 @@ func readJSON(path string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
 	return nil
 }
