@@ -3,8 +3,13 @@ package harness_test
 import (
 	"context"
 	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,67 +17,208 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 	"github.com/sentinel-chaos/sentinel/harness/load"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
-// plain is a driver without abilities; any use of it fails the test.
-type plain struct{ env.Driver }
+// fakeDriver runs nothing: its nodes have logs, and signals have no effect on them.
+type fakeDriver struct{ logs map[string]string }
 
-func (plain) Name() string { return "plain" }
+func (fakeDriver) Name() string                                 { return "fake" }
+func (fakeDriver) Addr(node string) (string, error)             { return "addr-of-" + node, nil }
+func (fakeDriver) Prepare(context.Context, []env.Program) error { return nil }
+func (fakeDriver) Close(context.Context) error                  { return nil }
 
-// system has two nodes, and must not be started.
-type system struct{ t *testing.T }
-
-func (s system) Start(context.Context, *env.Env) error {
-	s.t.Error("the system was started")
-	return nil
+func (d fakeDriver) Launch(_ context.Context, s env.Spec) (env.Proc, error) {
+	return fakeProc{log: d.logs[s.Name]}, nil
 }
 
-func (system) Roster() []env.Spec {
-	return []env.Spec{{Name: "gateway-1", Role: "gateway"}, {Name: "redis-1", Role: "redis"}}
+type fakeProc struct {
+	env.Proc
+	log string
 }
 
-func scenario(t *testing.T, f fault.Fault) harness.Scenario {
-	return harness.Scenario{Name: "s", Claim: "c", System: system{t}, Expect: []check.Check{check.NothingDropped()}, Faults: fault.Plan{{Fault: f}},
-		Load: load.Profile{Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second)}}}}
+func (fakeProc) Signal(context.Context, env.Signal) error { return nil }
+func (p fakeProc) Logs(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader(p.log)), nil
 }
 
-// TestImpossiblePlansAreRefused before anything starts, with the reason.
-func TestImpossiblePlansAreRefused(t *testing.T) {
-	cut := fault.Cut(fault.Sides{What: "gateway-1", From: []string{"redis"}})
-	for name, c := range map[string]struct {
-		fault  fault.Fault
-		reason string
-	}{
-		"no such node":         {fault.Kill("gateway-2"), `fault "kill gateway-2" needs a node "gateway-2"`},
-		"no such node, frozen": {fault.Freeze("gateway-2"), `needs a node "gateway-2"`},
-		"no such node, ended":  {fault.Term("gateway-2"), `needs a node "gateway-2"`},
-		"no such other side":   {fault.Cut(fault.Sides{What: "gateway-1", From: []string{"redis", "postgres"}}), `needs a node "postgres"`},
-		"cannot cut":           {cut, `fault "cut gateway-1 from redis" needs partition: not an ability of this driver (plain)`},
-		"cannot lose":          {fault.Lose(0.1, fault.Sides{What: "gateway-1", From: []string{"redis"}}), "needs partition"},
-		"cannot limit":         {fault.Limit("gateway-1", 0.5), "needs quota"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "run")
-			_, _, err := harness.Run(t.Context(), scenario(t, c.fault), harness.Options{Driver: plain{}, Dir: dir, Logf: t.Logf})
-			if !errors.Is(err, harness.ErrScenario) || !strings.Contains(err.Error(), c.reason) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("got %v, want %s", err, c.reason)
+// fakeSystem is a gateway, what it depends on, and a target that answers everything.
+type fakeSystem struct {
+	target string
+	broken error
+}
+
+func (s fakeSystem) Start(ctx context.Context, e *env.Env) error {
+	for _, spec := range []env.Spec{{Name: "gateway-1", Role: "gateway", Subject: true}, {Name: "llm-1", Role: "llm", Program: env.Program{Go: "./llm"}}, {Name: "store-1", Role: "store"}} {
+		if _, err := e.Launch(ctx, spec); err != nil {
+			return err
+		}
+	}
+	e.SetTarget(env.Target{URL: s.target})
+	return s.broken
+}
+
+// watching is a probe that calls the gateway up and samples it, and whose collection ends like this.
+func watching(collect error) probe.Probe {
+	return probe.Probe{Name: "fake",
+		Watch: func(ctx context.Context, _ *env.Env, rec *evidence.Recorder) error {
+			rec.Observation(evidence.Observation{At: rec.Now(), Source: evidence.SourceReady, Node: "gateway-1", What: evidence.SawUp})
+			for tick := time.NewTicker(100 * time.Millisecond); ; {
+				rec.Sample(evidence.Sample{At: rec.Now(), Node: "gateway-1", Boot: "1"})
+				select {
+				case <-ctx.Done():
+					tick.Stop()
+					return nil
+				case <-tick.C:
+				}
 			}
-			if _, err := os.Stat(dir); err == nil {
-				t.Error("the run left a folder")
-			}
-		})
+		},
+		Collect: func(context.Context, *env.Env, *evidence.Recorder) error { return collect },
 	}
 }
 
-// TestPossiblePlansAreNot: roles and names that are there are no reason to refuse, nor is a target that is found later.
-func TestPossiblePlansAreNot(t *testing.T) {
-	find := func(context.Context, *env.Env) (*env.Node, error) { return nil, env.ErrNoNode }
-	for _, f := range []fault.Fault{fault.Kill("gateway-1"), fault.KillFound("leader", find),
-		fault.Cut(fault.Sides{What: "leader", Find: find, From: []string{"redis"}}), fault.Cut(fault.Sides{What: "gateway-1", From: []string{"redis-1"}})} {
-		if err := scenario(t, f).Validate(); err != nil {
-			t.Errorf("%s: %v", f.Name, err)
+// fakeScenario sends 50 requests/s for a second to a server that answers all of them.
+func fakeScenario(t *testing.T, faults ...fault.Fault) harness.Scenario {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }))
+	t.Cleanup(server.Close)
+	s := harness.Scenario{Name: "fake", Claim: "Nothing is dropped.", System: fakeSystem{target: server.URL},
+		Load: load.Profile{Timeout: time.Second, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(50, time.Second),
+			Request: func(uint64, *rand.Rand) load.Request { return load.Request{Method: http.MethodGet, Path: "/"} }}},
+			Read: func(int, http.Header, []byte) (evidence.Answer, error) { return evidence.Answer{}, nil }},
+		Probes: []probe.Probe{watching(nil)}, Expect: []check.Check{check.NothingDropped(), check.NoPanics()}}
+	for _, f := range faults {
+		s.Faults = append(s.Faults, fault.Step{At: 100 * time.Millisecond, For: 200 * time.Millisecond, Fault: f})
+	}
+	return s
+}
+
+func statusOf(verdicts []check.Verdict, name string) check.Verdict {
+	for _, v := range verdicts {
+		if v.Check == name {
+			return v
 		}
+	}
+	return check.Verdict{Reason: "no such verdict"}
+}
+
+// TestRun takes whole runs of a fake system, which last for the seconds that every run rests.
+func TestRun(t *testing.T) {
+	const ready = `{"msg":"ready"}` + "\n"
+	var later []func()
+	clean := map[string]string{"gateway-1": ready, "llm-1": "ready\n", "store-1": "panic: of another's\n"}
+	for name, c := range map[string]struct {
+		logs   map[string]string
+		faults []fault.Fault
+		alter  func(*harness.Scenario)
+		cut    time.Duration // when the run is interrupted; 0 for never
+		judge  func(t *testing.T, run *evidence.Run, j check.Judgement)
+	}{
+		"clean": {logs: clean, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			for _, want := range []string{"NothingDropped", "NoPanics"} {
+				if v := statusOf(j.Checks, want); v.Status != check.Pass {
+					t.Errorf("%s: %s: %s", want, v.Status, v.Reason)
+				}
+			}
+			for _, want := range []string{"EvidenceComplete", "HealthyBefore", "HealthyAfter"} {
+				if v := statusOf(j.Assumptions, want); v.Status != check.Pass {
+					t.Errorf("%s: %s: %s", want, v.Status, v.Reason)
+				}
+			}
+			collected := func(o evidence.Observation) bool { return o.Node == "fake" && o.What == evidence.ProbeCollected }
+			if !slices.ContainsFunc(slices.Collect(run.Observations()), collected) {
+				t.Error("nobody noted that the probe collected")
+			}
+		}},
+		"a panic of the service": {logs: map[string]string{"gateway-1": ready + "panic: oops\ngoroutine 1\n"}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			if j.Status != check.Fail || j.Reason != "NoPanics: 1 panic in the logs; the first, logs/gateway-1.log line 2: panic: oops goroutine 1" {
+				t.Errorf("%s: %s", j.Status, j.Reason)
+			}
+		}},
+		"a race in the fake LLM": {logs: map[string]string{"llm-1": "WARNING: DATA RACE\nWrite at 0x1\n"}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			if j.Status != check.Fail || !strings.Contains(j.Reason, "1 data race in the logs; the first, logs/llm-1.log line 1") {
+				t.Errorf("%s: %s", j.Status, j.Reason)
+			}
+		}},
+		"a fault that does nothing": {logs: clean, faults: []fault.Fault{fault.Freeze("store-1")}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			if j.Status != check.Unknown || len(j.Faults) != 1 || j.Faults[0].Certified || !strings.Contains(j.Faults[0].Missing, "no observer saw store-1 go down") {
+				t.Errorf("%s: %s, %+v", j.Status, j.Reason, j.Faults)
+			}
+		}},
+		"a probe that cannot collect": {logs: clean, alter: func(s *harness.Scenario) { s.Probes = []probe.Probe{watching(errors.New("no such table"))} },
+			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+				if j.Status != check.Unknown || j.Reason != "EvidenceComplete: probe fake failed: no such table" {
+					t.Errorf("%s: %s", j.Status, j.Reason)
+				}
+			}},
+		"interrupted": {logs: clean, cut: 1700 * time.Millisecond, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			if j.Status != check.Unknown || !run.Complete {
+				t.Errorf("%s: %s; complete %t", j.Status, j.Reason, run.Complete)
+			}
+		}},
+	} {
+		s := fakeScenario(t, c.faults...)
+		if c.alter != nil {
+			c.alter(&s)
+		}
+		dir := t.TempDir()
+		done := begin(t, s, harness.Options{Driver: fakeDriver{c.logs}, Dir: dir, Logf: t.Logf}, c.cut)
+		later = append(later, func() {
+			t.Run(name, func(t *testing.T) {
+				r := <-done
+				if r.err != nil {
+					t.Fatal(r.err)
+				}
+				c.judge(t, r.run, r.j)
+				for node, log := range c.logs {
+					if b, err := os.ReadFile(filepath.Join(dir, harness.LogsDir, node+".log")); err != nil || string(b) != log {
+						t.Errorf("log of %s: %q, %v", node, b, err)
+					}
+				}
+				if _, again, err := harness.Judge(dir, s); err != nil || again.Status != r.j.Status || again.Reason != r.j.Reason {
+					t.Errorf("judged again: %s: %s, %v", again.Status, again.Reason, err)
+				}
+			})
+		})
+	}
+	for _, judge := range later {
+		judge()
+	}
+}
+
+type outcome struct {
+	run *evidence.Run
+	j   check.Judgement
+	err error
+}
+
+// begin runs a scenario beside the others, however few processors there are, and interrupts it after cut, if not 0.
+func begin(t *testing.T, s harness.Scenario, opt harness.Options, cut time.Duration) <-chan outcome {
+	done := make(chan outcome, 1)
+	go func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if cut != 0 {
+			time.AfterFunc(cut, cancel)
+		}
+		run, j, err := harness.Run(ctx, s, opt)
+		done <- outcome{run, j, err}
+	}()
+	return done
+}
+
+// TestFailedSetup is no verdict, and leaves what the nodes wrote.
+func TestFailedSetup(t *testing.T) {
+	s := fakeScenario(t)
+	s.System = fakeSystem{broken: errors.New("no quorum")}
+	dir := t.TempDir()
+	_, j, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{map[string]string{"gateway-1": "why\n"}}, Dir: dir, Logf: t.Logf})
+	if !errors.Is(err, harness.ErrSetup) || len(j.Checks) != 0 {
+		t.Errorf("%v, %+v", err, j)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, harness.LogsDir, "gateway-1.log")); err != nil || string(b) != "why\n" {
+		t.Errorf("%q, %v", b, err)
 	}
 }
