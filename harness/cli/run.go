@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -134,21 +135,33 @@ type reportCmd struct {
 }
 
 func (c reportCmd) Run(a *app) error {
-	if isScenarioDir(c.Dir) {
-		if err := reports.RenderScenario(c.Dir); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.out, "report: %s\n", filepath.Join(c.Dir, "report.html"))
-		return nil
+	page, err := render(c.Dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, evidence.ErrFormat) {
+		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if _, err := scenarioDirs(c.Dir); err != nil {
+	if err != nil {
 		return err
 	}
-	if _, err := reports.Render(c.Dir); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.out, "report: %s\n", filepath.Join(c.Dir, "index.html"))
+	fmt.Fprintf(a.out, "report: %s\n", filepath.Join(c.Dir, page))
 	return nil
+}
+
+// render writes the reports of one scenario's folder or of a run's, and names the page to open.
+func render(dir string) (page string, err error) {
+	if isScenarioDir(dir) {
+		if _, err := evidence.ReadPlan(dir); errors.Is(err, evidence.ErrFormat) {
+			return "", err
+		}
+		return "report.html", reports.RenderScenario(dir)
+	}
+	if _, err := scenarioDirs(dir); err != nil {
+		return "", err
+	}
+	_, err = reports.Render(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: name the folder that `chaos run` wrote, or one scenario's folder inside it", err)
+	}
+	return "index.html", err
 }
 
 func isScenarioDir(dir string) bool {

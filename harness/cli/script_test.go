@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func testCatalogue() []harness.Scenario {
 		{Name: "steady", Claim: "Nothing is dropped.", System: oneNode{}, Load: constant, Expect: nothing},
 		{Name: "stranger", Claim: "A node that is not there can be killed.", System: oneNode{}, Load: constant, Expect: nothing,
 			Faults: fault.Plan{{Fault: fault.Kill("gateway-2")}}},
+		{Name: "panics", Claim: "Nobody panics.", System: oneNode{}, Load: constant, Expect: []check.Check{check.NoPanics()}},
 		{Name: "empty-hands", Claim: "Nobody can tell.", Expect: []check.Check{{Name: "NobodyKnows",
 			Of: func(*evidence.Run) check.Verdict { return check.Verdict{Reason: "no evidence of any kind"} }}}},
 	}
@@ -46,7 +48,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
+			"exits":  exits,
+			"record": record,
 		},
 	})
 }
@@ -64,5 +67,33 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if args[0] != strconv.Itoa(code) {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// record writes the evidence of a scenario into a folder: of a gateway that answered one request, or that panicked, or of a
+// harness that was killed while it wrote.
+func record(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: record folder scenario answers|panics|cut")
+	}
+	rec, err := evidence.NewRecorder(ts.MkAbs(args[0]), time.Unix(1_700_000_000, 0))
+	ts.Check(err)
+	ts.Check(rec.WritePlan(evidence.Plan{Scenario: args[1], Claim: "Something.", Load: []evidence.Stage{{Requests: 1}}}))
+	const from, to = 10 * time.Second, 11 * time.Second
+	rec.Node(evidence.Node{Name: "gateway-1", Role: "gateway", Subject: true})
+	rec.Window(evidence.Window{Name: evidence.PhaseLoad, From: from, To: to})
+	rec.Window(evidence.Window{Name: evidence.PhaseCollect, From: to, To: to})
+	rec.Observation(evidence.Observation{At: time.Second, Source: evidence.SourceReady, Node: "gateway-1", What: evidence.SawUp})
+	rec.Observation(evidence.Observation{At: to, Source: evidence.SourceProbe, Node: evidence.ProbeLogs, What: evidence.ProbeCollected})
+	rec.Sample(evidence.Sample{At: from, Node: "gateway-1"})
+	rec.Call(evidence.Call{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK})
+	if args[2] == "panics" {
+		rec.LogLine(evidence.LogLine{Node: "gateway-1", Line: 3, What: evidence.LogPanic, Text: "panic: oops\n\ngoroutine 1"})
+	}
+	ts.Check(rec.Close())
+	if args[2] == "cut" {
+		dir := filepath.Join(ts.MkAbs(args[0]), "evidence")
+		ts.Check(os.Remove(filepath.Join(dir, "manifest.json")))
+		ts.Check(os.Truncate(filepath.Join(dir, "calls.ndjson"), 20))
 	}
 }
