@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -164,6 +165,13 @@ func TestDamageIsNoticed(t *testing.T) {
 			return edit(calls(dir), func(s string) string { return s + s[strings.Index(s, "\n")+1:] })
 		}, false, nil},
 		{"file gone", func(dir string) error { return os.Remove(calls(dir)) }, false, nil},
+		{"leases gone", func(dir string) error { return os.Remove(file("leases.ndjson")(dir)) }, false, nil},
+		{"of a build that knew neither leases nor log lines", func(dir string) error {
+			older := func(s string) string {
+				return regexp.MustCompile(`"(leases|loglines)": \d+,?`).ReplaceAllString(s, "")
+			}
+			return errors.Join(edit(manifest(dir), older), os.Remove(file("leases.ndjson")(dir)), os.Remove(file("loglines.ndjson")(dir)))
+		}, true, nil},
 		{"file empty", func(dir string) error { return os.Truncate(calls(dir), 0) }, false, nil},
 		{"no manifest", func(dir string) error { return os.Remove(manifest(dir)) }, false, nil},
 		{"manifest is no JSON", func(dir string) error { return os.WriteFile(manifest(dir), []byte("{"), 0o644) }, false, evidence.ErrDamaged},
