@@ -58,7 +58,10 @@ func index(r Results, rows []overviewRow) ([]byte, error) {
 		Tally   string
 		Facts   []value
 		Rows    []overviewRow
-	}{l, r, badgeOf(r.Status()), tally(r), runFacts(r), rows})
+
+		Recovered []recoveryRow
+		Outages   []outageRow
+	}{l, r, badgeOf(r.Status()), tally(r), runFacts(r), rows, allRecoveries(r), outageRows(r.Scenarios)})
 }
 
 func execute(name string, data any) ([]byte, error) {

@@ -27,6 +27,9 @@ type page struct {
 	Bucket    string
 	Timeline  *timeline // nil when there is nothing to draw
 	Faults    []faultRow
+	Windows   []windowRow
+	Untold    string // why some windows are not there
+	Recovered []recoveryRow
 	Groups    []group
 	Nodes     []nodeRow
 	Links     []link
@@ -111,6 +114,8 @@ func (s *scenario) fillPage(p *page) {
 	p.Groups = s.groups()
 	p.Nodes = nodeRows(s.run)
 	p.Faults = faultRows(s.judgement.Faults, loadStart(s.run))
+	p.Windows, p.Untold = windowRows(s.run, s.judgement.Faults)
+	p.Recovered = recoveryRows("", s.result.Recoveries)
 	if s.result.Requests.Planned > 0 {
 		t := newTimeline(s.run, s.judgement.Faults)
 		p.Timeline, p.Bucket = &t, bucketText(t.Step)

@@ -67,9 +67,12 @@ func judged(status check.Status, faults ...check.Certified) *check.Judgement {
 	if status != check.Fail {
 		v.Reason, v.Calls, v.Figures["dropped"] = "every request was answered", nil, 0
 	}
-	j := check.Judgement{Checks: []check.Verdict{v}, Faults: faults,
+	recovers := check.Verdict{Check: "RecoversWithin", Status: check.Pass, Reason: "requests had recovered after 20 ms", Fault: "kill",
+		Figures: map[string]float64{"recovery_hit_ms": 20, "limit_ms": 5000, "floor_ms": 500}}
+	j := check.Judgement{Checks: []check.Verdict{v, recovers}, Faults: faults,
 		Assumptions: []check.Verdict{{Check: "LoadKeptSchedule", Status: check.Pass, Reason: "sent in time", Figures: map[string]float64{"lag_p99_ms": 2}}},
-		Sometimes:   []check.Verdict{{Check: "InFlight", Status: check.Pass, Reason: "1 request was in flight"}}}.Conclude()
+		Sometimes: []check.Verdict{{Check: "InFlight", Status: check.Pass, Reason: "1 request was in flight"},
+			{Check: "FailedOver", Status: check.Pass, Reason: "gateway-2 led 820 ms later", Fault: "kill", Figures: map[string]float64{"failover_ms": 820.5, "floor_ms": 500}}}}.Conclude()
 	return &j
 }
 
@@ -278,7 +281,7 @@ func TestResultsShape(t *testing.T) {
 	hasKeys(t, "results", top, "run", "started", "seed", "driver", "versions", "scenarios")
 	for _, s := range top["scenarios"].([]any) {
 		s := s.(map[string]any)
-		hasKeys(t, "scenario", s, "name", "claim", "status", "reason", "seconds", "requests", "lag_ms", "checks", "faults")
+		hasKeys(t, "scenario", s, "name", "claim", "status", "reason", "seconds", "requests", "lag_ms", "checks", "faults", "recoveries")
 		hasKeys(t, "requests", s["requests"].(map[string]any), "planned", "ok", "refused", "failed", "ambiguous", "aborted", "unsent")
 		hasKeys(t, "lag_ms", s["lag_ms"].(map[string]any), "p50", "p99", "max")
 		for _, c := range s["checks"].([]any) {

@@ -38,6 +38,8 @@ type Scenario struct {
 	Lag      Lag      `json:"lag_ms"`
 	Checks   []Check  `json:"checks"`
 	Faults   []Fault  `json:"faults"`
+
+	Recoveries []Recovery `json:"recoveries"`
 }
 
 // Requests counts the planned requests by outcome; the outcomes sum to Planned.
@@ -123,7 +125,7 @@ func results(run Run, measured []*scenario) Results {
 	}
 	for _, n := range run.NotRun {
 		r.Scenarios = append(r.Scenarios, Scenario{Name: n.Name, Claim: n.Claim, Status: Skipped, Reason: n.Reason,
-			Checks: []Check{}, Faults: []Fault{}})
+			Checks: []Check{}, Faults: []Fault{}, Recoveries: []Recovery{}})
 	}
 	return r
 }

@@ -39,7 +39,7 @@ func readScenario(dir string) *scenario {
 	run, err := evidence.Open(dir)
 	if err != nil {
 		s.result = Scenario{Name: s.folder, Status: Unknown, Reason: "the evidence does not read: " + within(dir, err),
-			Checks: []Check{}, Faults: []Fault{}}
+			Checks: []Check{}, Faults: []Fault{}, Recoveries: []Recovery{}}
 		return s
 	}
 	s.run = run
@@ -55,7 +55,7 @@ func (s *scenario) measure() {
 	s.versions, s.measured = p.Versions, true
 	s.result = Scenario{Name: p.Scenario, Claim: p.Claim, Status: Status(j.Status.String()), Reason: j.Reason,
 		Seconds: secondsOf(s.run), Requests: count(s.run.Calls()), Lag: lagOf(s.lag),
-		Checks: verdicts(j), Faults: faults(p.Epoch, j.Faults)}
+		Checks: verdicts(j), Faults: faults(p.Epoch, j.Faults), Recoveries: recoveries(s.run, j)}
 }
 
 func readJudgement(dir string, run *evidence.Run) check.Judgement {

@@ -21,12 +21,34 @@ func summary(r Results, rows []overviewRow) []byte {
 		fmt.Fprintf(&b, "| %s | %s %s | %s | %s | %s | %s | %s | %s | %s |\n", markdown(row.Name), row.Badge.Icon, row.Badge.Word,
 			row.Requests, row.Dropped, row.P99, row.Upstream, row.Saved, row.Took, markdown(row.Reason))
 	}
+	summaryRecoveries(&b, r)
 	for _, row := range rows {
 		if row.Status == Fail || row.Status == Unknown {
 			summaryDetail(&b, row, r.Seed)
 		}
 	}
 	return b.Bytes()
+}
+
+// summaryRecoveries shows how each fault was overcome beside what the configuration lets it take at least.
+func summaryRecoveries(b *bytes.Buffer, r Results) {
+	rows := allRecoveries(r)
+	if len(rows) == 0 {
+		return
+	}
+	b.WriteString("\n| scenario | fault | target | failover | floor | hits again | misses again | since |\n|---|---|---|---:|---:|---:|---:|---|\n")
+	for _, row := range rows {
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", markdown(row.Scenario), markdown(row.Fault), markdown(row.Target),
+			row.Failover, row.Floor, row.Hits, row.Misses, row.Since)
+	}
+	outages := outageRows(r.Scenarios)
+	if len(outages) == 0 {
+		return
+	}
+	b.WriteString("\n| failovers of | faults | floor | shortest | median | longest |\n|---|---:|---:|---:|---:|---:|\n")
+	for _, row := range outages {
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", markdown(row.Dependency), row.Faults, row.Floor, row.Min, row.Median, row.Max)
+	}
 }
 
 func summaryDetail(b *bytes.Buffer, row overviewRow, seed uint64) {

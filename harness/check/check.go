@@ -49,6 +49,7 @@ type Verdict struct {
 	Reason  string             `json:"reason"`            // one sentence for people
 	Figures map[string]float64 `json:"figures,omitempty"` // units are in the names: _ms, _usd, or plain counts
 	Calls   []uint64           `json:"calls,omitempty"`   // Seq of the requests that the reason rests on, at most MaxCalls
+	Fault   string             `json:"fault,omitempty"`   // the fault whose recovery the figures tell; empty for none
 }
 
 // MaxCalls bounds the counter-examples that a verdict names.
@@ -69,6 +70,17 @@ func (c Check) Judge(run *evidence.Run) (v Verdict) {
 		v.Check = c.Name
 	}()
 	return c.Of(run)
+}
+
+// about names the fault whose recovery the check measures.
+func (c Check) about(fault string) Check {
+	of := c.Of
+	c.Of = func(run *evidence.Run) Verdict {
+		v := of(run)
+		v.Fault = fault
+		return v
+	}
+	return c
 }
 
 // Times are the moments at which an observer independent of the injector saw a fault take effect and end.

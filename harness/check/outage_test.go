@@ -199,6 +199,9 @@ func TestOutages(t *testing.T) {
 			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) || v.Reason == "" {
 				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
 			}
+			if _, told := v.Figures["recovery_hit_ms"]; told && v.Fault != outageFault {
+				t.Errorf("a recovery from %q", v.Fault)
+			}
 			if got, ok := v.Figures[c.figure]; c.figure != "" && (!ok || int(got+0.5) != int(c.value)) {
 				t.Errorf("%s is %v (%t), want %v", c.figure, got, ok, c.value)
 			}

@@ -41,7 +41,7 @@ func recovers(name, fault string, proof Certificate, limit time.Duration, from f
 		figures := map[string]float64{"limit_ms": ms(limit)}
 		addFloor(figures, run, fault)
 		return judgeRecoveries(recoveries(run, p, from(d.Times)), limit, figures)
-	})
+	}).about(fault)
 }
 
 func judgeRecoveries(all []recovery, limit time.Duration, figures map[string]float64) Verdict {
@@ -133,7 +133,7 @@ func FailedOver(fault string, proof Certificate, source, lead string) Check {
 		figures := map[string]float64{"failover_ms": ms(taken.At - d.Active)}
 		addFloor(figures, run, fault)
 		return pass(figures, "%s was %s %.0f ms after %q", taken.Node, lead, ms(taken.At-d.Active), fault)
-	})
+	}).about(fault)
 }
 
 func addFloor(figures map[string]float64, run *evidence.Run, fault string) {
