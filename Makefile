@@ -23,8 +23,8 @@ test: ## Run every test but the scenarios; those of the Docker driver need Docke
 race: ## The same tests under the race detector (needs a C compiler)
 	go test -race $$(go list ./... | grep -v '/scenarios$$')
 
-chaos: build ## Run the scenarios and write the HTML report [S=name,name] [SEED=n]
-	@$(CHAOS) run $(subst $(comma), ,$(S))
+chaos: build ## Run the scenarios and write the HTML report [S=name,name] [SEED=n] [RACE=1]
+	@$(CHAOS) run $(if $(RACE),--race) $(subst $(comma), ,$(S))
 
 mutants: build ## See that each seeded defect is caught by its check [M=name,name] [SEED=n]
 	@$(CHAOS) mutants $(subst $(comma), ,$(M))

@@ -17,6 +17,7 @@ import (
 
 type runCmd struct {
 	Names []string `arg:"" optional:"" help:"Scenarios to run; without any, all but those on trial."`
+	Race  bool     `help:"Build the service and the fake LLM with the race detector (needs a C compiler). They are slower then: claims about latency may fail."`
 }
 
 func (c runCmd) Run(ctx context.Context, a *app) error {
@@ -38,7 +39,7 @@ func (c runCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	s.OnCall = p.call
+	s.OnCall, s.Race = p.call, c.Race
 	p.logf("run %s, seed %d", filepath.Base(s.Dir), cfg.Seed)
 	return a.conclude(s, a.runAll(ctx, s, picked, p))
 }

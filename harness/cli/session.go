@@ -29,6 +29,7 @@ type Session struct {
 	Config
 	Dir     string // reports/out/<run>
 	Overlay string // `go build -overlay` file under which the service is built; empty builds it as it is
+	Race    bool   // builds the service and the fake LLM with the race detector
 	Logf    func(string, ...any)
 	OnCall  func(evidence.Call)
 
@@ -58,7 +59,7 @@ func newRunID() string {
 // run's, which is the scenario's name unless a scenario is run more than once. An error means that there is no judgement,
 // which the reports say too, or, with errLeftovers, that the judgement stands and nodes could not be removed.
 func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (check.Judgement, error) {
-	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay})
+	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay, Race: s.Race})
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errNoDriver, err)
 		return check.Judgement{}, errors.Join(err, s.NotRun(sc, oneLine(err)))
