@@ -167,6 +167,10 @@ func TestWhoIsToBlame(t *testing.T) {
 			r.Exits, r.Injections = nil, []evidence.Injection{{Fault: slow.Name, Target: "llm-1", Ordered: ordered, Healing: healing}}
 		}, check.Unknown, `fault "slow llm-1" is not certified: not certified: no upstream call that arrived between the order and the heal was delayed by 1s`},
 		{"an injector that failed", nil, func(r *recorded) { r.Injections[0].Error = "engine gone" }, check.Unknown, "the injector failed: engine gone"},
+		{"an injector that tells a long story", nil, func(r *recorded) { r.Injections[0].Undo = "engine gone\nno route" }, check.Unknown, "the heal failed: engine gone; no route"},
+		{"a probe that tells a long story", nil, func(r *recorded) {
+			r.Observations = append(r.Observations, evidence.Observation{Source: evidence.SourceProbe, Node: "leases", What: evidence.ProbeFailed, Detail: "no redis\nno postgres"})
+		}, check.Unknown, "EvidenceComplete: probe leases failed: no redis; no postgres"},
 		{"a fault that was never injected", nil, func(r *recorded) { r.Injections = nil; r.Exits = nil }, check.Unknown, "it was planned and never injected"},
 		{"a fault without effect, and a double call", nil, func(r *recorded) { r.Exits = nil; r.callTwice() }, check.Fail, "OncePerKey"},
 

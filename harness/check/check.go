@@ -4,6 +4,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -67,9 +68,14 @@ func (c Check) Judge(run *evidence.Run) (v Verdict) {
 		if p := recover(); p != nil {
 			v = Verdict{Status: Unknown, Reason: fmt.Sprintf("the check itself panicked: %v", p)}
 		}
-		v.Check = c.Name
+		v.Check, v.Reason = c.Name, oneLine(v.Reason)
 	}()
 	return c.Of(run)
+}
+
+// oneLine keeps what others wrote into a reason, such as errors of probes, on the line that people read.
+func oneLine(reason string) string {
+	return strings.Join(strings.FieldsFunc(reason, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
 // about names the fault whose recovery the check measures.

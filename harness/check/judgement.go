@@ -76,9 +76,9 @@ func Certify(run *evidence.Run, in evidence.Injection, c Certificate) Certified 
 	out := Certified{Fault: in.Fault, Target: in.Target, Ordered: in.Ordered, Healing: in.Healing}
 	switch {
 	case in.Error != "":
-		out.Missing = "the injector failed: " + in.Error
+		out.Missing = "the injector failed: " + oneLine(in.Error)
 	case in.Undo != "":
-		out.Missing = "the heal failed: " + in.Undo
+		out.Missing = "the heal failed: " + oneLine(in.Undo)
 	default:
 		t, err := c(run, in)
 		out.Active, out.Healed = t.Active, t.Healed
