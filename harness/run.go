@@ -28,8 +28,9 @@ type Options struct {
 }
 
 // Run starts the scenario's system, runs its plan, saves the evidence and judges it. It returns an error only when there
-// is no judgement: the scenario is unfit, the set-up failed (ErrSetup), or the evidence could not be saved. A run that ctx
-// cuts short is healed, saved and judged like any other; its incompleteness shows in the verdict.
+// is no judgement: the scenario is unfit, the set-up failed (ErrSetup), or the evidence could not be saved. A set-up that
+// failed is a judgement after all where the evidence proves that it was the service's doing, such as a panic. A run that
+// ctx cuts short is healed, saved and judged like any other; its incompleteness shows in the verdict.
 func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Judgement, error) {
 	if err := s.Validate(); err != nil {
 		return nil, check.Judgement{}, err
@@ -45,10 +46,18 @@ func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Jud
 	err = r.run(ctx)
 	r.saveLogs()
 	err = errors.Join(err, rec.Close())
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrSetup) {
 		return nil, check.Judgement{}, err
 	}
-	return Judge(opt.Dir, s)
+	run, j, jerr := Judge(opt.Dir, s)
+	switch {
+	case err == nil:
+		return run, j, jerr
+	case jerr == nil && j.Status == check.Fail:
+		opt.Logf("%v", err)
+		return run, j, nil
+	}
+	return nil, check.Judgement{}, err
 }
 
 type runner struct {

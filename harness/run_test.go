@@ -209,6 +209,23 @@ func begin(t *testing.T, s harness.Scenario, opt harness.Options, cut time.Durat
 	return done
 }
 
+// TestTheServiceSpoilsTheSetup: then it is not the set-up that failed.
+func TestTheServiceSpoilsTheSetup(t *testing.T) {
+	panics := harness.Options{Driver: fakeDriver{map[string]string{"gateway-1": "panic: oops\n"}}, Logf: t.Logf}
+	neverReady, cold := fakeScenario(t), fakeScenario(t)
+	neverReady.System = fakeSystem{broken: errors.New("gateway-1 is never ready")}
+	cold.Load.Warmup = []load.Stage{{Name: "warm-up", Shape: load.Constant(10, time.Second), Request: cold.Load.Stages[0].Request}}
+	cold.System = fakeSystem{target: "http://127.0.0.1:1"} // where nobody listens
+	for name, s := range map[string]harness.Scenario{"at its start": neverReady, "at the warm-up": cold} {
+		opt := panics
+		opt.Dir = t.TempDir()
+		_, j, err := harness.Run(t.Context(), s, opt)
+		if err != nil || j.Status != check.Fail || !strings.HasPrefix(j.Reason, "NoPanics: 1 panic in the logs") {
+			t.Errorf("%s: %s: %s, %v", name, j.Status, j.Reason, err)
+		}
+	}
+}
+
 // TestFailedSetup is no verdict, and leaves what the nodes wrote.
 func TestFailedSetup(t *testing.T) {
 	s := fakeScenario(t)
