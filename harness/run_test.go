@@ -113,7 +113,7 @@ func TestRun(t *testing.T) {
 		logs   map[string]string
 		faults []fault.Fault
 		alter  func(*harness.Scenario)
-		cut    time.Duration // when the run is interrupted; 0 for never
+		cut    string // when the run is interrupted: at the baseline or in the load; empty for never
 		judge  func(t *testing.T, run *evidence.Run, j check.Judgement)
 	}{
 		"clean": {logs: clean, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
@@ -153,11 +153,8 @@ func TestRun(t *testing.T) {
 					t.Errorf("%s: %s", j.Status, j.Reason)
 				}
 			}},
-		"interrupted": {logs: clean, cut: 1700 * time.Millisecond, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
-			if j.Status != check.Unknown || !run.Complete {
-				t.Errorf("%s: %s; complete %t", j.Status, j.Reason, run.Complete)
-			}
-		}},
+		"interrupted in the load":     {logs: clean, cut: cutInLoad, judge: interrupted},
+		"interrupted at the baseline": {logs: clean, cut: cutAtBaseline, judge: interrupted},
 	} {
 		s := fakeScenario(t, c.faults...)
 		if c.alter != nil {
@@ -194,14 +191,30 @@ type outcome struct {
 	err error
 }
 
-// begin runs a scenario beside the others, however few processors there are, and interrupts it after cut, if not 0.
-func begin(t *testing.T, s harness.Scenario, opt harness.Options, cut time.Duration) <-chan outcome {
+// Moments at which a run is interrupted.
+const (
+	cutAtBaseline = "baseline"
+	cutInLoad     = "load"
+)
+
+// interrupted is what is left of a run that is saved whole but was not gone through.
+func interrupted(t *testing.T, run *evidence.Run, j check.Judgement) {
+	if j.Status != check.Unknown || !run.Complete {
+		t.Errorf("%s: %s; complete %t", j.Status, j.Reason, run.Complete)
+	}
+}
+
+// begin runs a scenario beside the others, however few processors there are, and interrupts it at the moment cut, if any.
+func begin(t *testing.T, s harness.Scenario, opt harness.Options, cut string) <-chan outcome {
 	done := make(chan outcome, 1)
 	go func() {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		if cut != 0 {
-			time.AfterFunc(cut, cancel)
+		switch cut {
+		case cutAtBaseline:
+			time.AfterFunc(300*time.Millisecond, cancel)
+		case cutInLoad:
+			opt.OnCall = func(evidence.Call) { cancel() }
 		}
 		run, j, err := harness.Run(ctx, s, opt)
 		done <- outcome{run, j, err}
