@@ -66,6 +66,8 @@ func base(more ...check.Check) []check.Check {
 		check.NoHiddenRetries(),
 		check.GaugesReturnToZero(fixtures.InFlightGauges()...),
 		check.LedgerComplete(),
+		check.NothingLeftHeld(fixtures.RoleLLM),
+		check.NoPanics(),
 	}, more...)
 }
 
