@@ -19,7 +19,7 @@ type upstreamCase struct {
 	reason string
 }
 
-func judgeAll(t *testing.T, c check.Check, base func() *history, cases []upstreamCase) {
+func judgeUpstream(t *testing.T, c check.Check, base func() *history, cases []upstreamCase) {
 	t.Helper()
 	cases = append(cases, upstreamCase{"no ledger", func(h *history) { h.Upstream = nil }, check.Unknown, ""},
 		upstreamCase{"no plan", func(h *history) { h.plan.Params = nil }, check.Unknown, "the plan lacks"})
@@ -72,7 +72,7 @@ func renewals(from, to int, at func(i int) time.Duration) func(*history) {
 
 func TestExpirySpread(t *testing.T) {
 	together := func(i int) time.Duration { return seconds(12) + time.Duration(i)*time.Millisecond }
-	judgeAll(t, check.ExpirySpread(100*time.Millisecond, 6), expiring, []upstreamCase{
+	judgeUpstream(t, check.ExpirySpread(100*time.Millisecond, 6), expiring, []upstreamCase{
 		{"spread", func(*history) {}, check.Pass, "at most 2 renewals of 60 keys"},
 		{"as dense as allowed", renewals(0, 7, together), check.Pass, "at most 9 renewals"},
 		{"denser", renewals(0, 20, together), check.Fail, "20 renewals reached the upstream within 100ms; an even spread over the jitter brings 1.5"},
@@ -111,7 +111,7 @@ func TestRetryAfterHonoured(t *testing.T) {
 			h.called("early", "early", 1, caller, seconds(at), seconds(at+0.1), evidence.UpstreamOK)
 		}
 	}
-	judgeAll(t, check.RetryAfterHonoured(), asked, []upstreamCase{
+	judgeUpstream(t, check.RetryAfterHonoured(), asked, []upstreamCase{
 		{"stays away", func(*history) {}, check.Pass, "1 times a caller was told"},
 		{"calls too early", early("gateway-1", 21.9), check.Fail, "1 calls reached the upstream before the time that it had told their caller; the first is early by gateway-1"},
 		{"calls at once", early("gateway-1", 20.3), check.Fail, "1 calls"},
@@ -156,7 +156,7 @@ func TestOkInGoodSpells(t *testing.T) {
 		}
 		return h
 	}
-	judgeAll(t, c, more, []upstreamCase{
+	judgeUpstream(t, c, more, []upstreamCase{
 		{"all of the good", func(*history) {}, check.Pass, "180 of 180 misses that were due in good spells"},
 		{"all of the bad, too", between(20, 40, false, func(c *evidence.Call) { c.Outcome = evidence.OK }), check.Pass, "200 of 200 in bad ones"},
 		{"nine in ten of the good", between(21, 21.9, false, refused), check.Pass, "162 of 180"},
@@ -173,8 +173,8 @@ func TestOkInGoodSpells(t *testing.T) {
 	})
 }
 
-// left is a client that leaves at 10.2 s, while a call for its key is under way, and another that asks at 13 s.
-func left() *history {
+// leaver is a client that leaves at 10.2 s, while a call for its key is under way, and another that asks at 13 s.
+func leaver() *history {
 	h := &history{plan: evidence.Plan{Params: map[string]time.Duration{evidence.ParamLifetime: time.Minute}}}
 	h.called("c1", "k", 1, "gateway-1", seconds(10.1), seconds(10.4), evidence.UpstreamOK)
 	h.Calls = []evidence.Call{{Seq: 0, Key: "k", Due: seconds(10), Sent: seconds(10), End: seconds(10.2), Outcome: evidence.Aborted},
@@ -184,7 +184,7 @@ func left() *history {
 
 func TestAnswersOutliveClients(t *testing.T) {
 	cut := func(h *history) { h.Upstream[0].Outcome, h.Upstream[0].Billed = evidence.UpstreamHungUp, false }
-	judgeAll(t, check.AnswersOutliveClients(), left, []upstreamCase{
+	judgeUpstream(t, check.AnswersOutliveClients(), leaver, []upstreamCase{
 		{"goes on", func(*history) {}, check.Pass, "all 1 calls"},
 		{"cut short", cut, check.Fail, "1 ended hung_up"},
 		{"cut short, and nobody asked again", func(h *history) { cut(h); h.Calls = h.Calls[:1] }, check.Fail, "1 ended hung_up"},
