@@ -52,7 +52,7 @@ func base(more ...check.Check) []check.Check {
 		check.RightAnswer(),
 		check.NoHiddenRetries(),
 		check.GaugesReturnToZero(fixtures.InFlightGauges()...),
-		check.LedgerComplete(),
+		check.Accounting(fixtures.Counters()),
 	}, more...)
 }
 

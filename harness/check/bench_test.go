@@ -39,7 +39,7 @@ func BenchmarkAllChecks(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			h := large(n)
 			run, checks := h.run(), []check.Check{check.EvidenceComplete(), check.HealthyBefore(), check.LoadKeptSchedule(), check.NoUnplannedDeath(),
-				check.NothingDropped(), check.OncePerKey(), check.RightAnswer(), check.NoHiddenRetries(), check.LedgerComplete(), check.SawHitsAndMisses()}
+				check.NothingDropped(), check.OncePerKey(), check.RightAnswer(), check.NoHiddenRetries(), check.Accounting(counters()), check.SawHitsAndMisses()}
 			b.ReportAllocs()
 			for b.Loop() {
 				for _, c := range checks {

@@ -57,10 +57,10 @@ func corruptions() []corruption {
 	return []corruption{
 		{"call deleted", "", func(p p, h *history) { remove(p, &h.Calls) }, "NothingDropped"},
 		{"call doubled", "", func(p p, h *history) { double(p, &h.Calls) }, "NothingDropped"},
-		{"call deleted, for the rows", "", func(p p, h *history) { remove(p, &h.Calls) }, "LedgerComplete"},
+		{"call deleted, for the rows", "", func(p p, h *history) { remove(p, &h.Calls) }, "Accounting"},
 		{"call renumbered", "", func(p p, h *history) { one(p, h.Calls).Seq += 1000 }, "EvidenceComplete"},
 		{"call's id", "", func(p p, h *history) { one(p, h.Calls).ID = "other" }, "NoHiddenRetries"},
-		{"call's id, for the rows", "", func(p p, h *history) { one(p, h.Calls).ID = "other" }, "LedgerComplete"},
+		{"call's id, for the rows", "", func(p p, h *history) { one(p, h.Calls).ID = "other" }, "Accounting"},
 		{"call's tenant", "", func(p p, h *history) { one(p, h.Calls).Tenant = "other" }, "RightAnswer"},
 		{"call's key", "", func(p p, h *history) { one(p, h.Calls).Key = "other" }, "RightAnswer"},
 		{"call's end", "", func(p p, h *history) { one(p, h.Calls).End = time.Second }, "EvidenceComplete"},
@@ -72,15 +72,15 @@ func corruptions() []corruption {
 		{"call's outcome unknown", "", func(p p, h *history) { one(p, h.Calls).Outcome = "fine" }, "NothingDropped"},
 		{"call sent on two connections", "", func(p p, h *history) { one(p, h.Calls).Conns = 2 }, "NoHiddenRetries"},
 		{"answer's call", "", func(p p, h *history) { one(p, h.Calls).Answer.CallID = "llm-0" }, "RightAnswer"},
-		{"answer's call, for the rows", "", func(p p, h *history) { one(p, h.Calls).Answer.CallID = "llm-0" }, "LedgerComplete"},
+		{"answer's call, for the rows", "", func(p p, h *history) { one(p, h.Calls).Answer.CallID = "llm-0" }, "Accounting"},
 		{"answer's tenant", "", func(p p, h *history) { one(p, h.Calls).Answer.Tenant = "other" }, "RightAnswer"},
 		{"answer's key", "", func(p p, h *history) { one(p, h.Calls).Answer.Key = "other" }, "RightAnswer"},
 
-		{"upstream call deleted", "", func(p p, h *history) { remove(p, &h.Upstream) }, "EvidenceComplete or LedgerComplete or ExactCalls"},
+		{"upstream call deleted", "", func(p p, h *history) { remove(p, &h.Upstream) }, "EvidenceComplete or Accounting or ExactCalls"},
 		{"upstream call doubled", "", func(p p, h *history) { double(p, &h.Upstream) }, "OncePerKey"},
 		{"upstream call made twice", "", func(p p, h *history) { h.secondCall(p) }, "OncePerKey"},
 		{"upstream call made twice, counted", "", func(p p, h *history) { h.secondCall(p) }, "ExactCalls"},
-		{"upstream call made twice, for the rows", "", func(p p, h *history) { h.secondCall(p) }, "LedgerComplete"},
+		{"upstream call made twice, for the rows", "", func(p p, h *history) { h.secondCall(p) }, "Accounting"},
 		{"upstream tenant", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Tenant = "other" }, "RightAnswer"},
 		{"upstream key", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Key = "other" }, "RightAnswer"},
 		{"upstream outcome", "", func(p p, h *history) { such(p, h.Upstream, billed).Outcome = evidence.UpstreamError }, "EvidenceComplete"},
@@ -89,7 +89,7 @@ func corruptions() []corruption {
 			u.Outcome, u.Billed = evidence.UpstreamCut, false
 		}, "RightAnswer"},
 		{"upstream ended too late", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Ended += time.Hour }, "RightAnswer"},
-		{"upstream cost", "", func(p p, h *history) { such(p, h.Upstream, billed).Cost++ }, "LedgerComplete"},
+		{"upstream cost", "", func(p p, h *history) { such(p, h.Upstream, billed).Cost++ }, "Accounting"},
 		{"upstream bill", "", func(p p, h *history) { such(p, h.Upstream, billed).Billed = false }, "EvidenceComplete"},
 
 		{"hop deleted", "", func(p p, h *history) {
@@ -105,15 +105,15 @@ func corruptions() []corruption {
 		{"row deleted", "", func(p p, h *history) {
 			i := *such(p, indices(h.Rows), func(i int) bool { return isCall(h.Rows[i]) || h.Rows[i].At > loadFrom })
 			h.Rows = slices.Delete(h.Rows, i, i+1)
-		}, "LedgerComplete"},
-		{"row doubled", "", func(p p, h *history) { double(p, &h.Rows) }, "LedgerComplete"},
-		{"row of another request", "", func(p p, h *history) { one(p, h.Rows).RequestID = "other" }, "LedgerComplete"},
-		{"row's tenant", "", func(p p, h *history) { h.someRow(p).Tenant = "other" }, "LedgerComplete"},
-		{"row's key", "", func(p p, h *history) { h.someRow(p).Key = "other" }, "LedgerComplete"},
-		{"row's call", "", func(p p, h *history) { one(p, h.Rows).CallID = "llm-0" }, "LedgerComplete"},
-		{"row's kind", "", func(p p, h *history) { one(p, h.Rows).Kind = "other" }, "LedgerComplete"},
-		{"row's cost", "", func(p p, h *history) { one(p, h.Rows).Cost++ }, "LedgerComplete"},
-		{"hit booked like a call", "", func(p p, h *history) { w := such(p, h.Rows, isHit); w.Kind, w.Cost = evidence.RowCall, 47_000 }, "LedgerComplete"},
+		}, "Accounting"},
+		{"row doubled", "", func(p p, h *history) { double(p, &h.Rows) }, "Accounting"},
+		{"row of another request", "", func(p p, h *history) { one(p, h.Rows).RequestID = "other" }, "Accounting"},
+		{"row's tenant", "", func(p p, h *history) { h.someRow(p).Tenant = "other" }, "Accounting"},
+		{"row's key", "", func(p p, h *history) { h.someRow(p).Key = "other" }, "Accounting"},
+		{"row's call", "", func(p p, h *history) { one(p, h.Rows).CallID = "llm-0" }, "Accounting"},
+		{"row's kind", "", func(p p, h *history) { one(p, h.Rows).Kind = "other" }, "Accounting"},
+		{"row's cost", "", func(p p, h *history) { one(p, h.Rows).Cost++ }, "Accounting"},
+		{"hit booked like a call", "", func(p p, h *history) { w := such(p, h.Rows, isHit); w.Kind, w.Cost = evidence.RowCall, 47_000 }, "Accounting"},
 
 		{"gauge below zero", "", func(p p, h *history) { such(p, h.Samples, scraped).Values[gauge] = -1 }, "GaugesReturnToZero"},
 		{"gauge above zero at rest", "", func(p p, h *history) { h.atEnd(p).Values[gauge] = 1 }, "GaugesReturnToZero"},

@@ -36,7 +36,7 @@ func checksFor(h *history) []check.Check {
 		}
 	}
 	all := append(check.Assumptions(), check.NothingDropped(), check.OncePerKey(), check.ExactCalls(calls), check.RightAnswer(),
-		check.NoHiddenRetries(), check.GaugesReturnToZero(gauge), check.LedgerComplete(), check.SawHitsAndMisses())
+		check.NoHiddenRetries(), check.GaugesReturnToZero(gauge), check.Accounting(counters()), check.SawHitsAndMisses())
 	if h.trouble.kind != "" {
 		all = append(all, check.ServesAgain(victim), check.InFlightAt(h.trouble.kind+" "+victim))
 	}

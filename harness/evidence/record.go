@@ -245,4 +245,5 @@ const (
 	ParamLLMTimeout = "llm_timeout" // timeout of one upstream call
 	ParamGrace      = "grace"       // time from SIGTERM to the end of the process
 	ParamDrain      = "drain"       // time from SIGTERM to the close of the listener
+	ParamRetryAfter = "retry_after" // the longest advice in Retry-After of a refusal
 )
