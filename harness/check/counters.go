@@ -71,11 +71,13 @@ func (b *books) count(c Counters) {
 	passed := b.passages()
 	exported := map[string]bool{}
 	scraped := map[boot]bool{}
+	rest := lastActivity(b.run)
 	for _, r := range replicas(b.run) {
 		boots := lastOfBoots(r)
 		ends := b.ends(r.name)
+		rested := len(r.atRest(rest)) > 0
 		switch {
-		case len(r.atRest(lastActivity(b.run))) == 0:
+		case !rested:
 			b.doubt(r.name + " was not scraped after the last response")
 		case len(boots) > ends+1:
 			b.doubt(fmt.Sprintf("%s was scraped in %d boots, and ended %d times", r.name, len(boots), ends))
@@ -83,10 +85,10 @@ func (b *books) count(c Counters) {
 		for i, s := range boots {
 			scraped[boot{r.name, s.Boot}] = true
 			note(exported, s)
-			b.compare(c, s, ends == 0 || i == len(boots)-1)
+			b.compare(c, s, rested && i == len(boots)-1)
 		}
 		if !b.gaps {
-			b.answers(c, r.name, boots, &passed, ends == 0)
+			b.answers(c, r.name, boots, &passed, rested && ends == 0 && len(boots) == 1)
 		}
 	}
 	for _, name := range c.names() {
@@ -141,7 +143,7 @@ func note(exported map[string]bool, s evidence.Sample) {
 	}
 }
 
-// compare judges calls, cost and hits of one boot; whole says that it lives, so that nothing it counted is unseen.
+// compare judges calls, cost and hits of one boot; whole says that nothing it counted is unseen.
 func (b *books) compare(c Counters, s evidence.Sample, whole bool) {
 	var recorded, lost tallied
 	if t := b.tallies[boot{s.Node, s.Boot}]; t != nil {

@@ -67,7 +67,8 @@ func simulate(warm, asks []ask, tr trouble) *history {
 	h := &history{flights: map[string]*flight{}, n: map[string]uint64{}, trouble: tr}
 	h.plan = evidence.Plan{Format: evidence.Format, Scenario: "simulated", Load: []evidence.Stage{{Name: "steady", Requests: uint64(len(asks))}},
 		Params: map[string]time.Duration{evidence.ParamLifetime: ttl * 9 / 10, evidence.ParamMaxAge: ttl, evidence.ParamLease: time.Second,
-			evidence.ParamLLMTimeout: 2 * time.Second, evidence.ParamGrace: 10 * time.Second, evidence.ParamDrain: 500 * time.Millisecond}}
+			evidence.ParamLLMTimeout: 2 * time.Second, evidence.ParamGrace: 10 * time.Second, evidence.ParamDrain: 500 * time.Millisecond,
+			evidence.ParamRetryAfter: 5 * time.Second}}
 	for i, a := range warm {
 		h.serve(fmt.Sprintf("%s1-%d", evidence.WarmupPrefix, i), 5*time.Second+a.due, a)
 	}

@@ -1,0 +1,169 @@
+package check_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// accountingCases are about what Accounting adds to the rows and the bill: the load balancer's log, the callers, the times and
+// the counters.
+func accountingCases() []verdictCase {
+	const kill, freeze = evidence.FaultKill, evidence.FaultFreeze
+	accounts, names := check.Accounting(counters()), counters()
+	count := func(node, boot, series string, by float64) func(*history) {
+		return samples(node, 0, func(s *evidence.Sample) {
+			if s.Boot == boot {
+				s.Values[series] += by
+			}
+		})
+	}
+	all200 := names.Answers + `{code="200",route="/ask"}`
+	return []verdictCase{
+		{"row of another replica", accounts, "", func(h *history) { h.Rows[8].Replica = "gateway-1" }, check.Fail, "1 row of another replica than answered"},
+		{"row too late", accounts, "", func(h *history) { h.Rows[8].At += time.Second }, check.Fail, "row made before or after the request passed"},
+		{"another status", accounts, "", func(h *history) { h.hopOf("1-2").Status = 201 }, check.Fail, "name another status"},
+		{"not in the log", accounts, "", func(h *history) { h.unlog("1-2") }, check.Unknown, "log lacks request 1-2"},
+		{"never arrived", accounts, "", func(h *history) {
+			h.Calls[6].Outcome, h.Calls[6].Status = evidence.Ambiguous, 0
+			h.unlog("1-6")
+			h.Rows = h.Rows[:8]
+			h.sampleOn(0)
+		}, check.Pass, ""},
+		{"warm-up not in the log", accounts, "", func(h *history) { h.unlog("warm-1-0") }, check.Unknown, "log lacks request warm-1-0"},
+		{"warm-up sent on", accounts, "", func(h *history) { h.hopOf("warm-1-0").Retries = 1 }, check.Unknown, "warm-1-0 of the warm-up was not answered at the first attempt"},
+		{"warm-up without a row", accounts, "", func(h *history) { h.Rows = h.Rows[1:] }, check.Fail, "answer without a row"},
+		{"passed twice", accounts, "", func(h *history) { h.Hops = append(h.Hops, *h.hopOf("1-2")) }, check.Fail, "passed the load balancer more than once"},
+		{"sent by nobody", accounts, "", func(h *history) {
+			h.Hops = append(h.Hops, evidence.Hop{RequestID: "?", Server: "gateway-1", At: loadFrom, End: loadFrom, Status: 200, Termination: "--"})
+			h.sampleOn(0)
+		}, check.Fail, "1 passed the load balancer, yet was never sent"},
+		{"sent by the set-up", accounts, "", func(h *history) {
+			h.Hops = append(h.Hops, evidence.Hop{RequestID: "key", Server: "gateway-1", At: 3 * time.Second, End: 3 * time.Second, Status: 201, Termination: "--"})
+			h.sampleOn(0)
+		}, check.Pass, "10 requests"},
+		{"unsent, yet logged", accounts, "", func(h *history) { h.Calls[6].Outcome = evidence.Unsent; h.Rows = h.Rows[:8] }, check.Fail, "passed the load balancer, yet was never sent"},
+		{"another moment", accounts, "", func(h *history) { h.Calls[6].End += 10 * time.Second }, check.Unknown, "disagree on when request 1-6 passed"},
+		{"call by another", accounts, "", func(h *history) { h.Upstream[2].Caller = "gateway-3" }, check.Fail, "call booked by another replica than made it"},
+		{"call for another request", accounts, "", func(h *history) { h.Upstream[2].RequestID = "1-3" }, check.Fail, "call booked by another request than made it"},
+		{"call for nobody", accounts, "", func(h *history) { h.Upstream[2].RequestID = "?" }, check.Fail, "call for a request that was never sent"},
+		{"call for another tenant", accounts, "", func(h *history) { h.Upstream[2].Tenant = "globex" }, check.Fail, "call for another tenant or key than the request's"},
+		{"call after its request", accounts, "", func(h *history) { h.Upstream[2].Ended += time.Second }, check.Fail, "call made before or after its request passed"},
+		{"row of another key than its call", accounts, "", func(h *history) { h.Rows[0].Key = "other" }, check.Fail, "row of another tenant or key than its call"},
+
+		{"one answer more", accounts, "", count("gateway-1", boot1, all200, 1), check.Fail, "code 200 of gateway-1 is 4, and the load balancer logged 3"},
+		{"one answer less", accounts, "", count("gateway-1", boot1, all200, -1), check.Fail, "code 200 of gateway-1 is 2"},
+		{"answers of another kind", accounts, "", count("gateway-1", boot1, names.Answers+`{code="503",route="/ask"}`, 1), check.Fail, "code 503 of gateway-1 is 1, and the load balancer logged 0"},
+		{"answer of a cut request", accounts, "", func(h *history) {
+			h.Calls[6].Outcome, h.Calls[6].Status, h.hopOf("1-6").Termination = evidence.Ambiguous, 0, "CD"
+			count("gateway-3", boot1, all200, -1)(h)
+		}, check.Pass, ""},
+		{"one call more", accounts, "", count("gateway-1", boot1, names.Calls, 1), check.Fail, "of gateway-1 is 3, and the records say 2"},
+		{"one call less", accounts, "", count("gateway-1", boot1, names.Calls, -1), check.Fail, "of gateway-1 is 1, and the records say 2"},
+		{"a nano-dollar more", accounts, "", count("gateway-3", boot1, names.Cost, 1), check.Fail, "cost_total of gateway-3 is 47001, and the records say 47000"},
+		{"one hit more", accounts, "", count("gateway-3", boot1, names.Hits, 1), check.Fail, "of gateway-3 is 3, and the records say 2"},
+		{"one hit less", accounts, "", count("gateway-3", boot1, names.Hits, -1), check.Pass, ""},
+		{"a killed boot counted less", accounts, kill, count(victim, boot1, names.Cost, -47_000), check.Pass, ""},
+		{"a killed boot counted more", accounts, kill, count(victim, boot1, names.Cost, 1), check.Fail, "cost_total of gateway-2"},
+		{"the boot after it counted less", accounts, kill, count(victim, boot2, names.Cost, -1), check.Fail, "cost_total of gateway-2"},
+		{"not scraped at rest", accounts, "", samples("gateway-3", loadFrom+3*time.Second, func(s *evidence.Sample) { s.Error = "timeout" }), check.Unknown, "gateway-3 was not scraped after the last response"},
+		{"not exported", accounts, "", func(h *history) {
+			for _, s := range h.Samples {
+				delete(s.Values, names.Cost)
+			}
+			for i := range h.Upstream {
+				h.Upstream[i].Cost = 0
+			}
+			for i := range h.Rows {
+				h.Rows[i].Cost = 0
+			}
+		}, check.Unknown, "no replica exports cost_total"},
+		{"boots without an exit", accounts, evidence.FaultTerm, func(h *history) { h.Exits = nil }, check.Unknown, "gateway-2 was scraped in 2 boots, and ended 0 times"},
+		{"row of an unknown boot", accounts, kill, func(h *history) { // nothing else gives it away: a boot that ended may have counted less
+			h.Rows[slices.IndexFunc(h.Rows, func(w evidence.Row) bool { return w.Replica == victim })].Boot = "other"
+			samples(victim, 0, func(s *evidence.Sample) {
+				if s.Boot == boot1 {
+					s.Values[names.Calls], s.Values[names.Cost], s.Values[names.Hits] = 0, 0, 0
+				}
+			})(h)
+		}, check.Unknown, `rows name boot "other" of "gateway-2", which nobody scraped`},
+
+		{"rows of two calls, overtaken while it stood still", accounts, freeze, func(h *history) { h.overtaken() }, check.Pass, ""},
+		{"rows of two calls, overtaken before", accounts, freeze, func(h *history) { u := h.overtaken(); u.Arrived -= 1550 * time.Millisecond }, check.Fail, "more than one row"},
+		{"rows of two calls, both its own", accounts, freeze, func(h *history) { h.overtaken().Caller = victim }, check.Fail, "more than one row"},
+		{"rows of two calls, freeze not certified", accounts, freeze, func(h *history) { h.overtaken(); h.Observations = nil }, check.Fail, "more than one row"},
+	}
+}
+
+// overtaken freezes the victim over its call: another replica calls meanwhile for another client, and the thawed victim
+// books its own call and answers with that one, which is returned.
+func (h *history) overtaken() *evidence.Upstream {
+	c := h.sentOn()
+	froze, thawed := h.Injections[0].Ordered, h.Injections[0].Healing+time.Second
+	own := h.Upstream[slices.IndexFunc(h.Upstream, func(u evidence.Upstream) bool { return u.RequestID == c.ID })]
+	u := own
+	u.ID, u.RequestID, u.N, u.Caller = "llm-taken", "1-late", 2, "gateway-1"
+	u.Arrived, u.Ended = froze+1500*time.Millisecond, froze+1800*time.Millisecond
+	late := *c
+	late.Seq, late.ID, late.Due, late.Sent, late.End = uint64(len(h.Calls)), u.RequestID, u.Arrived, u.Arrived, u.Ended+time.Millisecond
+	late.Answer.CallID = u.ID
+	h.plan.Load[0].Requests++
+	h.Hops = append(h.Hops, evidence.Hop{RequestID: late.ID, Server: u.Caller, At: late.Sent, End: late.End, Status: 200, Termination: "--"})
+	h.Rows = append(h.Rows,
+		evidence.Row{ID: "row-late", RequestID: late.ID, Tenant: u.Tenant, Key: u.Key, Kind: evidence.RowCall, CallID: u.ID, Cost: u.Cost, At: u.Ended, Replica: u.Caller, Boot: boot1},
+		evidence.Row{ID: "row-again", RequestID: c.ID, Tenant: u.Tenant, Key: u.Key, Kind: evidence.RowHit, CallID: u.ID, At: thawed, Replica: victim, Boot: boot1})
+	c.Answer.CallID, c.End, h.hopOf(c.ID).End = u.ID, thawed, thawed
+	h.Calls = append(h.Calls, late)
+	h.Upstream = append(h.Upstream, u)
+	h.sampleOn(8 * time.Second)
+	return &h.Upstream[len(h.Upstream)-1]
+}
+
+// TestEveryRequestHasOneClass: the classes add up, whatever becomes of the requests.
+func TestEveryRequestHasOneClass(t *testing.T) {
+	h := scripted(evidence.FaultKill)
+	h.bookLost()
+	h.Calls[3].Outcome, h.Calls[3].Status, h.hopOf("1-3").Status = evidence.Refused, 503, 503
+	h.Calls[6].Outcome, h.Calls[6].Status = evidence.Ambiguous, 0
+	h.unlog("1-6")
+	h.Rows = slices.DeleteFunc(h.Rows, func(w evidence.Row) bool { return w.RequestID == "1-3" || w.RequestID == "1-6" })
+	h.Hops = append(h.Hops, evidence.Hop{RequestID: "key", Server: "gateway-1", At: 3 * time.Second, End: 3 * time.Second, Status: 201, Termination: "--"})
+	h.sampleOn(0)
+	v := check.Accounting(counters()).Judge(h.run())
+	if v.Status != check.Pass {
+		t.Errorf("%s: %s", v.Status, v.Reason)
+	}
+	sum := 0.0
+	for class, want := range map[string]float64{"answered_by_call": 4, "answered_by_hit": 2, "refused": 1, "ambiguous": 1, "booked_twice": 1, "of_warmup": 2, "of_setup": 1, "unexplained": 0} {
+		if got := v.Figures[class]; got != want {
+			t.Errorf("%v requests are %s, want %v", got, class, want)
+		}
+		sum += v.Figures[class]
+	}
+	if sum != v.Figures["requests"] {
+		t.Errorf("%v of %v requests have a class", sum, v.Figures["requests"])
+	}
+}
+
+// TestTestimonies: the reason says what each record has of the requests that do not add up, and not of all of them.
+func TestTestimonies(t *testing.T) {
+	h := scripted("")
+	h.Rows = h.Rows[:4]
+	v := check.Accounting(counters()).Judge(h.run())
+	for _, want := range []string{"answer without a row", "; request 1-2 (client: ok 200 from call llm-5; balancer: 200 by gateway-3; " +
+		"upstream: call llm-5 by gateway-3 ok, 47000 nano-dollars, billed true; ledger: nothing); request 1-3 "} {
+		if !strings.Contains(v.Reason, want) {
+			t.Errorf("%s\ndoes not say: %s", v.Reason, want)
+		}
+	}
+	if n := strings.Count(v.Reason, "; request "); n != 3 {
+		t.Errorf("%d requests are spelled out: %s", n, v.Reason)
+	}
+	if !slices.Equal(v.Calls, []uint64{2, 3, 4, 5, 6}) || v.Figures["unexplained"] != 5 {
+		t.Errorf("blames %v, %v unexplained", v.Calls, v.Figures["unexplained"])
+	}
+}
