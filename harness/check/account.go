@@ -10,9 +10,9 @@ const (
 	// clockSlack is by how much two observers may differ in the moment of one event, although they read one clock: the load
 	// balancer keeps its own and sets it once per round of work, and who reads the clock after the event may be kept waiting.
 	clockSlack = 100 * time.Millisecond
-	// endSlack is by how much client and load balancer may differ in the moment at which a request ended. A busy machine
-	// keeps one of them waiting for that long at most; records further apart are not of one request.
-	endSlack = 5 * time.Second
+	// endSlack is by how much client and load balancer may differ in the moment at which a request ended: on a busy machine
+	// one of them waits for its turn, a few hundred milliseconds at most. Records further apart are not of one request.
+	endSlack = time.Second
 )
 
 // wasSentOn says whether the load balancer gave the request to more than one server, or to one more than once.

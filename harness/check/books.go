@@ -210,6 +210,8 @@ func (b *books) asked(a *account, u *evidence.Upstream) {
 		b.object(a, "call for a request that was never sent")
 	case c.Tenant != u.Tenant || c.Key != u.Key:
 		b.object(a, "call for another tenant or key than the request's")
+	case u.Arrived < c.Sent-clockSlack:
+		b.object(a, "call made before its request was sent")
 	}
 }
 

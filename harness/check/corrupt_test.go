@@ -92,6 +92,58 @@ func corruptions() []corruption {
 		{"upstream cost", "", func(p p, h *history) { such(p, h.Upstream, billed).Cost++ }, "Accounting"},
 		{"upstream bill", "", func(p p, h *history) { such(p, h.Upstream, billed).Billed = false }, "EvidenceComplete"},
 
+		{"call's end, for the log", "", func(p p, h *history) { one(p, h.Calls).End += 2 * time.Second }, "Accounting"},
+		{"call's due", "", func(p p, h *history) { one(p, h.Calls[:len(h.Calls)-1]).Due += time.Hour }, "EvidenceComplete"},
+		{"call's reason", "", func(p p, h *history) { one(p, h.Calls).Reason = "timeout" }, "EvidenceComplete"},
+		{"call's advice", "", func(p p, h *history) { one(p, h.Calls).RetryAfter = time.Second }, "EvidenceComplete"},
+		{"call doubled, for the rows", "", func(p p, h *history) { double(p, &h.Calls) }, "EvidenceComplete"},
+		{"call's tenant, for its rows", "", func(p p, h *history) { one(p, h.Calls).Tenant = "other" }, "TenantIsolation"},
+		{"answer's tenant, for isolation", "", func(p p, h *history) { one(p, h.Calls).Answer.Tenant = "other" }, "TenantIsolation"},
+		{"upstream tenant, for isolation", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Tenant = "other" }, "TenantIsolation"},
+		{"row's tenant, for isolation", "", func(p p, h *history) { one(p, h.Rows).Tenant = "other" }, "TenantIsolation"},
+		{"second answer", "", func(p p, h *history) {
+			h.secondCall(p)
+			u := h.Upstream[len(h.Upstream)-1]
+			c := h.Calls[len(h.Calls)-1]
+			c.Seq, c.ID, c.Key, c.Tenant, c.Answer = c.Seq+1, "second", u.Key, u.Tenant, evidence.Answer{CallID: u.ID, Key: u.Key, Tenant: u.Tenant}
+			first := c
+			first.Seq, first.ID = c.Seq+1, "first"
+			first.Answer.CallID = h.flights[u.Key].call.ID
+			h.Calls = append(h.Calls, c, first)
+		}, "SameKeySameAnswer"},
+
+		{"upstream call deleted, for the rows", "", func(p p, h *history) {
+			i := *such(p, indices(h.Upstream), func(i int) bool { return billed(h.Upstream[i]) })
+			h.Upstream = slices.Delete(h.Upstream, i, i+1)
+		}, "Accounting"},
+		{"upstream call doubled, for the rows", "", func(p p, h *history) { double(p, &h.Upstream) }, "Accounting"},
+		{"upstream tenant, for the requests", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Tenant = "other" }, "Accounting"},
+		{"upstream key, for the requests", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Key = "other" }, "Accounting"},
+		{"upstream request", "", func(p p, h *history) { one(p, h.Upstream).RequestID = "other" }, "Accounting"},
+		{"upstream caller", "", func(p p, h *history) { such(p, h.Upstream, billed).Caller = "other" }, "Accounting"},
+		{"upstream arrived too early", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Arrived -= time.Minute }, "Accounting"},
+		{"upstream number", "", func(p p, h *history) { one(p, h.Upstream).N++ }, "Accounting"},
+
+		{"hop deleted, for the requests", "", func(p p, h *history) { remove(p, &h.Hops) }, "Accounting"},
+		{"hop doubled, for the requests", "", func(p p, h *history) { double(p, &h.Hops) }, "Accounting"},
+		{"hop's status", "", func(p p, h *history) { one(p, h.Hops).Status = 500 }, "Accounting"},
+		{"hop's server", "", func(p p, h *history) { h.someHop(p).Server = "gateway-9" }, "Accounting"},
+		{"hop's arrival", "", func(p p, h *history) { such(p, h.Hops, ofLoad).At -= time.Minute }, "Accounting"},
+		{"hop's end", "", func(p p, h *history) { such(p, h.Hops, ofLoad).End += time.Minute }, "Accounting"},
+		{"hop of the set-up that is none", "", func(p p, h *history) { such(p, h.Hops, ofLoad).RequestID = "other" }, "Accounting"},
+
+		{"row's tenant in the warm-up", "", func(p p, h *history) { one(p, h.Rows[:1]).Tenant = "other" }, "Accounting"},
+		{"row's key in the warm-up", "", func(p p, h *history) { one(p, h.Rows[:1]).Key = "other" }, "Accounting"},
+		{"row's time", "", func(p p, h *history) { h.quietRow(p).At += time.Minute }, "Accounting"},
+		{"row's replica", "", func(p p, h *history) { h.quietRow(p).Replica = "gateway-9" }, "Accounting"},
+		{"row's boot", "", func(p p, h *history) { one(p, h.Rows).Boot = "other" }, "Accounting"},
+
+		{"counter of answers", "", func(p p, h *history) { h.atEnd(p).Values[counters().Answers+`{code="500",route="/ask"}`] = 60 }, "Accounting"},
+		{"counter of hits", "", func(p p, h *history) { h.atEnd(p).Values[counters().Hits] += 60 }, "Accounting"},
+		{"counter of calls", "", func(p p, h *history) { h.atEnd(p).Values[counters().Calls]++ }, "Accounting"},
+		{"counter of cost", "", func(p p, h *history) { h.atEnd(p).Values[counters().Cost]++ }, "Accounting"},
+		{"scrape of another boot", "", func(p p, h *history) { such(p, h.Samples, scraped).Boot = "other" }, "Accounting"},
+
 		{"hop deleted", "", func(p p, h *history) {
 			i := *such(p, indices(h.Hops), func(i int) bool { return ofLoad(h.Hops[i]) })
 			h.Hops = slices.Delete(h.Hops, i, i+1)
@@ -180,6 +232,11 @@ func (h *history) someHop(pick func(int) int) *evidence.Hop {
 // someRow is a row of the load: what rows of the warm-up say of tenant and key nobody else knows.
 func (h *history) someRow(pick func(int) int) *evidence.Row {
 	return such(pick, h.Rows, func(w evidence.Row) bool { return w.At > loadFrom })
+}
+
+// quietRow is a row of a request that was not sent on: who had such a one first may have made it.
+func (h *history) quietRow(pick func(int) int) *evidence.Row {
+	return such(pick, h.Rows, func(w evidence.Row) bool { hop := h.hopOf(w.RequestID); return hop != nil && h.quiet(*hop) })
 }
 
 func scraped(s evidence.Sample) bool { return s.Error == "" }
