@@ -20,15 +20,20 @@ type account struct {
 	odd        bool     // the records contradict each other
 }
 
+func newAccount(id string) account {
+	return account{id: id, call: none, hop: none, row: [2]int32{none, none}}
+}
+
 // warm says whether the request prepared the system.
 func (a *account) warm() bool { return strings.HasPrefix(a.id, evidence.WarmupPrefix) }
 
 // books bring the records together.
 type books struct {
 	run      *evidence.Run
-	upstream ledger
-	accounts []account        // in the order in which the records were read
-	byID     map[string]int32 // their places by request id
+	upstream *ledger
+	roster   *roster
+	accounts []account        // first those of the client's record, in its order
+	others   map[string]int32 // the places of the rest, by request id
 	entries  []uint16         // rows of kind call by the call's place in the upstream's ledger
 	kills    []disturbance
 	freezes  []disturbance
@@ -47,7 +52,7 @@ type books struct {
 }
 
 func newBooks(run *evidence.Run) *books {
-	b := &books{run: run, upstream: readLedger(run), byID: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
+	b := &books{run: run, upstream: readLedger(run), roster: readRoster(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
 		freezes: disturbances(run, evidence.FaultFreeze), struck: ofSubjects(run, evidence.FaultKill, evidence.FaultFreeze),
 		tallies: map[boot]*tallied{}, why: tally{}}
 	b.entries = make([]uint16, len(b.upstream.calls))
@@ -58,24 +63,27 @@ func newBooks(run *evidence.Run) *books {
 
 // account finds a request's account, or opens one.
 func (b *books) account(id string) *account {
-	i, known := b.byID[id]
+	if i, known := b.roster.place[id]; known {
+		return &b.accounts[i]
+	}
+	i, known := b.others[id]
 	if !known {
 		i = int32(len(b.accounts))
-		b.byID[id] = i
-		b.accounts = append(b.accounts, account{id: id, call: none, hop: none, row: [2]int32{none, none}})
+		b.others[id] = i
+		b.accounts = append(b.accounts, newAccount(id))
 	}
 	return &b.accounts[i]
 }
 
 // enter reads all records.
 func (b *books) enter() {
-	i := int32(0)
 	for c := range b.run.Calls() {
-		b.account(c.ID).call = i
+		a := newAccount(c.ID)
+		a.call = int32(b.clients)
+		b.accounts = append(b.accounts, a)
 		b.clients++
-		i++
 	}
-	i = 0
+	i := int32(0)
 	for h := range b.run.Hops() {
 		a := b.account(h.RequestID)
 		a.hop = i

@@ -11,9 +11,9 @@ func TenantIsolation() Check { return complete("TenantIsolation", tenantIsolatio
 
 func tenantIsolation(run *evidence.Run) Verdict {
 	l := readLedger(run)
-	w := newWalls(run, &l)
+	w := newWalls(run, l)
 	for c := range run.Calls() {
-		w.answer(c, &l)
+		w.answer(c, l)
 	}
 	for _, u := range l.calls {
 		w.bill(u.RequestID, u.Tenant, u.Key, "upstream calls")
@@ -36,25 +36,19 @@ func tenantIsolation(run *evidence.Run) Verdict {
 	return pass(figures, "what belongs to each of %d tenants was given to it and paid by it alone", len(w.answered))
 }
 
-// asker is who sent a request.
-type asker struct {
-	tenant string
-	seq    uint64
-}
-
 // walls are what stands between tenants.
 type walls struct {
+	run      *evidence.Run
+	roster   *roster
 	owner    map[string]string // tenant by key
-	asked    map[string]asker  // by request id
 	answered map[string]bool   // tenants
 	why      tally
 	culprits []uint64
 }
 
 func newWalls(run *evidence.Run, l *ledger) *walls {
-	w := &walls{owner: map[string]string{}, asked: map[string]asker{}, answered: map[string]bool{}, why: tally{}}
+	w := &walls{run: run, roster: readRoster(run), owner: map[string]string{}, answered: map[string]bool{}, why: tally{}}
 	for c := range run.Calls() {
-		w.asked[c.ID] = asker{c.Tenant, c.Seq}
 		w.own(c.Key, c.Tenant)
 	}
 	for _, u := range l.calls {
@@ -72,8 +66,8 @@ func (w *walls) own(key, tenant string) {
 
 func (w *walls) breach(request, what string) {
 	w.why[what]++
-	if a, known := w.asked[request]; known && len(w.culprits) < MaxCalls {
-		w.culprits = append(w.culprits, a.seq)
+	if c, known := w.roster.request(w.run, request); known && len(w.culprits) < MaxCalls {
+		w.culprits = append(w.culprits, c.Seq)
 	}
 }
 
@@ -96,8 +90,8 @@ func (w *walls) answer(c evidence.Call, l *ledger) {
 // bill judges by whom something is paid.
 func (w *walls) bill(request, tenant, key, what string) {
 	owner, owned := w.owner[key]
-	a, known := w.asked[request]
-	if owned && owner != tenant || known && a.tenant != tenant {
+	c, known := w.roster.request(w.run, request)
+	if owned && owner != tenant || known && c.Tenant != tenant {
 		w.breach(request, what+" paid by another tenant")
 	}
 }

@@ -19,8 +19,10 @@ type ledger struct {
 }
 
 // readLedger takes the ledger and looks for holes: ids are unique, and the calls of each key are numbered from 1.
-func readLedger(run *evidence.Run) ledger {
-	l := ledger{byID: map[string]int{}}
+func readLedger(run *evidence.Run) *ledger { return evidence.Derive(run, newLedger) }
+
+func newLedger(run *evidence.Run) *ledger {
+	l := &ledger{byID: map[string]int{}}
 	last := map[string]uint64{}
 	for u := range run.Upstream() {
 		_, twice := l.byID[u.ID]

@@ -1,8 +1,6 @@
 package check
 
 import (
-	"time"
-
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
@@ -16,15 +14,10 @@ func newestAnswer(run *evidence.Run) Verdict {
 	if l.flaw != "" {
 		return unknown("%s", l.flaw)
 	}
-	calls, told := map[string][]evidence.Upstream{}, map[string]time.Duration{}
+	calls, told := map[string][]evidence.Upstream{}, evidence.Derive(run, whenTold)
 	for _, u := range l.calls {
 		if u.Outcome == evidence.UpstreamOK {
 			calls[u.Key] = append(calls[u.Key], u)
-		}
-	}
-	for c := range run.Calls() {
-		if first, known := told[c.Answer.CallID]; c.Outcome == evidence.OK && (!known || c.End < first) {
-			told[c.Answer.CallID] = c.End
 		}
 	}
 	var asked int

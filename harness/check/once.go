@@ -30,7 +30,7 @@ func oncePerKey(run *evidence.Run) Verdict {
 	if missing != "" {
 		return unknown("%s", missing)
 	}
-	figures := savings(run, &l)
+	figures := savings(run, l)
 	keys, order := byKey(l.calls)
 	var extra extras
 	for _, k := range order {

@@ -32,7 +32,6 @@ func evidenceComplete(run *evidence.Run) Verdict {
 	if flaw := countOutcomes(run).flaw(); flaw != "" {
 		return unknown("%s", flaw)
 	}
-	ids := map[string]bool{}
 	var due time.Duration
 	for c := range run.Calls() {
 		if c.Due < due {
@@ -42,10 +41,9 @@ func evidenceComplete(run *evidence.Run) Verdict {
 		if flaw := contradiction(c); flaw != "" {
 			return unknown("request %d %s", c.Seq, flaw)
 		}
-		if ids[c.ID] {
-			return unknown("two requests have the id %s", c.ID)
-		}
-		ids[c.ID] = true
+	}
+	if id := readRoster(run).twice; id != "" {
+		return unknown("two requests have the id %s", id)
 	}
 	if l := readLedger(run); len(l.calls) > 0 && l.flaw != "" {
 		return unknown("%s", l.flaw)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"sync"
 	"time"
 )
 
@@ -38,6 +39,8 @@ type Run struct {
 	observations []Observation
 	windows      []Window
 	nodes        []Node
+
+	derived sync.Map // see Derive
 }
 
 // Records is the content of a run that was built by hand, for tests.
