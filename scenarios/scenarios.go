@@ -53,6 +53,8 @@ func base(more ...check.Check) []check.Check {
 		check.NoHiddenRetries(),
 		check.GaugesReturnToZero(fixtures.InFlightGauges()...),
 		check.Accounting(fixtures.Counters()),
+		check.TenantIsolation(),
+		check.SameKeySameAnswer(),
 	}, more...)
 }
 
