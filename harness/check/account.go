@@ -150,23 +150,26 @@ func (b *books) explainsTwo(a *account, c evidence.Call) bool {
 		if c.Outcome == evidence.OK && told.CallID != c.Answer.CallID {
 			continue
 		}
-		if b.overtaken(lost, told, c) || b.takenElsewhere(a, lost, told, c) {
+		if b.overtaken(lost, told) || b.takenElsewhere(a, lost, told, c) {
 			return true
 		}
 	}
 	return false
 }
 
-// overtaken says whether the replica stood still while it held its own call, so that another called meanwhile.
-func (b *books) overtaken(lost, told evidence.Row, c evidence.Call) bool {
-	own, known := b.upstream.call(lost.CallID)
-	other, alsoKnown := b.upstream.call(told.CallID)
-	if !known || !alsoKnown || lost.Kind != evidence.RowCall || told.Kind != evidence.RowHit || lost.Replica != told.Replica {
+// overtaken says whether the replica stood still over its own call for longer than its lease, so that another called
+// meanwhile.
+func (b *books) overtaken(own, told evidence.Row) bool {
+	if own.Kind != evidence.RowCall || told.Kind != evidence.RowHit || own.Replica != told.Replica {
+		return false
+	}
+	lost, known := b.upstream.call(own.CallID)
+	newer, answered := b.upstream.call(told.CallID)
+	if !known || !answered || b.lease == 0 || newer.Caller == own.Replica {
 		return false
 	}
 	for _, f := range b.freezes {
-		if f.Target == lost.Replica && f.whole().meets(span{c.Sent, c.End}) && own.Arrived <= f.Healed && unstoredAt(&own, f.Ordered) &&
-			other.Caller != f.Target && other.Arrived >= f.Ordered {
+		if f.Target == own.Replica && f.Healed-f.Ordered > b.lease && lost.Arrived <= f.Ordered && f.whole().holds(newer.Arrived) {
 			return true
 		}
 	}

@@ -24,7 +24,8 @@ import (
 // meanwhile, or stood still when the call ended and until the call's timeout had passed, so that it never took the answer. A
 // request may have two rows, of two calls, if it was under way while a node of the service was killed or frozen, one row is
 // of that node, and either the load balancer's log says that the request was sent on to the node that the other one is of,
-// or the node stood still over its own call, booked it, and answered with the call that another node had made meanwhile.
+// or the node stood still over its own call for longer than the lease, booked it, since it is billed all the same, and
+// answered with the call that another node had made meanwhile.
 //
 // Unknown if a record is missing that the others presuppose. The reason names the first requests that do not add up, with
 // what each record says of them.

@@ -92,35 +92,56 @@ func accountingCases() []verdictCase {
 			})(h)
 		}, check.Unknown, `rows name boot "other" of "gateway-2", which nobody scraped`},
 
-		{"rows of two calls, overtaken while it stood still", accounts, freeze, func(h *history) { h.overtaken() }, check.Pass, ""},
-		{"rows of two calls, overtaken before", accounts, freeze, func(h *history) { u := h.overtaken(); u.Arrived -= 1550 * time.Millisecond }, check.Fail, "more than one row"},
-		{"rows of two calls, both its own", accounts, freeze, func(h *history) { h.overtaken().Caller = victim }, check.Fail, "more than one row"},
-		{"rows of two calls, freeze not certified", accounts, freeze, func(h *history) { h.overtaken(); h.Observations = nil }, check.Fail, "more than one row"},
+		{"overtaken in a freeze", accounts, freeze, func(h *history) { h.overtaken() }, check.Pass, "14 rows"},
+		{"overtaken, answer lost", accounts, freeze, func(h *history) { h.overtaken().Outcome = evidence.Ambiguous }, check.Pass, "14 rows"},
+		{"overtaken, but told its own", accounts, freeze, func(h *history) { h.overtaken().Answer.CallID = "llm-own" }, check.Fail, "more than one row"},
+		{"overtaken, rows of two replicas", accounts, freeze, func(h *history) { h.overtaken(); h.Rows[len(h.Rows)-1].Replica = "gateway-3" }, check.Fail, "more than one row"},
+		{"overtaken without a freeze", accounts, freeze, func(h *history) { h.overtaken(); h.Observations = nil }, check.Fail, "more than one row"},
+		{"overtaken within the lease", accounts, freeze, func(h *history) {
+			h.overtaken()
+			h.plan.Params[evidence.ParamLease] = time.Minute
+		}, check.Fail, "more than one row"},
+		{"overtaken, lease unknown", accounts, freeze, func(h *history) { h.overtaken(); delete(h.plan.Params, evidence.ParamLease) }, check.Fail, "more than one row"},
+		{"overtaken by itself", accounts, freeze, func(h *history) { h.overtaken(); h.Upstream[len(h.Upstream)-1].Caller = victim }, check.Fail, "more than one row"},
+		{"overtaken after the thaw", accounts, freeze, func(h *history) {
+			h.overtaken()
+			u := &h.Upstream[len(h.Upstream)-1]
+			u.Arrived, u.Ended = u.Arrived+time.Minute, u.Ended+time.Minute
+		}, check.Fail, "more than one row"},
+		{"overtaken, called after the freeze began", accounts, freeze, func(h *history) {
+			h.overtaken()
+			h.Upstream[len(h.Upstream)-2].Arrived += 200 * time.Millisecond
+		}, check.Fail, "more than one row"},
+		{"overtaken, and a third row", accounts, freeze, func(h *history) { h.overtaken(); h.Rows = append(h.Rows, h.Rows[len(h.Rows)-1]) }, check.Fail, "more than one row"},
 	}
 }
 
-// overtaken freezes the victim over its call: another replica calls meanwhile for another client, and the thawed victim
-// books its own call and answers with that one, which is returned.
-func (h *history) overtaken() *evidence.Upstream {
-	c := h.sentOn()
-	froze, thawed := h.Injections[0].Ordered, h.Injections[0].Healing+time.Second
-	own := h.Upstream[slices.IndexFunc(h.Upstream, func(u evidence.Upstream) bool { return u.RequestID == c.ID })]
-	u := own
-	u.ID, u.RequestID, u.N, u.Caller = "llm-taken", "1-late", 2, "gateway-1"
-	u.Arrived, u.Ended = froze+1500*time.Millisecond, froze+1800*time.Millisecond
-	late := *c
-	late.Seq, late.ID, late.Due, late.Sent, late.End = uint64(len(h.Calls)), u.RequestID, u.Arrived, u.Arrived, u.Ended+time.Millisecond
-	late.Answer.CallID = u.ID
-	h.plan.Load[0].Requests++
-	h.Hops = append(h.Hops, evidence.Hop{RequestID: late.ID, Server: u.Caller, At: late.Sent, End: late.End, Status: 200, Termination: "--"})
-	h.Rows = append(h.Rows,
-		evidence.Row{ID: "row-late", RequestID: late.ID, Tenant: u.Tenant, Key: u.Key, Kind: evidence.RowCall, CallID: u.ID, Cost: u.Cost, At: u.Ended, Replica: u.Caller, Boot: boot1},
-		evidence.Row{ID: "row-again", RequestID: c.ID, Tenant: u.Tenant, Key: u.Key, Kind: evidence.RowHit, CallID: u.ID, At: thawed, Replica: victim, Boot: boot1})
-	c.Answer.CallID, c.End, h.hopOf(c.ID).End = u.ID, thawed, thawed
-	h.Calls = append(h.Calls, late)
-	h.Upstream = append(h.Upstream, u)
-	h.sampleOn(8 * time.Second)
-	return &h.Upstream[len(h.Upstream)-1]
+// overtaken adds a request whose replica was frozen for longer than the lease while it called, and which was told the answer
+// that another replica had brought by then. Both calls are booked; the other's is the last one, its own the one before.
+func (h *history) overtaken() *evidence.Call {
+	froze, n := h.Injections[0].Ordered, uint64(len(h.Calls))
+	h.plan.Params[evidence.ParamLease] = time.Second
+	const key = "key-slow"
+	own := evidence.Upstream{ID: "llm-own", RequestID: "slow", Tenant: "acme", Key: key, N: 1, Caller: victim, Cost: 5,
+		Arrived: froze - 100*time.Millisecond, Ended: froze + 200*time.Millisecond, Outcome: evidence.UpstreamOK, Billed: true}
+	other := own
+	other.ID, other.RequestID, other.N, other.Caller = "llm-other", "quick", 2, "gateway-1"
+	other.Arrived, other.Ended = froze+1500*time.Millisecond, froze+1800*time.Millisecond
+	h.Upstream = append(h.Upstream, own, other)
+	answer := evidence.Answer{CallID: other.ID, Tenant: "acme", Key: key}
+	h.Calls = append(h.Calls,
+		evidence.Call{Seq: n, ID: other.RequestID, Tenant: "acme", Key: key, Sent: other.Arrived, End: other.Ended, Status: 200, Outcome: evidence.OK, Answer: answer},
+		evidence.Call{Seq: n + 1, ID: own.RequestID, Tenant: "acme", Key: key, Sent: own.Arrived, End: h.Injections[0].Healing, Status: 200, Outcome: evidence.OK, Answer: answer})
+	for i, u := range []evidence.Upstream{other, own} {
+		c := h.Calls[int(n)+i]
+		h.Hops = append(h.Hops, evidence.Hop{RequestID: c.ID, Server: u.Caller, At: c.Sent, End: c.End, Status: 200, Termination: "--"})
+		h.Rows = append(h.Rows, evidence.Row{ID: u.RequestID + "/" + u.ID, RequestID: u.RequestID, Tenant: "acme", Key: key, Kind: evidence.RowCall,
+			CallID: u.ID, Cost: u.Cost, At: u.Ended, Replica: u.Caller, Boot: boot1})
+	}
+	h.Rows = append(h.Rows, evidence.Row{ID: "slow/llm-other", RequestID: "slow", Tenant: "acme", Key: key, Kind: evidence.RowHit,
+		CallID: other.ID, At: h.Injections[0].Healing, Replica: victim, Boot: boot1})
+	h.sampleOn(0)
+	return &h.Calls[len(h.Calls)-1]
 }
 
 // TestEveryRequestHasOneClass: the classes add up, whatever becomes of the requests.

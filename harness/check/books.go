@@ -40,6 +40,7 @@ type books struct {
 	struck   []disturbance // both, of nodes of the service
 	load     time.Duration // start of the load
 	timeout  time.Duration // of an upstream call; 0 if the plan lacks it
+	lease    time.Duration // of the lock that a caller holds; 0 if the plan lacks it
 	tallies  map[boot]*tallied
 
 	clients, rows, killed, frozen int
@@ -57,6 +58,7 @@ func newBooks(run *evidence.Run) *books {
 		tallies: map[boot]*tallied{}, why: tally{}}
 	b.entries = make([]uint16, len(b.upstream.calls))
 	b.timeout, _ = run.Param(evidence.ParamLLMTimeout)
+	b.lease, _ = run.Param(evidence.ParamLease)
 	b.load, _ = loadStart(run)
 	return b
 }
