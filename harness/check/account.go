@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// clockSlack is by how much two observers may differ in the moment of one event, although they read one clock: the load
-	// balancer keeps its own and sets it once per round of work, and who reads the clock after the event may be kept waiting.
+	// clockSlack is by how much two servers may differ in the moment of one event, although they read one clock: the load
+	// balancer keeps its own and sets it once per round of work.
 	clockSlack = 100 * time.Millisecond
-	// endSlack is by how much client and load balancer may differ in the moment at which a request ended: on a busy machine
-	// one of them waits for its turn, a few hundred milliseconds at most. Records further apart are not of one request.
-	endSlack = time.Second
+	// clientSlack is by how much the client and a server may differ in it: on a busy machine, the client waits for its turn to
+	// read the clock, a few hundred milliseconds at most. Records further apart are not of one request.
+	clientSlack = time.Second
 )
 
 // wasSentOn says whether the load balancer gave the request to more than one server, or to one more than once.
@@ -75,7 +75,7 @@ func (b *books) passed(a *account, c evidence.Call) {
 	switch {
 	case c.Status != 0 && c.Status != h.Status:
 		b.object(a, "client and load balancer name another status")
-	case h.At < c.Sent-clockSlack, h.At > c.End+clockSlack, h.End-c.End > endSlack, c.End-h.End > endSlack:
+	case h.At < c.Sent-clientSlack, h.At > c.End+clockSlack, h.End-c.End > clientSlack, c.End-h.End > clientSlack:
 		b.doubt("client and load balancer disagree on when request " + a.id + " passed")
 	}
 	if c.Outcome == evidence.OK {
@@ -169,7 +169,7 @@ func (b *books) overtaken(own, told evidence.Row) bool {
 		return false
 	}
 	for _, f := range b.freezes {
-		if f.Target == own.Replica && f.Healed-f.Ordered > b.lease && lost.Arrived <= f.Ordered && f.whole().holds(newer.Arrived) {
+		if f.Target == own.Replica && f.Healed-f.Ordered > b.lease && lost.Arrived <= f.Active && f.whole().holds(newer.Arrived) {
 			return true
 		}
 	}

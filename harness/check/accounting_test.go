@@ -110,7 +110,8 @@ func accountingCases() []verdictCase {
 		}, check.Fail, "more than one row"},
 		{"overtaken, called after the freeze began", accounts, freeze, func(h *history) {
 			h.overtaken()
-			h.Upstream[len(h.Upstream)-2].Arrived += 200 * time.Millisecond
+			u := &h.Upstream[len(h.Upstream)-2]
+			u.Arrived, u.Ended = u.Arrived+400*time.Millisecond, u.Ended+400*time.Millisecond
 		}, check.Fail, "more than one row"},
 		{"overtaken, and a third row", accounts, freeze, func(h *history) { h.overtaken(); h.Rows = append(h.Rows, h.Rows[len(h.Rows)-1]) }, check.Fail, "more than one row"},
 	}

@@ -85,6 +85,7 @@ func BenchmarkAllChecks(b *testing.B) {
 			defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
 			run := large(n)
 			debug.FreeOSMemory()
+			evidence := held()
 			pass, unknown := largeChecks(n)
 			peak := watchMemory()
 			for b.Loop() {
@@ -93,6 +94,7 @@ func BenchmarkAllChecks(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/request")
 			b.ReportMetric(float64(peak())/(1<<20), "peak-MiB")
+			b.ReportMetric(float64(evidence)/(1<<20), "evidence-MiB")
 		})
 	}
 }

@@ -22,7 +22,11 @@ type ledger struct {
 func readLedger(run *evidence.Run) *ledger { return evidence.Derive(run, newLedger) }
 
 func newLedger(run *evidence.Run) *ledger {
-	l := &ledger{byID: map[string]int{}}
+	n := 0
+	for range run.Upstream() {
+		n++
+	}
+	l := &ledger{calls: make([]evidence.Upstream, 0, n), byID: make(map[string]int, n)}
 	last := map[string]uint64{}
 	for u := range run.Upstream() {
 		_, twice := l.byID[u.ID]

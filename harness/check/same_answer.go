@@ -23,13 +23,10 @@ func sameKeySameAnswer(run *evidence.Run) Verdict {
 		return unknown("%s", missing)
 	}
 	answers := answersByKey(run)
-	var told []evidence.Upstream // calls whose answers clients hold
-	for _, u := range l.calls {
-		if _, ok := x.told[u.ID]; ok {
-			told = append(told, u)
-		}
-	}
-	keys, order := byKey(told)
+	keys, order := byKey(l, func(u *evidence.Upstream) bool {
+		_, told := x.told[u.ID]
+		return told
+	})
 	var extra extras
 	shared := 0
 	replaced := map[string]time.Duration{} // when a client first held a later answer, by call
