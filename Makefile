@@ -1,6 +1,6 @@
 # Every target works alone on a fresh clone; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build test race chaos mutants report lint images clean
+.PHONY: help build test race chaos mutants bench report lint images clean
 
 comma := ,
 CHAOS := bin/chaos
@@ -28,6 +28,9 @@ chaos: build ## Run the scenarios and write the HTML report [S=name,name] [SEED=
 
 mutants: build ## See that each seeded defect is caught by its check [M=name,name] [SEED=n]
 	@$(CHAOS) mutants $(subst $(comma), ,$(M))
+
+bench: ## Run the benchmarks; those of the stores need redis-server and PostgreSQL [B=pattern]
+	go test -run '^$$' -bench '$(or $(B),.)' $$(go list ./... | grep -v '/scenarios$$')
 
 report: build ## Write the newest run's reports again
 	@$(CHAOS) report reports/out/latest

@@ -37,6 +37,9 @@ func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Jud
 	if err := s.Validate(); err != nil {
 		return nil, check.Judgement{}, err
 	}
+	if err := s.fits(opt.Driver); err != nil {
+		return nil, check.Judgement{}, err
+	}
 	rec, err := evidence.NewRecorder(opt.Dir, time.Now())
 	if err != nil {
 		return nil, check.Judgement{}, err
@@ -110,7 +113,7 @@ func (r *runner) start(ctx context.Context) error {
 		return err
 	}
 	for _, n := range r.env.Nodes() {
-		r.rec.Node(evidence.Node{Name: n.Name, Role: n.Role, Addr: n.Addr, Subject: n.Subject})
+		r.rec.Node(evidence.Node{Name: n.Name, Role: n.Role, Addr: n.Addr, Subject: n.Subject, Store: n.Store})
 	}
 	r.Logf("%d nodes ready in %.1f s", len(r.env.Nodes()), (r.rec.Now() - from).Seconds())
 	return nil

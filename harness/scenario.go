@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -76,6 +77,33 @@ func (s Scenario) Validate() error {
 			return fmt.Errorf("%w %q: two faults named %q; names tell them apart in the evidence", ErrScenario, s.Name, f.Fault.Name)
 		}
 		seen[f.Fault.Name] = true
+		if missing := s.missing(f.Fault); missing != "" {
+			return fmt.Errorf("%w %q: fault %q needs a node %q, which the system does not have", ErrScenario, s.Name, f.Fault.Name, missing)
+		}
+	}
+	return nil
+}
+
+// missing is the first node that a fault needs and the system will not have; empty if it has all, or does not tell.
+func (s Scenario) missing(f fault.Fault) string {
+	system, tells := s.System.(env.Roster)
+	if !tells {
+		return ""
+	}
+	for _, what := range f.Nodes {
+		if !slices.ContainsFunc(system.Roster(), func(n env.Spec) bool { return n.Is(what) }) {
+			return what
+		}
+	}
+	return ""
+}
+
+// fits refuses a driver that lacks what a fault needs.
+func (s Scenario) fits(d env.Driver) error {
+	for _, f := range s.Faults {
+		if err := env.Able(d, f.Fault.Needs...); err != nil {
+			return fmt.Errorf("%w %q: fault %q needs %w", ErrScenario, s.Name, f.Fault.Name, err)
+		}
 	}
 	return nil
 }

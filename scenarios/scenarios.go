@@ -30,9 +30,18 @@ func All() []harness.Scenario {
 		PostgresStandbyFreeze(),
 		HerdWithoutRedis(),
 		HerdWithoutPostgres(),
+		RedisFailoverWithoutPostgres(),
 		ReplicaKill(),
 		GatewayFreeze(),
 		SlowLLM(),
+		RateLimitBurst(),
+		RedisMasterPartition(),
+		RedisSlow(),
+		PostgresSlow(),
+		PostgresFreeze(),
+		PostgresPartition(),
+		EtcdQuorumLoss(),
+		GatewayIsolated(),
 	)...)
 }
 
@@ -72,6 +81,10 @@ const (
 	slack          = 100 * time.Millisecond
 )
 
+// primaryStepsDown is how long a Postgres primary may take to step down that may no longer lead: Patroni looks each second and
+// asks etcd for 3 s, then the server has to stop. It is half of the ttl, after which another one may lead.
+const primaryStepsDown = 10 * time.Second
+
 // The time of most faults: late enough to know what is normal before it, with an end of the run that is long enough after
 // it for a store to be whole again.
 const (
@@ -94,8 +107,12 @@ func during(f fault.Fault, at, lasts time.Duration) fault.Plan {
 // steady is 200 requests/s, hits and misses. The warm-up ends with the load itself, so that pools have the size that leaks
 // are measured against.
 func steady(tenants []string, length time.Duration) load.Profile {
+	return steadyAt(200, tenants, length)
+}
+
+// steadyAt is that at another rate, in requests/s.
+func steadyAt(rate float64, tenants []string, length time.Duration) load.Profile {
 	const (
-		rate      = 200
 		hot       = 20
 		coldShare = 0.3
 	)

@@ -10,6 +10,8 @@ var (
 	ErrNoAnswer = errors.New("no answer stored")
 	// ErrUnauthorized says that an API key is unknown or revoked.
 	ErrUnauthorized = errors.New("unknown or revoked API key")
+	// ErrNoKey says that there is no API key of that id.
+	ErrNoKey = errors.New("no such API key")
 	// errLeaseLost is why a call is aborted that no authority covers any longer.
 	errLeaseLost = errors.New("the lease on the flight could not be renewed")
 )
@@ -25,6 +27,7 @@ const (
 	ReasonTimeout     = "upstream_timeout"  // the upstream did not answer in time
 	ReasonRejected    = "upstream_rejected" // the upstream does not take this query
 	ReasonAuth        = "auth_unavailable"  // the key could not be looked up
+	ReasonBooks       = "books_unavailable" // what was used could not be read
 	ReasonInternal    = "internal"          // a defect of the gateway
 )
 

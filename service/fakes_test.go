@@ -30,6 +30,7 @@ type store struct {
 	journal  map[service.Mark]service.Row
 	marks    int
 	rows     map[string]service.Row
+	empty    *service.Limited // what Read says of buckets, if anything
 }
 
 type lock struct {
@@ -122,11 +123,14 @@ func (s *store) Release(ctx context.Context, key, token string) error {
 	return err
 }
 
-func (s *store) Read(ctx context.Context, hit service.Row) (service.Answer, service.Mark, error) {
+func (s *store) Read(ctx context.Context, hit service.Row, _ []service.Bucket) (service.Answer, service.Mark, error) {
 	err := s.enter(ctx)
 	defer s.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
 		return service.Answer{}, "", err
+	case s.empty != nil:
+		return service.Answer{}, "", s.empty
 	}
 	k, ok := s.answers[hit.Key]
 	if !ok || !time.Now().Before(k.dies) {
@@ -317,15 +321,27 @@ func (m *model) total() int {
 }
 
 // tally is a Meter.
-type tally struct{ charged atomic.Int64 }
+type tally struct {
+	charged     atomic.Int64
+	shared, own atomic.Int64 // refusals by whose bucket was empty
+}
 
 func (t *tally) Looked(string)   {}
 func (t *tally) Charged(n int64) { t.charged.Add(n) }
+
+func (t *tally) Limited(_, bucket string) {
+	if bucket == "own" {
+		t.own.Add(1)
+	} else {
+		t.shared.Add(1)
+	}
+}
 
 // world is what the gateways of a test share.
 type world struct {
 	redis, postgres *store
 	model           *model
+	tally           tally
 }
 
 func newWorld(latency time.Duration) *world {
@@ -352,7 +368,7 @@ func (w *world) gateway(name string, change ...func(*service.Settings)) (*servic
 	}
 	return service.New(settings, service.Ports{
 		Cache: w.redis, Authorities: []service.Authority{w.redis, w.postgres}, Archive: w.postgres,
-		Upstream: w.model, Ledger: ledger, Meter: &tally{}, Log: quiet,
+		Upstream: w.model, Ledger: ledger, Meter: &w.tally, Log: quiet,
 	}), ledger
 }
 

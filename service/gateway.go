@@ -19,6 +19,7 @@ type Settings struct {
 	StaleFor time.Duration // how long after its death an answer may be given when the upstream fails; 0 is never
 	Lease    time.Duration // how long an authority's grant lasts without renewal
 	Patience time.Duration // how long after its request came a flight waits for its grant or for another replica's answer
+	Limits   Limits        // what clients are held to
 }
 
 // Ports are the gateway's surroundings.
@@ -37,6 +38,7 @@ type Gateway struct {
 	Settings
 	Ports
 	flights flights
+	local   localBuckets
 	late    chan lateSettlement
 	base    context.Context // of flights; ends only when the grace period has run out
 	cut     context.CancelFunc
@@ -45,7 +47,8 @@ type Gateway struct {
 // New makes a Gateway.
 func New(s Settings, p Ports) *Gateway {
 	base, cut := context.WithCancel(context.Background())
-	return &Gateway{Settings: s, Ports: p, late: make(chan lateSettlement, lateRoom), base: base, cut: cut}
+	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas},
+		late: make(chan lateSettlement, lateRoom), base: base, cut: cut}
 }
 
 // ActiveFlights is the gauge of flights under way.
@@ -59,8 +62,11 @@ func (g *Gateway) Answer(ctx context.Context, r Request) (Result, error) {
 	if g.Ledger.Full() {
 		return Result{}, &Unavailable{Reason: ReasonLedgerFull, RetryAfter: retrySoon}
 	}
-	row := g.row(r)
-	answer, mark, err := g.Cache.Read(ctx, row)
+	row, buckets := g.row(r), g.Limits.buckets(r)
+	answer, mark, err := g.Cache.Read(ctx, row, buckets)
+	if limited := g.limit(buckets, err); limited != nil {
+		return Result{}, limited
+	}
 	if err == nil {
 		g.Meter.Looked("hit")
 		row.CallID = answer.CallID
@@ -75,9 +81,26 @@ func (g *Gateway) Answer(ctx context.Context, r Request) (Result, error) {
 	return g.miss(ctx, r, row)
 }
 
+// limit says whether a request is refused for a limit, by what the look into the cache ended with. Where the shared buckets
+// are silent, the replica's own decide, at once: the look has spent the budget already.
+func (g *Gateway) limit(buckets []Bucket, looked error) *Limited {
+	var limited *Limited
+	switch {
+	case errors.As(looked, &limited):
+		g.Meter.Limited(limited.Kind, "shared")
+	case looked == nil || errors.Is(looked, ErrNoAnswer):
+		g.local.spend(buckets)
+	default:
+		if limited = g.local.take(buckets); limited != nil {
+			g.Meter.Limited(limited.Kind, "own")
+		}
+	}
+	return limited
+}
+
 func (g *Gateway) row(r Request) Row {
 	return Row{
-		RequestID: r.ID, Tenant: r.Tenant, Key: r.Key(), Kind: RowHit,
+		RequestID: r.ID, Tenant: r.Tenant, KeyID: r.KeyID, Key: r.Key(), Kind: RowHit,
 		At: time.Now(), Replica: g.Replica, Boot: g.Boot,
 	}
 }

@@ -15,10 +15,10 @@ import (
 )
 
 // Ages of a key that was looked up, from which it is looked up again: beside the request, which saves it the wait, and
-// before it, which bounds how long a revoked key still works.
+// before it, which bounds how long a revoked key still works. A busy key costs each replica one look-up per refreshAge.
 const (
-	refreshAge = 5 * time.Second
-	expiredAge = 10 * time.Second
+	refreshAge = 2500 * time.Millisecond
+	expiredAge = 5 * time.Second
 )
 
 // How often a key that nobody remembers is looked up again while the place where keys are kept is away.
@@ -27,8 +27,23 @@ const (
 	longestLookUp = 200 * time.Millisecond
 )
 
+// Identity is what an API key says of a request: whose it is, and by which key.
+type Identity struct {
+	Tenant string // slug of the organisation
+	KeyID  string
+}
+
+// Key is an API key as administrators see it. The key itself is known to its owner only.
+type Key struct {
+	ID      string
+	Tenant  string
+	Created time.Time
+	Revoked time.Time // zero if it is valid
+}
+
 // Keyring authenticates API keys. It remembers those that it has seen, so that a known key keeps working while the place
-// where keys are kept is away.
+// where keys are kept is away, however long that takes. While that place answers, a revoked key works nowhere longer than
+// expiredAge and the time of one look-up.
 type Keyring struct {
 	keys    Keys
 	lookUps singleflight.Group // by hash; a burst of requests with one key asks once
@@ -37,8 +52,8 @@ type Keyring struct {
 }
 
 type knownKey struct {
-	tenant string
-	seen   time.Time
+	Identity
+	seen time.Time // when the look-up began that found it
 }
 
 // NewKeyring makes an empty Keyring.
@@ -46,67 +61,66 @@ func NewKeyring(keys Keys) *Keyring {
 	return &Keyring{keys: keys, known: make(map[string]knownKey)}
 }
 
-// Tenant returns the tenant that the key belongs to, ErrUnauthorized, or an Unavailable once the context has ended.
-func (k *Keyring) Tenant(ctx context.Context, key string) (string, error) {
+// Authenticate returns whose key it is, ErrUnauthorized, or an Unavailable once the context has ended.
+func (k *Keyring) Authenticate(ctx context.Context, key string) (Identity, error) {
 	hash := hashKey(key)
-	known, age := k.recall(hash)
+	known, ok := k.recall(hash)
+	age := time.Since(known.seen)
 	switch {
-	case known != "" && age < refreshAge:
-		return known, nil
-	case known != "" && age < expiredAge:
+	case ok && age < refreshAge:
+		return known.Identity, nil
+	case ok && age < expiredAge:
 		k.startLookUp(ctx, hash)
-		return known, nil
+		return known.Identity, nil
 	}
 	for pause := (patience.Pause{Next: firstLookUp, Most: longestLookUp}); ; {
-		tenant, err := k.lookUp(ctx, hash)
+		found, err := k.lookUp(ctx, hash)
 		switch {
 		case err == nil || errors.Is(err, ErrUnauthorized):
-			return tenant, err
-		case known != "":
-			return known, nil
+			return found, err
+		case ok:
+			return known.Identity, nil
 		}
 		if pause.Wait(ctx) != nil {
-			return "", &Unavailable{Reason: ReasonAuth, RetryAfter: retrySoon, Err: err}
+			return Identity{}, away(err)
 		}
 	}
 }
 
-func (k *Keyring) recall(hash string) (tenant string, age time.Duration) {
+func (k *Keyring) recall(hash string) (knownKey, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	known, ok := k.known[hash]
-	if !ok {
-		return "", 0
-	}
-	return known.tenant, time.Since(known.seen)
+	return known, ok
 }
 
 // lookUp asks where keys are kept, together with everybody who asks for the same key.
-func (k *Keyring) lookUp(ctx context.Context, hash string) (string, error) {
+func (k *Keyring) lookUp(ctx context.Context, hash string) (Identity, error) {
 	select {
 	case found := <-k.startLookUp(ctx, hash):
-		tenant, _ := found.Val.(string)
-		return tenant, found.Err
+		identity, _ := found.Val.(Identity)
+		return identity, found.Err
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return Identity{}, ctx.Err()
 	}
 }
 
 // startLookUp asks on a goroutine of its own, which no single request's end cancels; Keys bounds it.
 func (k *Keyring) startLookUp(ctx context.Context, hash string) <-chan singleflight.Result {
 	return k.lookUps.DoChan(hash, func() (any, error) {
-		tenant, err := k.keys.Tenant(context.WithoutCancel(ctx), hash)
-		k.remember(hash, tenant, err)
-		return tenant, err
+		asked := time.Now() // what is found may be revoked while it is on its way
+		found, err := k.keys.Identify(context.WithoutCancel(ctx), hash)
+		k.remember(hash, knownKey{found, asked}, err)
+		return found, err
 	})
 }
 
-func (k *Keyring) remember(hash, tenant string, err error) {
+func (k *Keyring) remember(hash string, found knownKey, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case err == nil:
-		k.known[hash] = knownKey{tenant: tenant, seen: time.Now()}
+		k.known[hash] = found
 	case errors.Is(err, ErrUnauthorized):
 		delete(k.known, hash)
 	}
@@ -117,9 +131,46 @@ func (k *Keyring) Issue(ctx context.Context, tenant string) (key, id string, err
 	key = "sk-" + rand.Text()
 	id, err = k.keys.Add(ctx, tenant, hashKey(key))
 	if err != nil {
-		return "", "", &Unavailable{Reason: ReasonAuth, RetryAfter: retrySoon, Err: err}
+		return "", "", away(err)
 	}
 	return key, id, nil
+}
+
+// Revoke ends a key for good, on this replica at once and on the others as Keyring says, or returns ErrNoKey.
+func (k *Keyring) Revoke(ctx context.Context, id string) error {
+	err := k.keys.Revoke(ctx, id)
+	switch {
+	case errors.Is(err, ErrNoKey):
+		return ErrNoKey
+	case err != nil:
+		return away(err)
+	}
+	k.forget(id)
+	return nil
+}
+
+func (k *Keyring) forget(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for hash, known := range k.known {
+		if known.KeyID == id {
+			delete(k.known, hash)
+		}
+	}
+}
+
+// List returns the tenant's keys, or with "" everybody's, the newest first.
+func (k *Keyring) List(ctx context.Context, tenant string) ([]Key, error) {
+	keys, err := k.keys.List(ctx, tenant)
+	if err != nil {
+		return nil, away(err)
+	}
+	return keys, nil
+}
+
+// away says that the place where keys are kept does not answer.
+func away(err error) error {
+	return &Unavailable{Reason: ReasonAuth, RetryAfter: retrySoon, Err: err}
 }
 
 func hashKey(key string) string {

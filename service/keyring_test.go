@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -14,24 +15,27 @@ import (
 
 // cabinet is a Keys in memory.
 type cabinet struct {
-	mu      sync.Mutex
-	down    bool
-	tenants map[string]string
-	asked   int
+	mu    sync.Mutex
+	down  bool
+	keys  map[string]service.Identity // by hash; those that are valid
+	asked int
 }
 
-func (c *cabinet) Tenant(_ context.Context, hash string) (string, error) {
-	time.Sleep(10 * time.Millisecond)
+func (c *cabinet) Identify(_ context.Context, hash string) (service.Identity, error) {
+	time.Sleep(lookUp / 2)
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	found, ok := c.keys[hash]
+	down := c.down
 	c.asked++
-	if c.down {
-		return "", errDown
+	c.mu.Unlock()
+	time.Sleep(lookUp / 2)
+	switch {
+	case down:
+		return service.Identity{}, errDown
+	case !ok:
+		return service.Identity{}, service.ErrUnauthorized
 	}
-	if tenant, ok := c.tenants[hash]; ok {
-		return tenant, nil
-	}
-	return "", service.ErrUnauthorized
+	return found, nil
 }
 
 func (c *cabinet) Add(_ context.Context, tenant, hash string) (string, error) {
@@ -40,9 +44,40 @@ func (c *cabinet) Add(_ context.Context, tenant, hash string) (string, error) {
 	if c.down {
 		return "", errDown
 	}
-	c.tenants[hash] = tenant
-	return "1", nil
+	id := fmt.Sprint(len(c.keys) + 1)
+	c.keys[hash] = service.Identity{Tenant: tenant, KeyID: id}
+	return id, nil
 }
+
+func (c *cabinet) Revoke(_ context.Context, id string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return errDown
+	}
+	for hash, key := range c.keys {
+		if key.KeyID == id {
+			delete(c.keys, hash)
+			return nil
+		}
+	}
+	return service.ErrNoKey
+}
+
+func (c *cabinet) List(context.Context, string) ([]service.Key, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return nil, errDown
+	}
+	return []service.Key{{ID: "1", Tenant: "acme"}}, nil
+}
+
+// lookUp is how long the cabinet takes to find a key, and revocation how long a revoked key may work.
+const (
+	lookUp     = 10 * time.Millisecond
+	revocation = 5*time.Second + lookUp
+)
 
 func (c *cabinet) change(f func()) {
 	c.mu.Lock()
@@ -51,7 +86,7 @@ func (c *cabinet) change(f func()) {
 }
 
 func newKeyring(t *testing.T) (*service.Keyring, *cabinet, string) {
-	c := &cabinet{tenants: map[string]string{}}
+	c := &cabinet{keys: map[string]service.Identity{}}
 	ring := service.NewKeyring(c)
 	key, _, err := ring.Issue(t.Context(), "acme")
 	if err != nil {
@@ -63,15 +98,15 @@ func newKeyring(t *testing.T) (*service.Keyring, *cabinet, string) {
 func TestKeyIsNeverStoredItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ring, c, key := newKeyring(t)
-		for hash := range c.tenants {
+		for hash := range c.keys {
 			if strings.Contains(hash, key) || len(hash) != 64 {
 				t.Errorf("stored %q for %q", hash, key)
 			}
 		}
-		if tenant, err := ring.Tenant(t.Context(), key); tenant != "acme" || err != nil {
-			t.Errorf("got %q, %v", tenant, err)
+		if who, err := ring.Authenticate(t.Context(), key); who != (service.Identity{Tenant: "acme", KeyID: "1"}) || err != nil {
+			t.Errorf("got %+v, %v", who, err)
 		}
-		if _, err := ring.Tenant(t.Context(), key+"x"); !errors.Is(err, service.ErrUnauthorized) {
+		if _, err := ring.Authenticate(t.Context(), key+"x"); !errors.Is(err, service.ErrUnauthorized) {
 			t.Errorf("a wrong key got %v", err)
 		}
 	})
@@ -82,7 +117,7 @@ func TestBurstLooksAKeyUpOnce(t *testing.T) {
 		ring, c, key := newKeyring(t)
 		var all sync.WaitGroup
 		for range 100 {
-			all.Go(func() { _, _ = ring.Tenant(t.Context(), key) })
+			all.Go(func() { _, _ = ring.Authenticate(t.Context(), key) })
 		}
 		all.Wait()
 		if c.asked != 1 {
@@ -91,14 +126,52 @@ func TestBurstLooksAKeyUpOnce(t *testing.T) {
 	})
 }
 
-func TestRevokedKeyStopsWorkingWithinTenSeconds(t *testing.T) {
+// Whatever moment a key is revoked at, and however often it is used: here at once, elsewhere within the bound.
+func TestRevokedKeyStopsWorkingOnEveryReplica(t *testing.T) {
+	for revokedAt := time.Duration(0); revokedAt <= 6*time.Second; revokedAt += 501 * time.Millisecond {
+		for _, pace := range []time.Duration{time.Millisecond, 3 * time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				here, c, key := newKeyring(t)
+				elsewhere := service.NewKeyring(c)
+				began := time.Now()
+				for ; time.Since(began) < revokedAt; time.Sleep(pace) {
+					_, _ = elsewhere.Authenticate(t.Context(), key)
+				}
+				_, _ = here.Authenticate(t.Context(), key)
+				if err := here.Revoke(t.Context(), "1"); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := here.Authenticate(t.Context(), key); !errors.Is(err, service.ErrUnauthorized) {
+					t.Errorf("on the replica that revoked it: %v", err)
+				}
+				for revoked := time.Now(); time.Since(revoked) < revocation; time.Sleep(pace) {
+					_, _ = elsewhere.Authenticate(t.Context(), key)
+				}
+				if _, err := elsewhere.Authenticate(t.Context(), key); !errors.Is(err, service.ErrUnauthorized) {
+					t.Errorf("on another replica, used every %s, revoked after %s: %v", pace, revokedAt, err)
+				}
+				time.Sleep(lookUp) // one may be under way
+			})
+		}
+	}
+}
+
+func TestAdministration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ring, c, key := newKeyring(t)
-		_, _ = ring.Tenant(t.Context(), key)
-		c.change(func() { clear(c.tenants) })
-		time.Sleep(10 * time.Second)
-		if _, err := ring.Tenant(t.Context(), key); !errors.Is(err, service.ErrUnauthorized) {
-			t.Errorf("got %v", err)
+		ring, c, _ := newKeyring(t)
+		if keys, err := ring.List(t.Context(), ""); len(keys) != 1 || err != nil {
+			t.Errorf("listed %+v, %v", keys, err)
+		}
+		if err := ring.Revoke(t.Context(), "7"); !errors.Is(err, service.ErrNoKey) {
+			t.Errorf("revoked what is not there: %v", err)
+		}
+		c.change(func() { c.down = true })
+		_, listed := ring.List(t.Context(), "")
+		_, _, issued := ring.Issue(t.Context(), "acme")
+		for what, err := range map[string]error{"list": listed, "revoke": ring.Revoke(t.Context(), "1"), "issue": issued} {
+			if reason(err) != service.ReasonAuth {
+				t.Errorf("%s while keys are away: %v", what, err)
+			}
 		}
 	})
 }
@@ -106,37 +179,37 @@ func TestRevokedKeyStopsWorkingWithinTenSeconds(t *testing.T) {
 func TestBusyKeyIsRefreshedBesideItsRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ring, _, key := newKeyring(t)
-		_, _ = ring.Tenant(t.Context(), key)
+		_, _ = ring.Authenticate(t.Context(), key)
 		for range 30 {
 			time.Sleep(time.Second)
 			asked := time.Now()
-			if _, err := ring.Tenant(t.Context(), key); err != nil || time.Since(asked) != 0 {
+			if _, err := ring.Authenticate(t.Context(), key); err != nil || time.Since(asked) != 0 {
 				t.Fatalf("waited %s, %v", time.Since(asked), err)
 			}
 		}
-		synctest.Wait()
+		time.Sleep(lookUp) // one may be under way
 	})
 }
 
 func TestKeysWhileTheirStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ring, c, key := newKeyring(t)
-		_, _ = ring.Tenant(t.Context(), key)
+		_, _ = ring.Authenticate(t.Context(), key)
 		c.change(func() { c.down = true })
 		time.Sleep(time.Minute)
-		if tenant, err := ring.Tenant(t.Context(), key); tenant != "acme" || err != nil {
-			t.Errorf("a known key got %q, %v", tenant, err)
+		if who, err := ring.Authenticate(t.Context(), key); who.Tenant != "acme" || err != nil {
+			t.Errorf("a known key got %+v, %v", who, err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := ring.Tenant(ctx, "other"); reason(err) != service.ReasonAuth {
+		if _, err := ring.Authenticate(ctx, "other"); reason(err) != service.ReasonAuth {
 			t.Errorf("an unknown key got %v", err)
 		}
 		go func() {
 			time.Sleep(time.Second)
 			c.change(func() { c.down = false })
 		}()
-		if _, err := ring.Tenant(t.Context(), "other"); !errors.Is(err, service.ErrUnauthorized) {
+		if _, err := ring.Authenticate(t.Context(), "other"); !errors.Is(err, service.ErrUnauthorized) {
 			t.Errorf("an unknown key got %v once the store was back", err)
 		}
 	})

@@ -53,8 +53,10 @@ type Authority interface {
 
 // Cache answers hits.
 type Cache interface {
-	// Read returns the answer for hit.Key and, in the same round trip, journals hit for it. ErrNoAnswer is a miss.
-	Read(ctx context.Context, hit Row) (Answer, Mark, error)
+	// Read takes a token out of each of the buckets, which all replicas share, and in the same round trip returns the answer
+	// for hit.Key and journals hit for it. ErrNoAnswer is a miss. If a bucket is empty, nothing happens, and the error is
+	// a *Limited. Any other error means silence.
+	Read(ctx context.Context, hit Row, buckets []Bucket) (Answer, Mark, error)
 }
 
 // Archive keeps answers for longer than they live.
@@ -71,10 +73,14 @@ type Upstream interface {
 
 // Keys is where API keys are kept, by their SHA-256 in hexadecimal.
 type Keys interface {
-	// Tenant returns the slug of the organisation that owns the key, or ErrUnauthorized.
-	Tenant(ctx context.Context, hash string) (string, error)
+	// Identify returns whose key it is, or ErrUnauthorized.
+	Identify(ctx context.Context, hash string) (Identity, error)
 	// Add stores a new key of the tenant, which is made if it does not exist, and returns the key's id.
 	Add(ctx context.Context, tenant, hash string) (string, error)
+	// Revoke ends a key for good, or returns ErrNoKey. A key that was revoked before keeps its first moment.
+	Revoke(ctx context.Context, id string) error
+	// List returns the tenant's keys, or with "" everybody's, the newest first.
+	List(ctx context.Context, tenant string) ([]Key, error)
 }
 
 // Journal is the fast and durable place where ledger rows wait on their way to the book.
@@ -94,6 +100,7 @@ type Book interface {
 
 // Meter counts what passes through the pipeline.
 type Meter interface {
-	Looked(result string) // a look into the cache: hit, miss or silent
+	Looked(result string)        // a look into the cache: hit, miss or silent
+	Limited(kind, bucket string) // a request refused for an empty bucket of that kind: the shared one or the replica's own
 	Charged(nanousd int64)
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -23,6 +24,8 @@ type Query struct {
 type Request struct {
 	ID     string // chosen by the client or made by the gateway; the join key of logs and ledgers
 	Tenant string
+	KeyID  string     // of the API key that it came with
+	Client netip.Addr // whom it came from
 	Query  Query
 }
 

@@ -157,8 +157,8 @@ func (b *books) explainsTwo(a *account, c evidence.Call) bool {
 	return false
 }
 
-// overtaken says whether the replica stood still over its own call for longer than its lease, so that another called
-// meanwhile.
+// overtaken says whether the replica stood still over its own call, or was cut off from all stores, for longer than its
+// lease, so that another called meanwhile.
 func (b *books) overtaken(own, told evidence.Row) bool {
 	if own.Kind != evidence.RowCall || told.Kind != evidence.RowHit || own.Replica != told.Replica {
 		return false
@@ -168,8 +168,14 @@ func (b *books) overtaken(own, told evidence.Row) bool {
 	if !known || !answered || b.lease == 0 || newer.Caller == own.Replica {
 		return false
 	}
-	for _, f := range b.freezes {
-		if f.Target == own.Replica && f.Healed-f.Ordered > b.lease && lost.Arrived <= f.Active && f.whole().holds(newer.Arrived) {
+	return b.away(b.freezes, own.Replica, lost.Arrived, newer.Arrived) || b.away(b.isolations, own.Replica, lost.Arrived-b.lease, newer.Arrived)
+}
+
+// away says whether one of the disturbances took hold after a call of the node's, lasted longer than the lease, and another
+// call was made meanwhile.
+func (b *books) away(disturbances []disturbance, node string, call, other time.Duration) bool {
+	for _, d := range disturbances {
+		if d.Target == node && d.Healed-d.Ordered > b.lease && call <= d.Active && d.whole().holds(other) {
 			return true
 		}
 	}
@@ -190,7 +196,7 @@ func (b *books) takenElsewhere(a *account, lost, told evidence.Row, c evidence.C
 	return h.Server == told.Replica && wasSentOn(h)
 }
 
-// hit says whether a node of the service was killed or frozen meanwhile.
+// hit says whether a node of the service was taken away meanwhile.
 func (b *books) hit(node string, meanwhile span) bool {
 	for _, d := range b.struck {
 		if d.Target == node && d.whole().meets(meanwhile) {

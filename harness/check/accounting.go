@@ -22,10 +22,11 @@ import (
 //
 // A certified fault explains two things, each counted apart. A billed call may lack its row if its caller was killed
 // meanwhile, or stood still when the call ended and until the call's timeout had passed, so that it never took the answer. A
-// request may have two rows, of two calls, if it was under way while a node of the service was killed or frozen, one row is
-// of that node, and either the load balancer's log says that the request was sent on to the node that the other one is of,
-// or the node stood still over its own call for longer than the lease, booked it, since it is billed all the same, and
-// answered with the call that another node had made meanwhile.
+// request may have two rows, of two calls, if it was under way while a node of the service was killed, frozen or cut off from
+// the load balancer, one row is of that node, and the load balancer's log says that the request was sent on to the node that
+// the other one is of; or if both are of a node that was frozen, or cut off from all that the replicas share, for longer than
+// the lease, one is of its own call, made before, and the other of a call that somebody else made meanwhile: its own answer
+// was overtaken, and is billed all the same.
 //
 // Unknown if a record is missing that the others presuppose. The reason names the first requests that do not add up, with
 // what each record says of them.

@@ -113,6 +113,19 @@ func accountingCases() []verdictCase {
 			u := &h.Upstream[len(h.Upstream)-2]
 			u.Arrived, u.Ended = u.Arrived+400*time.Millisecond, u.Ended+400*time.Millisecond
 		}, check.Fail, "more than one row"},
+		{"overtaken when cut off", accounts, freeze, func(h *history) { h.overtaken(); h.cutOff() }, check.Pass, "14 rows"},
+		{"overtaken, called under the last lease", accounts, freeze, func(h *history) {
+			h.overtaken()
+			h.cutOff()
+			h.Upstream[len(h.Upstream)-2].Arrived += 200 * time.Millisecond
+		}, check.Pass, "14 rows"},
+		{"overtaken when cut off from one store of two", accounts, freeze, func(h *history) {
+			h.overtaken()
+			h.cutOff()
+			h.Nodes = append(h.Nodes, evidence.Node{Name: "redis-2", Store: true})
+		}, check.Fail, "more than one row"},
+		{"rows of two calls, sent on when cut off", accounts, kill, func(h *history) { h.bookLost(); h.cutOff() }, check.Pass, "12 rows"},
+		{"rows of two calls, sent on, cut not certified", accounts, kill, func(h *history) { h.bookLost(); h.cutOff(); h.Observations = nil }, check.Fail, "more than one row"},
 		{"overtaken, and a third row", accounts, freeze, func(h *history) { h.overtaken(); h.Rows = append(h.Rows, h.Rows[len(h.Rows)-1]) }, check.Fail, "more than one row"},
 	}
 }
@@ -143,6 +156,16 @@ func (h *history) overtaken() *evidence.Call {
 		CallID: other.ID, At: h.Injections[0].Healing, Replica: victim, Boot: boot1})
 	h.sampleOn(0)
 	return &h.Calls[len(h.Calls)-1]
+}
+
+// cutOff makes the fault a cut of its target from the one store.
+func (h *history) cutOff() {
+	in := &h.Injections[0]
+	in.Fault = evidence.FaultCut + " " + in.Target
+	h.Nodes = append(h.Nodes, evidence.Node{Name: "redis-1", Store: true})
+	for at, what := range map[time.Duration]string{in.Ordered + 200*time.Millisecond: evidence.SawLost, in.Healing + 200*time.Millisecond: evidence.SawReached} {
+		h.Observations = append(h.Observations, evidence.Observation{At: at, Source: evidence.SourceReach("redis-1"), Node: in.Target, What: what})
+	}
 }
 
 // TestEveryRequestHasOneClass: the classes add up, whatever becomes of the requests.

@@ -29,19 +29,20 @@ func (a *account) warm() bool { return strings.HasPrefix(a.id, evidence.WarmupPr
 
 // books bring the records together.
 type books struct {
-	run      *evidence.Run
-	upstream *ledger
-	roster   *roster
-	accounts []account        // first those of the client's record, in its order
-	others   map[string]int32 // the places of the rest, by request id
-	entries  []uint16         // rows of kind call by the call's place in the upstream's ledger
-	kills    []disturbance
-	freezes  []disturbance
-	struck   []disturbance // both, of nodes of the service
-	load     time.Duration // start of the load
-	timeout  time.Duration // of an upstream call; 0 if the plan lacks it
-	lease    time.Duration // of the lock that a caller holds; 0 if the plan lacks it
-	tallies  map[boot]*tallied
+	run        *evidence.Run
+	upstream   *ledger
+	roster     *roster
+	accounts   []account        // first those of the client's record, in its order
+	others     map[string]int32 // the places of the rest, by request id
+	entries    []uint16         // rows of kind call by the call's place in the upstream's ledger
+	kills      []disturbance
+	freezes    []disturbance
+	isolations []disturbance
+	struck     []disturbance // what took nodes of the service away
+	load       time.Duration // start of the load
+	timeout    time.Duration // of an upstream call; 0 if the plan lacks it
+	lease      time.Duration // of the lock that a caller holds; 0 if the plan lacks it
+	tallies    map[boot]*tallied
 
 	clients, rows, killed, frozen int
 	repeated                      int // requests that the load balancer sent on
@@ -54,7 +55,7 @@ type books struct {
 
 func newBooks(run *evidence.Run) *books {
 	b := &books{run: run, upstream: readLedger(run), roster: readRoster(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
-		freezes: disturbances(run, evidence.FaultFreeze), struck: ofSubjects(run, evidence.FaultKill, evidence.FaultFreeze),
+		freezes: disturbances(run, evidence.FaultFreeze), isolations: isolations(run), struck: takenAway(run),
 		tallies: map[boot]*tallied{}, why: tally{}}
 	b.entries = make([]uint16, len(b.upstream.calls))
 	b.timeout, _ = run.Param(evidence.ParamLLMTimeout)

@@ -125,6 +125,27 @@ type disturbance struct {
 	Times
 }
 
+// isolations finds the cuts that certainly left a node with nothing of what the replicas of the service share.
+func isolations(run *evidence.Run) (found []disturbance) {
+	for in := range run.Injections() {
+		if in.Kind() != evidence.FaultCut {
+			continue
+		}
+		if c := Certify(run, in, Isolated); c.Certified {
+			found = append(found, disturbance{in, Times{c.Active, c.Healed}})
+		}
+	}
+	return found
+}
+
+// ejections finds the cuts because of which the load balancer certainly took its node for dead, as it does one that is frozen.
+func ejections(run *evidence.Run) []disturbance {
+	return slices.DeleteFunc(isolations(run), func(d disturbance) bool {
+		last, saw := lastSeen(run, d.Injection, evidence.SourceHAProxy)
+		return !saw || last.What != evidence.SawDown
+	})
+}
+
 // whole is from the order to the proven end: the time in which the fault may have had effects.
 func (d disturbance) whole() span { return span{d.Ordered, d.Healed} }
 
@@ -145,10 +166,11 @@ func disturbances(run *evidence.Run, kinds ...string) (found []disturbance) {
 	return found
 }
 
-// ofSubjects finds the certified faults of the given kinds that hit a node of the service under test. Faults of what it
-// depends on excuse nothing that happens between clients and it.
-func ofSubjects(run *evidence.Run, kinds ...string) []disturbance {
-	return slices.DeleteFunc(disturbances(run, kinds...), func(d disturbance) bool {
+// takenAway finds the certified kills and freezes of nodes of the service under test, and the cuts that took one from the load
+// balancer. Faults of what the service depends on excuse nothing that happens between clients and it.
+func takenAway(run *evidence.Run) []disturbance {
+	all := append(disturbances(run, evidence.FaultKill, evidence.FaultFreeze), ejections(run)...)
+	return slices.DeleteFunc(all, func(d disturbance) bool {
 		n, _ := run.Node(d.Target)
 		return !n.Subject
 	})

@@ -17,15 +17,15 @@ const (
 // explainer knows what may explain an extra call. None of it is the service's own evidence.
 type explainer struct {
 	lifetime, llmTimeout, lease time.Duration
-	kills, freezes              []disturbance
+	kills, freezes, isolations  []disturbance
 	told                        told
-	spent                       map[[2]string]bool // key and freeze that have explained their one call
+	spent                       map[[2]string]bool // key and fault that have explained their one call
 }
 
 // newExplainer says what is missing if the plan lacks a parameter.
 func newExplainer(run *evidence.Run) (x *explainer, missing string) {
 	x = &explainer{kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
-		told: evidence.Derive(run, whenTold), spent: map[[2]string]bool{}}
+		isolations: isolations(run), told: evidence.Derive(run, whenTold), spent: map[[2]string]bool{}}
 	var ok bool
 	if x.lifetime, ok = lifetimeOf(run); !ok {
 		return nil, "the plan lacks the lifetime of an answer"
@@ -90,7 +90,7 @@ func (x *explainer) over(p *evidence.Upstream, t time.Duration) bool {
 }
 
 func (x *explainer) explains(p, c *evidence.Upstream) bool {
-	return endedBadly(p, c) || x.timedOut(p, c) || x.killed(p, c) || x.frozen(p, c)
+	return endedBadly(p, c) || x.timedOut(p, c) || x.killed(p, c) || x.frozen(p, c) || x.isolated(p, c)
 }
 
 func endedBadly(p, c *evidence.Upstream) bool {
@@ -123,13 +123,36 @@ func (x *explainer) frozen(p, c *evidence.Upstream) bool {
 		}
 		hitEarlier := f.Target == p.Caller && p.Arrived <= f.Healed && unstoredAt(p, f.Ordered) && c.Arrived >= f.Ordered && !x.toldBy(p, c.Arrived)
 		hitExtra := f.Target == c.Caller && f.Healed-seenLate <= c.Arrived && c.Arrived <= f.Healed+storedWithin
-		use := [2]string{c.Key, f.Fault}
-		if (hitEarlier || hitExtra) && !x.spent[use] {
-			x.spent[use] = true
+		if (hitEarlier || hitExtra) && x.spend(c.Key, f) {
 			return true
 		}
 	}
 	return false
+}
+
+// isolated: p's caller, which began p under a lease from before it was alone, could store p's answer nowhere while others waited
+// for that lease to end. No call of its own is explained: nothing keeps it from knowing that it is alone.
+func (x *explainer) isolated(p, c *evidence.Upstream) bool {
+	for _, i := range x.isolations {
+		if i.Healed-i.Ordered <= x.lease {
+			continue
+		}
+		hit := i.Target == p.Caller && p.Arrived <= i.Ordered+x.lease && unstoredAt(p, i.Ordered) && c.Arrived >= i.Ordered && !x.toldBy(p, c.Arrived)
+		if hit && x.spend(c.Key, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// spend uses up the one extra call of a key that a fault explains.
+func (x *explainer) spend(key string, d disturbance) bool {
+	use := [2]string{key, d.Fault}
+	if x.spent[use] {
+		return false
+	}
+	x.spent[use] = true
+	return true
 }
 
 // unstoredAt says whether p's answer need not have been stored at t.

@@ -15,7 +15,8 @@ import (
 //	(i)   that call failed, was cut short or lost its caller, at the latest 100 ms after the extra one arrived;
 //	(ii)  the extra one arrived no earlier than 100 ms before that call's timeout, and that call lasted as long;
 //	(iii) that call's caller was certified killed before any client had its answer, and the extra one came after;
-//	(iv)  that call's caller, or its own, was certified frozen for longer than the lease; one extra per key and fault.
+//	(iv)  that call's caller, or its own, was certified frozen for longer than the lease, or that call's caller was
+//	      certified cut off for as long from all that the replicas share; one extra per key and fault.
 //
 // An answer that a client held by then refutes (ii), (iii) and (iv): it was stored. Explained calls are counted; each needs
 // an earlier call that the fault hit, so there are at most as many as calls in flight at the fault.

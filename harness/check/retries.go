@@ -16,12 +16,13 @@ const (
 
 // NoHiddenRetries: nobody repeated a request on the client's behalf. The load balancer's log shows no retry, no redispatch
 // and no unclean end, except while a certified kill or freeze of a node of the service lasted, from its order to its proven
-// end; a SIGTERM excuses nothing, nor does a fault of a node that the service depends on. The client's own transport used one connection per request, and no request id came by twice. Unknown unless
-// every request that was sent is in the log.
+// end; a SIGTERM excuses nothing, nor does a fault of a node that the service depends on. A certified cut that the load balancer
+// itself saw take a node of the service away is to it what a freeze is. The client's own transport used one connection per
+// request, and no request id came by twice. Unknown unless every request that was sent is in the log.
 func NoHiddenRetries() Check { return complete("NoHiddenRetries", noHiddenRetries) }
 
 func noHiddenRetries(run *evidence.Run) Verdict {
-	r := retries{excuses: ofSubjects(run, evidence.FaultKill, evidence.FaultFreeze), why: tally{}}
+	r := retries{excuses: takenAway(run), why: tally{}}
 	place := readRoster(run).place
 	passes := make([]int, len(place))
 	bad := map[int32]string{}

@@ -48,6 +48,11 @@ func (c mutantsCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	for _, m := range ms {
+		if err := m.named(a.catalogue); err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+	}
 	p := newProgress(a.err, a.live)
 	s, err := NewSession(cfg, p.logf)
 	if err != nil {

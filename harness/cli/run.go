@@ -26,6 +26,11 @@ func (c runCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	for _, sc := range picked {
+		if err := sc.Validate(); err != nil {
+			return err // before anything starts, also of those that would run last
+		}
+	}
 	p := newProgress(a.err, a.live)
 	s, err := NewSession(cfg, p.logf)
 	if err != nil {

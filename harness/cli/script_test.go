@@ -1,15 +1,20 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
+	"github.com/sentinel-chaos/sentinel/harness/load"
 )
 
 // TestMain makes the test binary the chaos command of the scripts, over a catalogue that needs no stack.
@@ -18,12 +23,23 @@ func TestMain(m *testing.M) {
 }
 
 func testCatalogue() []harness.Scenario {
+	constant := load.Profile{Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second)}}}
+	nothing := []check.Check{check.NothingDropped()}
 	return []harness.Scenario{
-		{Name: "steady", Claim: "Nothing is dropped.", Expect: []check.Check{check.NothingDropped()}},
+		{Name: "steady", Claim: "Nothing is dropped.", System: oneNode{}, Load: constant, Expect: nothing},
+		{Name: "stranger", Claim: "A node that is not there can be killed.", System: oneNode{}, Load: constant, Expect: nothing,
+			Faults: fault.Plan{{Fault: fault.Kill("gateway-2")}}},
 		{Name: "empty-hands", Claim: "Nobody can tell.", Expect: []check.Check{{Name: "NobodyKnows",
 			Of: func(*evidence.Run) check.Verdict { return check.Verdict{Reason: "no evidence of any kind"} }}}},
 	}
 }
+
+// oneNode is a system that cannot start.
+type oneNode struct{}
+
+func (oneNode) Start(context.Context, *env.Env) error { return env.ErrNotYet }
+
+func (oneNode) Roster() []env.Spec { return []env.Spec{{Name: "gateway-1", Role: "gateway"}} }
 
 // TestScripts runs the command line as its users do. The command exits takes the exit code and then a command.
 func TestScripts(t *testing.T) {

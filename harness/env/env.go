@@ -34,6 +34,11 @@ type Preparer interface {
 	Programs() []Program
 }
 
+// Roster is a System that can say before it starts which nodes it will have: of each Spec, Name and Role count.
+type Roster interface {
+	Roster() []Spec
+}
+
 // Driver turns Specs into running processes, each with an address of its own that outlives restarts.
 type Driver interface {
 	// Name is the driver's name as users write it: docker, process.
@@ -75,6 +80,7 @@ type Spec struct {
 	Name    string // unique in the run, e.g. gateway-1
 	Role    string // e.g. gateway, postgres
 	Subject bool   // part of the service under test: its unplanned death is a failure, not bad luck
+	Store   bool   // holds what the replicas of the service share, or leads to it: cut off from all of these, a replica is alone
 	Program Program
 	Argv    []string          // command and arguments; with Program.Go the arguments only
 	Env     map[string]string // added to the program's own environment
@@ -84,6 +90,9 @@ type Spec struct {
 	User    string            // user name, empty for the program's default
 	NoFile  int               // limit of open files, 0 for the default
 }
+
+// Is says whether what is the node's name or its role.
+func (s Spec) Is(what string) bool { return s.Name == what || s.Role == what }
 
 // Signal is what can be done to a running node.
 type Signal string

@@ -145,6 +145,10 @@ const (
 	FaultTerm   = "term"   // SIGTERM: an orderly end, which excuses nothing
 	FaultKill   = "kill"   // SIGKILL: requests in flight on the target may have to be repeated
 	FaultFreeze = "freeze" // all processes of the target stop running
+	FaultCut    = "cut"    // no packet passes between the target and others
+	FaultLose   = "lose"   // a share of the packets between the target and others is lost
+	FaultLimit  = "limit"  // the target gets little of the CPU
+	FaultSlow   = "slow"   // the target answers late
 )
 
 // Kind is the first word of the fault's name.
@@ -169,7 +173,20 @@ const (
 
 	SawUp   = "up"
 	SawDown = "down"
+
+	SawReached   = "reached" // by the observer that SourceReach names
+	SawLost      = "lost"
+	SawSlow      = "slow"      // the server answered, and took its time
+	SawPrompt    = "prompt"    // it did not
+	SawThrottled = "throttled" // the kernel kept the node from the CPU
+	SawFree      = "free"      // it did not
 )
+
+// SourceThrottling tells whether the kernel keeps a node from the CPU, as it accounts for it.
+const SourceThrottling = "throttling"
+
+// SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
+func SourceReach(from string) string { return "reach from " + from }
 
 // WarmupPrefix begins the ids of requests that prepare the system: they leave rows and upstream calls but no Calls.
 const WarmupPrefix = "warm-"
@@ -195,7 +212,8 @@ type Node struct {
 	Name    string `json:"name"`
 	Role    string `json:"role"` // gateway, postgres, redis, ...
 	Addr    string `json:"addr"`
-	Subject bool   `json:"subject"` // part of the service under test, not of what it depends on
+	Subject bool   `json:"subject"`         // part of the service under test, not of what it depends on
+	Store   bool   `json:"store,omitempty"` // holds what the replicas of the service share, or leads to it
 	Version string `json:"version,omitempty"`
 }
 
@@ -246,4 +264,6 @@ const (
 	ParamGrace      = "grace"       // time from SIGTERM to the end of the process
 	ParamDrain      = "drain"       // time from SIGTERM to the close of the listener
 	ParamRetryAfter = "retry_after" // the longest advice in Retry-After of a refusal
+	ParamTokenEvery = "token_every" // how long the token bucket of an API key takes to gain a token: 1/rate
+	ParamBucketFill = "bucket_fill" // how long an empty one takes to be full: burst/rate
 )

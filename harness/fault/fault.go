@@ -14,7 +14,9 @@ import (
 // Fault is one way to break something. The first word of its Name is its kind, one of evidence's Fault constants, by
 // which checks know what it excuses; the rest names what it is aimed at.
 type Fault struct {
-	Name string
+	Name  string
+	Needs []env.Capability // abilities of the driver without which it cannot be injected
+	Nodes []string         // names or roles of which the system must have a node
 	// Inject breaks it. Whatever is random about the fault draws from r. An Undo that comes with an error is still called.
 	Inject func(ctx context.Context, e *env.Env, r *rand.Rand) (Injected, error)
 	// Certificate finds the proof that it took effect and ended.

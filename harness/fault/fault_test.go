@@ -84,6 +84,8 @@ type driver struct {
 	procs map[string]*proc
 }
 
+func (driver) Name() string { return "plain" }
+
 func (driver) Addr(string) (string, error) { return "", nil }
 
 func (d driver) Launch(_ context.Context, s env.Spec) (env.Proc, error) { return d.procs[s.Name], nil }
@@ -204,6 +206,34 @@ func TestHealsAreBounded(t *testing.T) {
 		}
 		if took := time.Since(began); took > 2*time.Minute {
 			t.Errorf("took %s", took)
+		}
+	})
+}
+
+// TestPanicsAreHealed: an injector or a heal that panics is recorded as one that failed, and everything else is healed, in its
+// order.
+func TestPanicsAreHealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &noted{began: time.Now()}
+		inject := n.fault("inject")
+		inject.Inject = func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) { panic("no such map") }
+		heal := n.fault("heal")
+		heal.Inject = func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
+			return fault.Injected{Target: "heal", Undo: func(context.Context) error { panic("nil pointer") }}, nil
+		}
+		p := fault.Plan{{At: 0, For: time.Hour, Fault: n.fault("a")}, {At: time.Second, For: time.Hour, Fault: inject},
+			{At: 2 * time.Second, For: time.Hour, Fault: heal}, {At: 3 * time.Second, For: time.Hour, Fault: n.fault("b")}}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		got, err := execute(ctx, t, p, newEnv(t, nil))
+		if err == nil || !strings.Contains(err.Error(), "no such map") || !strings.Contains(err.Error(), "nil pointer") {
+			t.Errorf("%v", err)
+		}
+		if want := []string{"break a 1s", "break b 4s", "heal b 10s", "heal a 10s"}; !slices.Equal(n.log, want) {
+			t.Errorf("%v, want %v", n.log, want)
+		}
+		if len(got) != 4 || !strings.Contains(got[1].Error, "no such map") || !strings.Contains(got[2].Undo, "nil pointer") {
+			t.Errorf("%+v", got)
 		}
 	})
 }

@@ -10,7 +10,11 @@ import (
 )
 
 // Freeze stops every process of the named node where it stands, connections open. Healing lets them go on.
-func Freeze(node string) Fault { return FreezeFound(node, named(node)) }
+func Freeze(node string) Fault {
+	f := FreezeFound(node, named(node))
+	f.Nodes = []string{node}
+	return f
+}
 
 // FreezeFound freezes whatever node is found when the fault fires; what says, in the fault's name, which one that is.
 func FreezeFound(what string, find Find) Fault {

@@ -10,6 +10,7 @@ import (
 func Kill(node string) Fault {
 	return Fault{
 		Name:        evidence.FaultKill + " " + node,
+		Nodes:       []string{node},
 		Inject:      signal(node, env.Kill),
 		Certificate: check.Killed,
 	}

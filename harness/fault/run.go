@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ const healWithin = 30 * time.Second
 // Run fires every step at its offset from the moment from, itself an offset from the recorder's epoch, and heals it when
 // its time is over. When ctx ends, nothing more is fired and whatever is still broken is healed, the last one first. Every
 // fault that was ordered is recorded, once. The error joins what injectors and heals failed at; the records hold it too, so
-// that the judgement finds it and a caller need not cut the run short.
+// that the judgement finds it and a caller need not cut the run short. So it is with a panic of an injector or a heal.
 func (p Plan) Run(ctx context.Context, from time.Duration, e *env.Env, rec *evidence.Recorder, seed uint64) error {
 	x := &executor{env: e, rec: rec}
 	start := rec.Epoch().Add(from)
@@ -58,7 +59,11 @@ func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand
 	}
 	x.env.Logf("fault: %s", s.Fault.Name)
 	o := &open{record: evidence.Injection{Fault: s.Fault.Name, Ordered: x.rec.Now()}}
-	in, err := s.Fault.Inject(ctx, x.env, r)
+	var in Injected
+	err := survive(func() (err error) {
+		in, err = s.Fault.Inject(ctx, x.env, r)
+		return err
+	})
 	o.undo, o.record.Target = in.Undo, in.Target
 	if err != nil {
 		o.record.Error = err.Error()
@@ -79,13 +84,25 @@ func (x *executor) heal(ctx context.Context, o *open) {
 	o.record.Healing = x.rec.Now()
 	if o.undo != nil {
 		x.env.Logf("heal: %s", o.record.Fault)
-		if err := o.undo(ctx); err != nil {
+		if err := survive(func() error { return o.undo(ctx) }); err != nil {
 			o.record.Undo = err.Error()
 			x.failed(fmt.Errorf("heal %s: %w", o.record.Fault, err))
 		}
 	}
 	x.rec.Injection(o.record)
 }
+
+// survive turns a panic into an error: the heals of what else is broken must not be lost to it.
+func survive(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
+		}
+	}()
+	return do()
+}
+
+var errPanic = errors.New("panic")
 
 func (x *executor) push(o *open) {
 	x.mu.Lock()

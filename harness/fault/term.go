@@ -11,6 +11,7 @@ import (
 func Term(node string) Fault {
 	return Fault{
 		Name:        evidence.FaultTerm + " " + node,
+		Nodes:       []string{node},
 		Inject:      signal(node, env.Term),
 		Certificate: check.Terminated,
 	}

@@ -77,3 +77,40 @@ func TestChangesAreRecordedAtOnceWhenRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestPace: a node is slow from 50 ms on, and silent for a while, of which nothing is said.
+func TestPace(t *testing.T) {
+	const ms = time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		ask := func(ctx context.Context, _ *env.Env, _ *env.Node) error {
+			takes := 2 * ms
+			switch now := time.Since(began); {
+			case now >= 3000*ms:
+			case now >= 2000*ms:
+				takes = time.Hour
+			case now >= 1000*ms:
+				takes = 50 * ms
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(takes):
+				return nil
+			}
+		}
+		e := newEnv(t, map[string]*proc{"store-1": newProc("")})
+		run, err := watch(t, probe.Pace("pace", "store", 100*ms, 50*ms, ask), e, func() { time.Sleep(4 * time.Second) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []evidence.Observation{
+			{At: 2 * ms, Source: "pace", Node: "store-1", What: evidence.SawPrompt},
+			{At: 1050 * ms, Source: "pace", Node: "store-1", What: evidence.SawSlow},
+			{At: 3002 * ms, Source: "pace", Node: "store-1", What: evidence.SawPrompt},
+		}
+		if got := slices.Collect(run.Observations()); !slices.Equal(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	})
+}

@@ -1,8 +1,26 @@
 package httpapi
 
-import "net/http"
+import (
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+	"time"
 
-type keyBody struct {
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+// admin lets administrators through only. It compares in constant time, so that the token cannot be guessed letter by
+// letter.
+func (a *API) admin(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if a.AdminToken == "" || subtle.ConstantTimeCompare([]byte(bearer(r)), []byte(a.AdminToken)) != 1 {
+			return errUnauthorized
+		}
+		return h(w, r)
+	}
+}
+
+type tenantBody struct {
 	Tenant string `json:"tenant" validate:"required,max=63,hostname_rfc1123"`
 }
 
@@ -14,10 +32,7 @@ type issuedBody struct {
 
 // issueKey makes an API key for a tenant and shows it this once.
 func (a *API) issueKey(w http.ResponseWriter, r *http.Request) error {
-	if !a.isAdmin(r) {
-		return errUnauthorized
-	}
-	var body keyBody
+	var body tenantBody
 	if err := a.read(w, r, &body); err != nil {
 		return err
 	}
@@ -27,4 +42,111 @@ func (a *API) issueKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	reply(w, http.StatusCreated, issuedBody{Tenant: body.Tenant, APIKey: key, ID: id})
 	return nil
+}
+
+type keyBody struct {
+	ID      string     `json:"id"`
+	Tenant  string     `json:"tenant"`
+	Created time.Time  `json:"created_at"`
+	Revoked *time.Time `json:"revoked_at"`
+}
+
+// listKeys tells which keys there are, the newest first: those of ?tenant=, or all. Nobody can tell the keys themselves.
+func (a *API) listKeys(w http.ResponseWriter, r *http.Request) error {
+	keys, err := a.Keyring.List(r.Context(), r.URL.Query().Get("tenant"))
+	if err != nil {
+		return err
+	}
+	list := make([]keyBody, len(keys))
+	for i, k := range keys {
+		list[i] = keyBody{ID: k.ID, Tenant: k.Tenant, Created: k.Created}
+		if !k.Revoked.IsZero() {
+			list[i].Revoked = &k.Revoked
+		}
+	}
+	reply(w, http.StatusOK, map[string][]keyBody{"keys": list})
+	return nil
+}
+
+// revokeKey ends a key for good. To repeat it does no harm.
+func (a *API) revokeKey(w http.ResponseWriter, r *http.Request) error {
+	if err := a.Keyring.Revoke(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// usagePeriod is what ?from= defaults to, before ?to=.
+const usagePeriod = 30 * 24 * time.Hour
+
+type usedBody struct {
+	Requests int64 `json:"requests"`
+	Calls    int64 `json:"llm_calls"`
+	Cost     int64 `json:"cost_nanousd"`
+}
+
+type keyUsedBody struct {
+	KeyID string `json:"key_id"` // "" for what was booked without a key
+	usedBody
+}
+
+type usageBody struct {
+	Tenant string        `json:"tenant"`
+	From   time.Time     `json:"from"`
+	To     time.Time     `json:"to"`
+	Total  usedBody      `json:"total"`
+	Keys   []keyUsedBody `json:"keys"`
+}
+
+// usage tells what a tenant used from ?from= on and before ?to=, in all and by API key.
+func (a *API) usage(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	tenant := query.Get("tenant")
+	if tenant == "" {
+		return invalidQuery("tenant", "required")
+	}
+	to, err := moment(query, "to", time.Now())
+	if err != nil {
+		return err
+	}
+	from, err := moment(query, "from", to.Add(-usagePeriod))
+	if err != nil {
+		return err
+	}
+	used, err := a.Accounts.Usage(r.Context(), tenant, from, to)
+	if err != nil {
+		return &service.Unavailable{Reason: service.ReasonBooks, RetryAfter: time.Second, Err: err}
+	}
+	reply(w, http.StatusOK, sumUp(usageBody{Tenant: tenant, From: from, To: to}, used))
+	return nil
+}
+
+// moment reads a moment of the query, written as in RFC 3339.
+func moment(query url.Values, name string, otherwise time.Time) (time.Time, error) {
+	text := query.Get(name)
+	if text == "" {
+		return otherwise.UTC(), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, invalidQuery(name, "rfc3339")
+	}
+	return at, nil
+}
+
+func invalidQuery(field, rule string) *problem {
+	return &problem{status: http.StatusUnprocessableEntity, Type: invalidRequest, Code: "invalid_query",
+		Message: "fields of the query break the rules named in details", Details: []detail{{Field: field, Rule: rule}}}
+}
+
+func sumUp(body usageBody, used []service.Usage) usageBody {
+	body.Keys = make([]keyUsedBody, len(used))
+	for i, u := range used {
+		body.Keys[i] = keyUsedBody{u.KeyID, usedBody{Requests: u.Requests, Calls: u.Calls, Cost: u.Cost}}
+		body.Total.Requests += u.Requests
+		body.Total.Calls += u.Calls
+		body.Total.Cost += u.Cost
+	}
+	return body
 }

@@ -3,9 +3,9 @@ package httpapi
 
 import (
 	"context"
-	"crypto/subtle"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,10 +20,17 @@ type Answerer interface {
 	Answer(ctx context.Context, r service.Request) (service.Result, error)
 }
 
-// Keyring authenticates and issues API keys.
+// Keyring authenticates and administers API keys.
 type Keyring interface {
-	Tenant(ctx context.Context, key string) (string, error)
+	Authenticate(ctx context.Context, key string) (service.Identity, error)
 	Issue(ctx context.Context, tenant string) (key, id string, err error)
+	Revoke(ctx context.Context, id string) error
+	List(ctx context.Context, tenant string) ([]service.Key, error)
+}
+
+// Accounts tells what a tenant used, by API key.
+type Accounts interface {
+	Usage(ctx context.Context, tenant string, from, to time.Time) ([]service.Usage, error)
 }
 
 // Meter counts answered requests.
@@ -34,10 +41,12 @@ type Meter interface {
 // Options are what an API is made of.
 type Options struct {
 	Replica    string
-	AdminToken string        // "" closes the admin endpoints
-	Timeout    time.Duration // of one request, from its arrival
+	AdminToken string         // "" closes the admin endpoints
+	Timeout    time.Duration  // of one request, from its arrival
+	Proxies    []netip.Prefix // whose X-Forwarded-For is believed
 	Answerer   Answerer
 	Keyring    Keyring
+	Accounts   Accounts
 	Meter      Meter
 	Metrics    http.Handler
 	Health     map[string]func() bool // by dependency: did it answer when last asked
@@ -58,7 +67,10 @@ type API struct {
 func New(o Options) *API {
 	a := &API{Options: o, mux: http.NewServeMux(), validate: newValidator()}
 	a.mux.Handle("POST /v1/query", a.route("/v1/query", a.query))
-	a.mux.Handle("POST /v1/admin/keys", a.route("/v1/admin/keys", a.issueKey))
+	a.mux.Handle("POST /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.issueKey)))
+	a.mux.Handle("GET /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.listKeys)))
+	a.mux.Handle("DELETE /v1/admin/keys/{id}", a.route("/v1/admin/keys/{id}", a.admin(a.revokeKey)))
+	a.mux.Handle("GET /v1/admin/usage", a.route("/v1/admin/usage", a.admin(a.usage)))
 	a.mux.Handle("/", a.route("other", func(http.ResponseWriter, *http.Request) error { return errNotFound }))
 	a.mux.HandleFunc("GET /live", a.live)
 	a.mux.HandleFunc("GET /ready", a.ready)
@@ -92,9 +104,4 @@ func bearer(r *http.Request) string {
 		return ""
 	}
 	return strings.TrimSpace(credentials)
-}
-
-// isAdmin compares in constant time, so that the token cannot be guessed letter by letter.
-func (a *API) isAdmin(r *http.Request) bool {
-	return a.AdminToken != "" && subtle.ConstantTimeCompare([]byte(bearer(r)), []byte(a.AdminToken)) == 1
 }

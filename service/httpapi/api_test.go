@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,18 +32,31 @@ func (p pipeline) Answer(ctx context.Context, r service.Request) (service.Result
 // ring knows one key.
 type ring struct{ err error }
 
-func (r ring) Tenant(_ context.Context, key string) (string, error) {
+func (r ring) Authenticate(_ context.Context, key string) (service.Identity, error) {
 	switch {
 	case r.err != nil:
-		return "", r.err
+		return service.Identity{}, r.err
 	case key == "good":
-		return "acme", nil
+		return service.Identity{Tenant: "acme", KeyID: "7"}, nil
 	}
-	return "", service.ErrUnauthorized
+	return service.Identity{}, service.ErrUnauthorized
 }
 
 func (r ring) Issue(_ context.Context, tenant string) (string, string, error) {
 	return "sk-for-" + tenant, "7", r.err
+}
+
+func (r ring) Revoke(_ context.Context, id string) error {
+	if id != "7" {
+		return service.ErrNoKey
+	}
+	return r.err
+}
+
+func (r ring) List(_ context.Context, tenant string) ([]service.Key, error) {
+	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	keys := []service.Key{{ID: "8", Tenant: "globex", Created: made}, {ID: "7", Tenant: "acme", Created: made, Revoked: made.Add(time.Hour)}}
+	return slices.DeleteFunc(keys, func(k service.Key) bool { return tenant != "" && k.Tenant != tenant }), r.err
 }
 
 type count struct {
@@ -158,6 +172,8 @@ func TestErrors(t *testing.T) {
 		{"wrong type", `{"model":1}`, "good", nil, 400, "malformed_body", ""},
 		{"too large", `{"prompt":"` + strings.Repeat("x", 1<<20) + `"}`, "good", nil, 413, "body_too_large", ""},
 		{"rules broken", `{"model":"m","temperature":3}`, "good", nil, 422, "invalid_body", ""},
+		{"limited", query, "good", &service.Limited{Kind: service.BucketOfKey, RetryAfter: 1001 * time.Millisecond}, 429, "key_rate_limited", "2"},
+		{"address limited", query, "good", &service.Limited{Kind: service.BucketOfAddress, RetryAfter: time.Millisecond}, 429, "address_rate_limited", "1"},
 		{"unavailable", query, "good", busy, 503, service.ReasonBreaker, "3"},
 		{"rejected", query, "good", rejected, 502, service.ReasonRejected, ""},
 		{"defect", query, "good", errors.New("secret"), 500, "internal", ""},
@@ -241,35 +257,6 @@ func TestRequestHasADeadline(t *testing.T) {
 	resp, _ := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good")
 	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "1" {
 		t.Errorf("status %d, headers %v", resp.StatusCode, resp.Header)
-	}
-}
-
-func TestAdminKeys(t *testing.T) {
-	tests := []struct {
-		name, token, body, configured string
-		status                        int
-	}{
-		{"issued", "admin", `{"tenant":"acme-2"}`, "admin", 201},
-		{"wrong token", "guess", `{"tenant":"acme"}`, "admin", 401},
-		{"closed", "", `{"tenant":"acme"}`, "", 401},
-		{"no tenant", "admin", `{}`, "admin", 422},
-		{"not a slug", "admin", `{"tenant":"a b"}`, "admin", 422},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			a, _ := newAPI(fine, func(o *httpapi.Options) { o.AdminToken = test.configured })
-			r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/admin/keys", strings.NewReader(test.body))
-			r.Header.Set("Authorization", "Bearer "+test.token)
-			w := httptest.NewRecorder()
-			a.ServeHTTP(w, r)
-			if w.Code != test.status {
-				t.Errorf("status %d: %s", w.Code, w.Body)
-			}
-			want := `{"tenant":"acme-2","api_key":"sk-for-acme-2","id":"7"}`
-			if test.status == 201 && w.Body.String() != want {
-				t.Errorf("got %s", w.Body)
-			}
-		})
 	}
 }
 

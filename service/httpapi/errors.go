@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/sentinel-chaos/sentinel/service"
 )
@@ -33,6 +34,7 @@ func (p *problem) Error() string { return p.Code + ": " + p.Message }
 const (
 	invalidRequest = "invalid_request_error"
 	authentication = "authentication_error"
+	rateLimit      = "rate_limit_error"
 	unavailable    = "unavailable_error"
 	internal       = "internal_error"
 )
@@ -40,6 +42,8 @@ const (
 var (
 	errNotFound = &problem{status: http.StatusNotFound, Type: invalidRequest, Code: "not_found",
 		Message: "no such route"}
+	errNoKey = &problem{status: http.StatusNotFound, Type: invalidRequest, Code: "no_such_key",
+		Message: "there is no API key of this id"}
 	errTooLarge = &problem{status: http.StatusRequestEntityTooLarge, Type: invalidRequest, Code: "body_too_large",
 		Message: "the body is larger than 1 MiB"}
 	errMalformed = &problem{status: http.StatusBadRequest, Type: invalidRequest, Code: "malformed_body",
@@ -73,24 +77,30 @@ func (a *API) fail(w *recorder, r *http.Request, err error) {
 func (a *API) problemOf(err error) (problem, int) {
 	var p *problem
 	var u *service.Unavailable
+	var l *service.Limited
 	switch {
 	case errors.As(err, &p):
 		return *p, 0
 	case errors.Is(err, service.ErrUnauthorized):
 		return *errUnauthorized, 0
+	case errors.Is(err, service.ErrNoKey):
+		return *errNoKey, 0
+	case errors.As(err, &l):
+		return problem{status: http.StatusTooManyRequests, Type: rateLimit, Code: l.Kind + "_rate_limited",
+			Message: "too many requests from this " + l.Kind + "; come again after the time in Retry-After"}, wholeSeconds(l.RetryAfter)
 	case errors.As(err, &u) && u.Reason == service.ReasonRejected:
 		return problem{status: http.StatusBadGateway, Type: unavailable, Code: u.Reason,
 			Message: "the model does not take this query"}, 0
 	case errors.As(err, &u):
 		return problem{status: http.StatusServiceUnavailable, Type: unavailable, Code: u.Reason,
-			Message: "no answer can be had now; come again after the time in Retry-After"}, wholeSeconds(u)
+			Message: "no answer can be had now; come again after the time in Retry-After"}, wholeSeconds(u.RetryAfter)
 	}
 	return *errInternal, 0
 }
 
 // wholeSeconds rounds up, to 1 at least: to come again too early is in vain.
-func wholeSeconds(u *service.Unavailable) int {
-	return max(1, int(math.Ceil(u.RetryAfter.Seconds())))
+func wholeSeconds(d time.Duration) int {
+	return max(1, int(math.Ceil(d.Seconds())))
 }
 
 // reply sends a JSON body. A client that has gone cannot be told so.

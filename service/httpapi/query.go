@@ -26,7 +26,7 @@ type queryBody struct {
 	MaxTokens   int     `json:"max_tokens" validate:"gte=1,lte=131072"`
 }
 
-type usage struct {
+type tokens struct {
 	Prompt     int64 `json:"prompt_tokens"`
 	Completion int64 `json:"completion_tokens"`
 }
@@ -36,7 +36,7 @@ type answerBody struct {
 	Answer    string         `json:"answer"`
 	Model     string         `json:"model"`
 	Source    service.Source `json:"source"`
-	Usage     usage          `json:"usage"`
+	Usage     tokens         `json:"usage"`
 	Cost      int64          `json:"cost_nanousd"`
 }
 
@@ -49,18 +49,20 @@ func (a *API) query(w http.ResponseWriter, r *http.Request) error {
 	if key == "" {
 		return errUnauthorized
 	}
-	tenant, err := a.Keyring.Tenant(r.Context(), key)
+	who, err := a.Keyring.Authenticate(r.Context(), key)
 	if err != nil {
 		return err
 	}
-	request := service.Request{ID: idOf(w), Tenant: tenant, Query: service.Query(body)}
+	request := service.Request{
+		ID: idOf(w), Tenant: who.Tenant, KeyID: who.KeyID, Client: a.client(r), Query: service.Query(body),
+	}
 	result, err := a.Answerer.Answer(r.Context(), request)
 	if err != nil {
 		return err
 	}
 	reply(w, http.StatusOK, answerBody{
 		RequestID: request.ID, Answer: result.Text, Model: result.Model, Source: result.Source,
-		Usage: usage{result.PromptTokens, result.CompletionTokens}, Cost: result.Cost,
+		Usage: tokens{result.PromptTokens, result.CompletionTokens}, Cost: result.Cost,
 	})
 	return nil
 }

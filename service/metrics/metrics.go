@@ -19,6 +19,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	cache    *prometheus.CounterVec
+	limited  *prometheus.CounterVec
 	calls    *prometheus.CounterVec
 	cost     prometheus.Counter
 }
@@ -37,6 +38,10 @@ func New(replica, boot, version string) *Metrics {
 		cache: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sentinel_cache_total", Help: "Looks into the cache, by result: hit, miss, silent.",
 		}, []string{"result"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sentinel_rate_limited_total",
+			Help: "Requests refused for a rate limit, by what the limit is for (key, address) and whose bucket was empty (shared, own).",
+		}, []string{"limit", "bucket"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sentinel_llm_calls_total", Help: "Attempts to call the LLM, by outcome.",
 		}, []string{"outcome"}),
@@ -49,7 +54,7 @@ func New(replica, boot, version string) *Metrics {
 		ConstLabels: prometheus.Labels{"replica": replica, "boot": boot, "version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.cache, m.calls, m.cost, info,
+	m.registry.MustRegister(m.requests, m.duration, m.cache, m.limited, m.calls, m.cost, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -91,6 +96,9 @@ func (m *Metrics) Served(route string, code int, took time.Duration) {
 
 // Looked counts one look into the cache.
 func (m *Metrics) Looked(result string) { m.cache.WithLabelValues(result).Inc() }
+
+// Limited counts one request that was refused for a limit of that kind, by the shared bucket or the replica's own.
+func (m *Metrics) Limited(kind, bucket string) { m.limited.WithLabelValues(kind, bucket).Inc() }
 
 // Called counts one attempt to call the LLM.
 func (m *Metrics) Called(outcome string) { m.calls.WithLabelValues(outcome).Inc() }

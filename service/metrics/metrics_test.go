@@ -20,6 +20,7 @@ func TestExposition(t *testing.T) {
 	m.Pool("redis", func() (int, int) { return 3, 4 })
 	m.Served("/v1/query", 200, time.Millisecond)
 	m.Looked("hit")
+	m.Limited("key", "shared")
 	m.Called("ok")
 	m.Charged(42)
 	w := httptest.NewRecorder()
@@ -35,6 +36,7 @@ func TestExposition(t *testing.T) {
 		`sentinel_requests_total{code="200",route="/v1/query"} 1`,
 		`sentinel_request_duration_seconds_count{route="/v1/query"} 1`,
 		`sentinel_cache_total{result="hit"} 1`,
+		`sentinel_rate_limited_total{bucket="shared",limit="key"} 1`,
 		`sentinel_llm_calls_total{outcome="ok"} 1`,
 		`sentinel_llm_cost_nanousd_total 42`,
 		`sentinel_pool_connections{pool="redis",state="used"} 3`,

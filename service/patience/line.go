@@ -16,8 +16,8 @@ var ErrSilent = errors.New("silent")
 // Pauses between attempts within one budget, and between probes of a silent dependency: short against any failover, long
 // enough not to flood a server that is coming up.
 const (
-	firstPause   = 5 * time.Millisecond
-	longestPause = 50 * time.Millisecond
+	firstPause   = 10 * time.Millisecond
+	longestPause = 100 * time.Millisecond
 	probePause   = 100 * time.Millisecond
 )
 

@@ -17,9 +17,9 @@ import (
 // writes waits for the standby, and a former primary may have kept for itself what it seemed to have refused. Of two rows
 // for one answer the call wins, since it is the one that costs.
 const rowsSQL = `
-INSERT INTO ledger (id, request_id, tenant, key, kind, call_id, cost_nanousd, at, replica, boot)
+INSERT INTO ledger (id, request_id, tenant, key, kind, call_id, cost_nanousd, at, replica, boot, key_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-	$8::timestamptz[], $9::text[], $10::text[])
+	$8::timestamptz[], $9::text[], $10::text[], $11::text[])
 ON CONFLICT (id) DO UPDATE SET
 	kind = CASE WHEN excluded.kind = 'call' THEN excluded.kind ELSE ledger.kind END,
 	cost_nanousd = greatest(ledger.cost_nanousd, excluded.cost_nanousd)`
@@ -42,13 +42,13 @@ func queueRows(batch *pgx.Batch, rows []service.Row) {
 	n := len(rows)
 	ids, requests, tenants, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	kinds, calls, costs, times := make([]string, n), make([]string, n), make([]int64, n), make([]time.Time, n)
-	replicas, boots := make([]string, n), make([]string, n)
+	replicas, boots, keyIDs := make([]string, n), make([]string, n), make([]string, n)
 	for i, r := range rows {
 		ids[i], requests[i], tenants[i], keys[i] = r.ID(), r.RequestID, r.Tenant, r.Key
 		kinds[i], calls[i], costs[i], times[i] = r.Kind, r.CallID, r.Cost, r.At
-		replicas[i], boots[i] = r.Replica, r.Boot
+		replicas[i], boots[i], keyIDs[i] = r.Replica, r.Boot, r.KeyID
 	}
-	batch.Queue(rowsSQL, ids, requests, tenants, keys, kinds, calls, costs, times, replicas, boots)
+	batch.Queue(rowsSQL, ids, requests, tenants, keys, kinds, calls, costs, times, replicas, boots, keyIDs)
 }
 
 // distinct returns the rows in the order of their ids, so that two writers of the same rows cannot deadlock, and one per id,

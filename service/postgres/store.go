@@ -28,17 +28,18 @@ const (
 	connectTimeout = 500 * time.Millisecond // a dead node's address is a black hole
 	pingTimeout    = 300 * time.Millisecond
 	healthPeriod   = 500 * time.Millisecond
-	spareConns     = 4 // for the ledger, probes and sweeps, which must not wait behind requests
+	spareConns     = 4 // for the ledger (2), the probe and a report, which must not wait behind requests
 	connLifetime   = time.Hour
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
 
-// Store is the gateway's Authority, Archive, Keys and Book. It is safe for concurrent use.
+// Store is the gateway's Authority, Archive, Keys and Book, and knows what was used. It is safe for concurrent use.
 type Store struct {
 	pool      *pgxpool.Pool
 	line      *patience.Line
 	replica   string
 	retention time.Duration // of claims that are over
+	reports   chan struct{} // holds a token while a report is made
 }
 
 // Open makes a Store. It does not wait for PostgreSQL.
@@ -57,7 +58,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the pool: %w", err)
 	}
-	s := &Store{pool: pool, replica: o.Replica, retention: o.StaleFor + keepClaims}
+	s := &Store{pool: pool, replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1)}
 	s.line = patience.NewLine(patience.Options{
 		Name: "postgres", Budget: o.Budget, Slots: max(1, int(o.Conns)-spareConns), Probe: s.ping, Log: log,
 	})

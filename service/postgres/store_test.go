@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +57,7 @@ func TestStore(t *testing.T) {
 		{"stale answers", testFind},
 		{"ledger", testLedger},
 		{"keys", testKeys},
+		{"usage", testUsage},
 		{"sweep", testSweep},
 	}
 	for _, test := range tests {
@@ -370,16 +372,66 @@ func testKeys(t *testing.T, s *Store) {
 	if other, err := s.Add(t.Context(), "acme", "hash-2"); err != nil || other == first {
 		t.Errorf("a second key: id %q, %v", other, err)
 	}
-	if tenant, err := s.Tenant(t.Context(), "hash-2"); err != nil || tenant != "acme" {
-		t.Errorf("got %q, %v", tenant, err)
+	if who, err := s.Identify(t.Context(), "hash-1"); err != nil || who != (service.Identity{Tenant: "acme", KeyID: first}) {
+		t.Errorf("got %+v, %v", who, err)
 	}
-	if _, err := s.pool.Exec(t.Context(), `UPDATE api_keys SET revoked_at = now() WHERE hash = 'hash-2'`); err != nil {
+	testRevocation(t, s, first)
+	if _, err := s.Add(t.Context(), "globex", "hash-3"); err != nil {
 		t.Fatal(err)
 	}
-	for _, hash := range []string{"hash-2", "hash-3"} {
-		if _, err := s.Tenant(t.Context(), hash); !errors.Is(err, service.ErrUnauthorized) {
+	for tenant, want := range map[string]int{"acme": 2, "globex": 1, "": 3, "nobody": 0} {
+		if keys, err := s.List(t.Context(), tenant); err != nil || len(keys) != want {
+			t.Errorf("of %q listed %+v, %v", tenant, keys, err)
+		}
+	}
+}
+
+func testRevocation(t *testing.T, s *Store, id string) {
+	var moments []time.Time
+	for range 2 { // the second is what a retry is
+		if err := s.Revoke(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := s.List(t.Context(), "acme")
+		if err != nil || len(keys) != 2 || keys[1].ID != id || keys[1].Created.IsZero() || !keys[0].Revoked.IsZero() {
+			t.Fatalf("listed %+v, %v", keys, err)
+		}
+		moments = append(moments, keys[1].Revoked)
+	}
+	if moments[0].IsZero() || moments[1] != moments[0] {
+		t.Errorf("revoked at %s, then at %s", moments[0], moments[1])
+	}
+	for _, hash := range []string{"hash-1", "no such hash"} {
+		if _, err := s.Identify(t.Context(), hash); !errors.Is(err, service.ErrUnauthorized) {
 			t.Errorf("%s: got %v", hash, err)
 		}
+	}
+	for _, id := range []string{"0", "x", ""} {
+		if err := s.Revoke(t.Context(), id); !errors.Is(err, service.ErrNoKey) {
+			t.Errorf("revoked %q: %v", id, err)
+		}
+	}
+}
+
+func testUsage(t *testing.T, s *Store) {
+	from := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	row := func(request, keyID, kind string, cost int64, at time.Time) service.Row {
+		return service.Row{RequestID: request, Tenant: "used", KeyID: keyID, Key: "k", Kind: kind, CallID: "c", Cost: cost, At: at}
+	}
+	other := row("r5", "7", service.RowCall, 100, from)
+	other.Tenant = "another"
+	rows := []service.Row{
+		row("r1", "7", service.RowCall, 5, from), row("r2", "7", service.RowHit, 0, from.Add(time.Minute)),
+		row("r3", "8", service.RowHit, 0, from), row("r4", "", service.RowCall, 3, from), other,
+		row("early", "7", service.RowCall, 100, from.Add(-time.Nanosecond*1000)), row("late", "7", service.RowCall, 100, from.Add(time.Hour)),
+	}
+	if err := s.Write(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Usage(t.Context(), "used", from, from.Add(time.Hour))
+	want := []service.Usage{{KeyID: "", Requests: 1, Calls: 1, Cost: 3}, {KeyID: "7", Requests: 2, Calls: 1, Cost: 5}, {KeyID: "8", Requests: 1}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 

@@ -6,20 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sentinel-chaos/sentinel/service"
 )
 
-// Read returns the answer for hit's key and journals hit, in one round trip.
-func (s *Store) Read(ctx context.Context, hit service.Row) (service.Answer, service.Mark, error) {
+// Read takes a token out of each bucket, returns the answer for hit's key and journals hit, in one round trip. An attempt whose
+// reply is lost may have taken tokens: limits err on the side of fewer requests.
+func (s *Store) Read(ctx context.Context, hit service.Row, buckets []service.Bucket) (service.Answer, service.Mark, error) {
 	row, err := encodeRow(&hit)
 	if err != nil {
 		return service.Answer{}, "", err
 	}
+	keys, args := []string{answerPrefix + hit.Key, journalName}, []any{row}
+	for _, b := range buckets {
+		keys, args = append(keys, bucketPrefix+b.Name()), append(args, b.Rate, b.Burst)
+	}
 	reply, err := do(ctx, s, func(ctx context.Context) ([]any, error) {
-		reply, err := s.scripts.read.Run(ctx, s.client, []string{answerPrefix + hit.Key, journalName}, row).Slice()
+		reply, err := s.scripts.read.Run(ctx, s.client, keys, args...).Slice()
 		if errors.Is(err, redis.Nil) {
 			return nil, nil
 		}
@@ -30,6 +36,8 @@ func (s *Store) Read(ctx context.Context, hit service.Row) (service.Answer, serv
 		return service.Answer{}, "", fmt.Errorf("read cache: %w", err)
 	case reply == nil:
 		return service.Answer{}, "", service.ErrNoAnswer
+	case len(reply) == 3:
+		return service.Answer{}, "", limited(reply, buckets)
 	case len(reply) != 2:
 		return service.Answer{}, "", fmt.Errorf("read cache: %w: %v", errReply, reply)
 	}
@@ -37,6 +45,16 @@ func (s *Store) Read(ctx context.Context, hit service.Row) (service.Answer, serv
 	mark, _ := reply[1].(string)
 	answer, err := decodeAnswer(value)
 	return answer, service.Mark(mark), err
+}
+
+// limited tells which bucket is empty, and for how long.
+func limited(reply []any, buckets []service.Bucket) error {
+	i, isIndex := reply[1].(int64)
+	milliseconds, isNumber := reply[2].(int64)
+	if !isIndex || !isNumber || i < 0 || int(i) >= len(buckets) {
+		return fmt.Errorf("read cache: %w: %v", errReply, reply)
+	}
+	return &service.Limited{Kind: buckets[i].Kind, RetryAfter: time.Duration(milliseconds) * time.Millisecond}
 }
 
 // encodeAnswer puts the call id on a line of its own before the rest, for the script that journals hits.

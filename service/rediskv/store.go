@@ -1,4 +1,4 @@
-// Package rediskv keeps answers, locks and the ledger's journal in Redis, found through Redis Sentinel.
+// Package rediskv keeps answers, locks, token buckets and the ledger's journal in Redis, found through Redis Sentinel.
 package rediskv
 
 import (
@@ -16,6 +16,7 @@ const (
 	lockPrefix   = "sentinel:lock:"
 	answerPrefix = "sentinel:answer:"
 	journalName  = "sentinel:journal"
+	bucketPrefix = "sentinel:bucket:"
 	probePrefix  = "probe:" // of the key that probes lock
 )
 

@@ -48,11 +48,16 @@ func TestStore(t *testing.T) {
 		{"late answer without a lock", testLateAnswer},
 		{"lost lock", testLostLock},
 		{"journal", testJournal},
+		{"two buckets, one empty", testTwoBuckets},
+		{"bucket after a failover", testBucketOfAnotherClock},
+		{"full bucket", testFullBucket},
+		{"hit that is refused", testLimitedHit},
 		{"scripts after a failover", testUnknownScripts},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s, admin) })
 	}
+	t.Run("bucket that replicas share", func(t *testing.T) { testSharedBucket(t, r) })
 	t.Run("lock that is not replicated", func(t *testing.T) { testNotReplicated(t, r) })
 	t.Run("frozen master", func(t *testing.T) { testFrozen(t, r) })
 }
@@ -116,7 +121,7 @@ func testTakeover(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 func testAnswers(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 	key := t.Name()
 	hit := service.Row{RequestID: "r2", Tenant: "acme", Key: key, Kind: service.RowHit, At: time.Now().UTC()}
-	if _, _, err := s.Read(t.Context(), hit); !errors.Is(err, service.ErrNoAnswer) {
+	if _, _, err := s.Read(t.Context(), hit, nil); !errors.Is(err, service.ErrNoAnswer) {
 		t.Fatalf("before any answer: %v", err)
 	}
 	answer := service.Answer{CallID: "c1", Text: "two\nlines", Model: "m", PromptTokens: 1, CompletionTokens: 2, Cost: 3}
@@ -126,7 +131,7 @@ func testAnswers(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 			t.Errorf("settled without a row: %+v", receipt)
 		}
 	}
-	got, mark, err := s.Read(t.Context(), hit)
+	got, mark, err := s.Read(t.Context(), hit, nil)
 	if err != nil || got != answer || mark == "" {
 		t.Errorf("read %+v, %q, %v", got, mark, err)
 	}
@@ -261,12 +266,12 @@ func testFrozen(t *testing.T, r *servers.Redis) {
 	go func() { // half a budget behind, and no wiser than the first
 		time.Sleep(time.Second / 2)
 		began := time.Now()
-		if _, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}); !errors.Is(err, patience.ErrSilent) {
+		if _, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}, nil); !errors.Is(err, patience.ErrSilent) {
 			t.Errorf("the second got %v", err)
 		}
 		late <- time.Since(began)
 	}()
-	_, _, err := s.Read(t.Context(), service.Row{Key: t.Name()})
+	_, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}, nil)
 	if !errors.Is(err, patience.ErrSilent) || s.Up() {
 		t.Errorf("got %v, up %t", err, s.Up())
 	}
@@ -280,7 +285,7 @@ func testFrozen(t *testing.T, r *servers.Redis) {
 		}
 		return nil
 	})
-	if _, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}); !errors.Is(err, service.ErrNoAnswer) {
+	if _, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}, nil); !errors.Is(err, service.ErrNoAnswer) {
 		t.Errorf("afterwards: %v", err)
 	}
 	stop()

@@ -58,14 +58,14 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	a.ledger = service.NewLedger(a.postgres, a.redis, c.LedgerRoom, log)
 	a.gateway = service.New(service.Settings{
 		Replica: c.Replica, Boot: boot, Lifetime: c.CacheTTL, Jitter: c.CacheJitter, StaleFor: c.StaleFor,
-		Lease: c.Lease, Patience: c.RequestTimeout,
+		Lease: c.Lease, Patience: c.RequestTimeout, Limits: c.limits(),
 	}, service.Ports{
 		Cache: a.redis, Authorities: []service.Authority{a.redis, a.postgres}, Archive: a.postgres,
 		Upstream: a.llm, Ledger: a.ledger, Meter: meter, Log: log,
 	})
 	a.api = httpapi.New(httpapi.Options{
-		Replica: c.Replica, AdminToken: c.AdminToken, Timeout: c.RequestTimeout,
-		Answerer: a.gateway, Keyring: service.NewKeyring(a.postgres), Meter: meter, Metrics: meter.Handler(),
+		Replica: c.Replica, AdminToken: c.AdminToken, Timeout: c.RequestTimeout, Proxies: c.RateIPProxies,
+		Answerer: a.gateway, Keyring: service.NewKeyring(a.postgres), Accounts: a.postgres, Meter: meter, Metrics: meter.Handler(),
 		Health: map[string]func() bool{
 			"redis": a.redis.Up, "postgres": a.postgres.Up, "llm": func() bool { return a.llm.BreakerState() == 0 },
 		},
@@ -77,6 +77,14 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	}
 	a.expose(meter)
 	return a, nil
+}
+
+func (c Config) limits() service.Limits {
+	return service.Limits{
+		PerKey:     service.Limit{Rate: c.RateKey, Burst: c.RateKeyBurst},
+		PerAddress: service.Limit{Rate: c.RateIP, Burst: c.RateIPBurst},
+		Replicas:   c.RateReplicas,
+	}
 }
 
 // Timeouts of client connections: for a whole request to arrive, and between requests. The balancer keeps idle

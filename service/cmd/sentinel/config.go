@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
+	"net/netip"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -39,6 +41,13 @@ type Config struct {
 	BreakerFailures uint32        `env:"SENTINEL_BREAKER_FAILURES" envDefault:"5"` // in a row, until it opens
 	BreakerOpen     time.Duration `env:"SENTINEL_BREAKER_OPEN" envDefault:"5s"`    // until it lets probes through
 	BreakerProbes   uint32        `env:"SENTINEL_BREAKER_PROBES" envDefault:"2"`   // at a time while half-open; as many successes close it
+
+	RateKey       float64        `env:"SENTINEL_RATE_KEY" envDefault:"10000"`       // requests per second of each API key; 0 is no limit
+	RateKeyBurst  int            `env:"SENTINEL_RATE_KEY_BURST" envDefault:"20000"` // requests of a key that was idle, at once
+	RateIP        float64        `env:"SENTINEL_RATE_IP" envDefault:"0"`            // requests per second of each client address; 0 is no limit
+	RateIPBurst   int            `env:"SENTINEL_RATE_IP_BURST" envDefault:"20000"`  // requests of an address that was idle, at once
+	RateReplicas  int            `env:"SENTINEL_RATE_REPLICAS" envDefault:"3"`      // that share the limits; each keeps its part of them while Redis is away
+	RateIPProxies []netip.Prefix `env:"SENTINEL_RATE_IP_PROXIES"`                   // networks, by commas, whose X-Forwarded-For is believed; none by default
 
 	LedgerRoom int `env:"SENTINEL_LEDGER_ROOM" envDefault:"50000"` // rows kept in memory before requests are refused
 }
@@ -87,6 +96,9 @@ func (c Config) check() error {
 		{c.CacheJitter < 0 || c.CacheJitter >= 1, "SENTINEL_CACHE_JITTER must be at least 0 and below 1"},
 		{c.PostgresConns < 1, "SENTINEL_POSTGRES_CONNS must be at least 1"},
 		{c.BreakerFailures < 1 || c.BreakerProbes < 1, "SENTINEL_BREAKER_FAILURES and _PROBES must be at least 1"},
+		{!fills(c.RateKey, c.RateKeyBurst), "SENTINEL_RATE_KEY must not be negative, and SENTINEL_RATE_KEY_BURST at least 1 and at most a day's worth"},
+		{!fills(c.RateIP, c.RateIPBurst), "SENTINEL_RATE_IP must not be negative, and SENTINEL_RATE_IP_BURST at least 1 and at most a day's worth"},
+		{c.RateReplicas < 1, "SENTINEL_RATE_REPLICAS must be at least 1"},
 		{c.LedgerRoom < 1, "SENTINEL_LEDGER_ROOM must be at least 1"},
 		{c.PricePrompt < 0 || c.PriceCompletion < 0, "prices must not be negative"},
 	}
@@ -96,4 +108,12 @@ func (c Config) check() error {
 		}
 	}
 	return nil
+}
+
+// longestFill is how long an empty bucket may take to be full: what takes longer is a quota, not a rate.
+const longestFill = 24 * time.Hour
+
+// fills says whether a limit is off or can be kept.
+func fills(rate float64, burst int) bool {
+	return rate == 0 || rate > 0 && !math.IsInf(rate, 0) && burst >= 1 && float64(burst) <= rate*longestFill.Seconds()
 }

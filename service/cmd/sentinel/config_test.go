@@ -20,8 +20,18 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Listen != ":8080" || c.RedisBudget != 250*time.Millisecond || c.Lease != 5*time.Second || c.CacheJitter != 0.1 ||
-		len(c.RedisSentinels) != 2 || c.Grace != 10*time.Second || c.PricePrompt != 150 || c.PriceCompletion != 600 {
+		len(c.RedisSentinels) != 2 || c.Grace != 10*time.Second ||
+		c.RateKey != 10_000 || c.RateIP != 0 || c.RateIPProxies != nil || c.PricePrompt != 150 || c.PriceCompletion != 600 {
 		t.Errorf("got %+v", c)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	required(t)
+	t.Setenv("SENTINEL_RATE_IP_PROXIES", "10.0.0.0/8,fd00::/8")
+	c, err := loadConfig()
+	if err != nil || len(c.RateIPProxies) != 2 || c.RateIPProxies[0].String() != "10.0.0.0/8" {
+		t.Errorf("got %v, %v", c.RateIPProxies, err)
 	}
 }
 
@@ -42,6 +52,13 @@ func TestBadSettingsAreNamedInOneLine(t *testing.T) {
 		{"SENTINEL_BREAKER_PROBES", "0"},
 		{"SENTINEL_STALE_FOR", "-1s"},
 		{"SENTINEL_LEDGER_ROOM", "0"},
+		{"SENTINEL_RATE_KEY", "-1"},
+		{"SENTINEL_RATE_KEY", "Inf"},
+		{"SENTINEL_RATE_KEY", "0.2"}, // the default burst would take more than a day to come back
+		{"SENTINEL_RATE_KEY_BURST", "0"},
+		{"SENTINEL_RATE_IP", "NaN"},
+		{"SENTINEL_RATE_REPLICAS", "0"},
+		{"SENTINEL_RATE_IP_PROXIES", "10.0.0.0"},
 		{"SENTINEL_POSTGRES_DSN", ""},
 	}
 	for _, test := range tests {

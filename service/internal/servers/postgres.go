@@ -13,8 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// StartPostgres starts a PostgreSQL server and returns the DSN of its empty database.
-func StartPostgres(t testing.TB) (dsn string) {
+// StartPostgres starts a PostgreSQL server and returns the DSN of its empty database. Commits do not wait for the disk, unless
+// the settings, such as fsync=on, say so.
+func StartPostgres(t testing.TB, settings ...string) (dsn string) {
 	t.Helper()
 	initdb, postgres := find(t, "initdb"), find(t, "postgres")
 	who := unprivileged(t)
@@ -26,7 +27,11 @@ func StartPostgres(t testing.TB) (dsn string) {
 		t.Skipf("initdb does not work here: %v\n%s", err, out)
 	}
 	addr, port := FreeAddr(t)
-	start(t, dir, who, addr, postgres, "-D", dir, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
+	args := []string{"-D", dir, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	start(t, dir, who, addr, postgres, args...)
 	host, _, _ := net.SplitHostPort(addr)
 	dsn = fmt.Sprintf("postgres://sentinel@%s:%s/postgres?sslmode=disable", host, port)
 	Await(t, "PostgreSQL answers", func(ctx context.Context) error {

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+)
+
+// waitingDir is where the patches are kept whose scenario is not in the catalogue yet, from the module's root.
+const waitingDir = mutantsDir + "/waiting"
+
+// VerifyMutants says what is wrong with the patches of the module at root: those that do not apply, that do not compile, or
+// that name no scenario of the catalogue, or no check of that scenario's. It runs none of them.
+func VerifyMutants(ctx context.Context, root string, catalogue []harness.Scenario) error {
+	ready, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
+	if err != nil {
+		return err
+	}
+	waiting, err := readMutants(filepath.Join(root, filepath.FromSlash(waitingDir)))
+	if err != nil {
+		return err
+	}
+	if len(ready) == 0 {
+		return fmt.Errorf("%w: there is none in %s", errPatch, mutantsDir)
+	}
+	var errs []error
+	for _, m := range ready {
+		errs = append(errs, m.named(catalogue))
+	}
+	for _, m := range waiting {
+		if m.named(catalogue) == nil {
+			errs = append(errs, fmt.Errorf("%w %s: scenario %s is there: move the patch to %s", errPatch, m.Name, m.Scenario, mutantsDir))
+		}
+	}
+	for _, m := range slices.Concat(ready, waiting) {
+		errs = append(errs, m.compiles(ctx, root))
+	}
+	return errors.Join(errs...)
+}
+
+// named says whether the scenario and the check that the mutant names exist.
+func (m mutant) named(catalogue []harness.Scenario) error {
+	for _, sc := range catalogue {
+		if sc.Name != m.Scenario {
+			continue
+		}
+		if slices.ContainsFunc(slices.Concat(sc.Expect, check.Assumptions()), func(c check.Check) bool { return c.Name == m.Check }) {
+			return nil
+		}
+		return fmt.Errorf("%w %s: scenario %s has no check %s", errPatch, m.Name, m.Scenario, m.Check)
+	}
+	return fmt.Errorf("%w %s: there is no scenario %s", errPatch, m.Name, m.Scenario)
+}
+
+// compiles builds the packages that the patch touches, and nothing of what depends on them.
+func (m mutant) compiles(ctx context.Context, root string) error {
+	tmp, err := os.MkdirTemp("", "chaos-mutant-")
+	if err != nil {
+		return fmt.Errorf("folder for mutant: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	overlay, err := m.overlay(ctx, root, tmp)
+	if err != nil {
+		return err
+	}
+	args := []string{"build", "-o", os.DevNull, "-overlay", overlay}
+	for _, f := range m.files {
+		args = append(args, "./"+path.Dir(f))
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w %s: it does not compile: %w: %s", errPatch, m.Name, err, bytes.TrimSpace(out))
+	}
+	return nil
+}

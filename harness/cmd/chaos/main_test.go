@@ -1,0 +1,20 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/scenarios"
+)
+
+// TestMutants: every seeded defect still applies to the service, compiles, and names a scenario and a check that exist.
+func TestMutants(t *testing.T) {
+	c, err := cli.ReadConfig(os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cli.VerifyMutants(t.Context(), c.Root, scenarios.All()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,145 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
+)
+
+// scripted is a node in which each command takes a second and ends as the next output says; the last one repeats.
+type scripted struct {
+	env.Proc
+	outputs []env.Output
+	errs    []error
+	runs    int
+}
+
+func (p *scripted) Exec(ctx context.Context, argv ...string) (env.Output, error) {
+	i := min(p.runs, len(p.outputs)-1)
+	p.runs++
+	select {
+	case <-ctx.Done():
+		return env.Output{}, ctx.Err()
+	case <-time.After(time.Second):
+		return p.outputs[i], p.errs[i]
+	}
+}
+
+type scriptDriver struct {
+	env.Driver
+	procs map[string]env.Proc
+}
+
+func (scriptDriver) Name() string { return "scripted" }
+
+func (scriptDriver) Addr(node string) (string, error) { return "addr-of-" + node, nil }
+
+func (d scriptDriver) Launch(_ context.Context, s env.Spec) (env.Proc, error) {
+	return d.procs[s.Name], nil
+}
+
+func scriptedEnv(t *testing.T, procs map[string]env.Proc) *env.Env {
+	t.Helper()
+	e := env.New(scriptDriver{procs: procs}, 1, t.Logf)
+	for name := range procs {
+		role, _, _ := strings.Cut(name, "-")
+		if _, err := e.Launch(t.Context(), env.Spec{Name: name, Role: role}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e
+}
+
+// TestReachRecordsChanges over several runs of the script, with one that fails between them.
+func TestReachRecordsChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		saw := func(second int, node, what string) string {
+			return fmt.Sprintf("%d addr-of-%s %s\n", began.Add(time.Duration(second)*time.Second).UnixNano(), node, what)
+		}
+		p := &scripted{
+			outputs: []env.Output{{Stdout: []byte(saw(0, "gateway-1", "reached"))}, {Stdout: []byte(saw(1, "gateway-1", "reached") + saw(2, "gateway-1", "lost"))},
+				{}, {Code: 137}, {Stdout: []byte(saw(5, "gateway-1", "lost"))}, {}},
+			errs: []error{nil, nil, errors.New("paused"), nil, nil, nil},
+		}
+		e := scriptedEnv(t, map[string]env.Proc{"redis-1": p, "gateway-1": nil})
+		run, err := watch(t, probe.Reach([]string{"gateway"}, []string{"redis"}), e, func() { time.Sleep(10 * time.Second) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []evidence.Observation
+		for _, o := range []struct {
+			at   int
+			what string
+		}{{0, evidence.SawReached}, {2, evidence.SawLost}, {5, evidence.SawLost}} {
+			want = append(want, evidence.Observation{At: time.Duration(o.at) * time.Second, Source: "reach from redis-1", Node: "gateway-1", What: o.what})
+		}
+		if got := slices.Collect(run.Observations()); !slices.Equal(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	})
+}
+
+func TestReachThatNeverLookedFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &scripted{outputs: []env.Output{{Code: 127, Stderr: []byte("no python3")}}, errs: []error{nil}}
+		e := scriptedEnv(t, map[string]env.Proc{"redis-1": p, "gateway-1": nil})
+		_, err := watch(t, probe.Reach([]string{"gateway-1"}, []string{"redis-1"}), e, func() { time.Sleep(5 * time.Second) })
+		if err == nil || !strings.Contains(err.Error(), "redis-1") || !strings.Contains(err.Error(), "no python3") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// counter is a driver whose kernel accounts for throttled time: 100 ms more at each of the reads from 1 s to 2 s.
+type counter struct {
+	scriptDriver
+	began time.Time
+}
+
+func (counter) Limit(context.Context, *env.Node, float64) (env.Undo, error) { return nil, nil }
+
+func (c counter) Throttled(context.Context, *env.Node) (time.Duration, error) {
+	held := min(max(0, time.Since(c.began)-time.Second), time.Second)
+	return held / 5, nil
+}
+
+func TestThrottling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := env.New(counter{scriptDriver{procs: map[string]env.Proc{"gateway-1": nil}}, time.Now()}, 1, t.Logf)
+		if _, err := e.Launch(t.Context(), env.Spec{Name: "gateway-1", Role: "gateway"}); err != nil {
+			t.Fatal(err)
+		}
+		run, err := watch(t, probe.Throttling("gateway"), e, func() { time.Sleep(5*time.Second + 1) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for o := range run.Observations() {
+			got = append(got, fmt.Sprintf("%s %s %s", o.At, o.Node, o.What))
+		}
+		if want := []string{"0s gateway-1 free", "2s gateway-1 throttled", "3s gateway-1 free"}; !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
+}
+
+// TestThrottlingUnknown: where nothing can tell, nothing is said.
+func TestThrottlingUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := scriptedEnv(t, map[string]env.Proc{"gateway-1": nil})
+		run, err := watch(t, probe.Throttling("gateway"), e, func() { time.Sleep(2 * time.Second) })
+		if got := slices.Collect(run.Observations()); err != nil || len(got) != 0 {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+}

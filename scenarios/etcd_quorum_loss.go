@@ -1,0 +1,33 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+)
+
+// EtcdQuorumLoss kills two of three etcd members. Patroni's failsafe mode is off, so that the primary has to step down although
+// its standbys are well: it cannot know that nobody else was given the lead.
+func EtcdQuorumLoss() harness.Scenario {
+	const (
+		lasts      = 15 * time.Second
+		leadsAgain = 25 * time.Second // the leader's key may have to run out, 20 s, before anybody may lead
+	)
+	faults := fixtures.EtcdQuorumLoss(faultAt, lasts)
+	f := faults[0].Fault
+	return harness.Scenario{
+		Name:   "etcd-quorum-loss",
+		Claim:  "With 2 of 3 etcd members killed for 15 s the Postgres primary steps down within 10 s and one leads again within 25 s of the heal; hits and misses are served throughout, and the ledger is complete afterwards.",
+		System: fixtures.GatewayStack{},
+		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+leadsAgain+tail),
+		Faults: faults,
+		Probes: append(observers(), fixtures.EtcdAlive()),
+		Expect: base(check.StepsDown(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader, primaryStepsDown),
+			check.LeadsAgain(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader, leadsAgain),
+			check.NoSplitBrain(fixtures.SourcePatroni, fixtures.PostgresLeader, primaryStepsDown),
+			check.RecoversWithin(f.Name, f.Certificate, lease)),
+		Sometimes: []check.Check{check.SawHitsAndMisses()},
+	}
+}

@@ -1,0 +1,27 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+)
+
+// PostgresSlow adds 50 to 200 ms to every operation of the Postgres primary. A miss commits twice, its claim and its answer, and
+// each that takes too long is given up after the Postgres budget.
+func PostgresSlow() harness.Scenario {
+	const lasts = 10 * time.Second
+	f := fixtures.PostgresSlow()
+	return harness.Scenario{
+		Name:   "postgres-slow",
+		Claim:  "While every operation of Postgres takes 50 to 200 ms longer, requests are answered, none later than is normal by more than two Postgres budgets and 100 ms, none is refused, and no key is called twice.",
+		System: fixtures.GatewayStack{},
+		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Faults: during(f, faultAt, lasts),
+		Probes: append(observers(), fixtures.PostgresPace()),
+		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, 2*postgresBudget+slack),
+			check.RecoversAfterHeal(f.Name, f.Certificate, lease)),
+		Sometimes: []check.Check{check.SawHitsAndMisses()},
+	}
+}

@@ -1,0 +1,40 @@
+package scenarios
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+)
+
+// RateLimitBurst lets one key flood through all replicas, at six times its limit, while two others stay below theirs. The
+// flood asks what nobody asked before: what a limit lets through is a call then, and its moment is in the LLM's ledger. A
+// short one before, which fits into the burst, gives pools the size that leaks are measured against.
+func RateLimitBurst() harness.Scenario {
+	const (
+		others, flood = 60, 300 // requests/s, of two tenants together and of the third
+		from, lasts   = 5 * time.Second, 10 * time.Second
+		refusable     = 0.8 // of the misses due meanwhile: the flood's 3,000 less the 600 that are let through, and some 180 others
+	)
+	floods := func(name string, start, length time.Duration) load.Stage {
+		return load.Stage{Name: name, Start: start, Shape: load.Constant(flood, length), Request: func(k uint64, _ *rand.Rand) load.Request {
+			return fixtures.Query("acme", prompt(name+" question", k))
+		}}
+	}
+	client := steadyAt(others, []string{"globex", "initech"}, from+lasts+5*time.Second)
+	client.Stages = append(client.Stages, floods("flood", from, lasts))
+	client.Warmup = append(client.Warmup, floods("first flood", 3*time.Second, 300*time.Millisecond))
+	client.Allow = []evidence.Allowance{{From: from, To: from + lasts + time.Second, Share: refusable}}
+	return harness.Scenario{
+		Name:   "rate-limit-burst",
+		Claim:  "Of a key that floods through all replicas, its burst and its rate are let through, within 1 %, and nobody else is refused anything.",
+		System: fixtures.GatewayStack{Env: map[string]string{"SENTINEL_RATE_KEY": "50", "SENTINEL_RATE_KEY_BURST": "100"}},
+		Load:   client,
+		Probes: observers(),
+		Expect: base(check.LimitHolds("flood")),
+	}
+}

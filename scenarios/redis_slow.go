@@ -1,0 +1,27 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+)
+
+// RedisSlow adds 50 to 200 ms to every operation of the Redis master: a miss has three, one to look, one for the lock, one for
+// the answer, and each that takes too long is given up after the Redis budget.
+func RedisSlow() harness.Scenario {
+	const lasts = 10 * time.Second
+	f := fixtures.RedisSlow()
+	return harness.Scenario{
+		Name:   "redis-slow",
+		Claim:  "While every operation of Redis takes 50 to 200 ms longer, requests are answered, none later than is normal by more than three Redis budgets and 100 ms, none is refused, and no key is called twice.",
+		System: fixtures.GatewayStack{},
+		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Faults: during(f, faultAt, lasts),
+		Probes: append(observers(), fixtures.RedisPace()),
+		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, 3*redisBudget+slack),
+			check.RecoversAfterHeal(f.Name, f.Certificate, lease)),
+		Sometimes: []check.Check{check.SawHitsAndMisses()},
+	}
+}
