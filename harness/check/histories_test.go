@@ -39,6 +39,12 @@ func histories() (all []told) {
 	for _, c := range onceCases() {
 		all = append(all, told{check.OncePerKey(), func() *evidence.Run { return onceRun(c.calls, c.faults, c.drop) }, c.want})
 	}
+	for _, c := range leadCases() {
+		all = append(all, told{c.check, c.run, c.want})
+	}
+	for _, c := range limitCases() {
+		all = append(all, told{check.LimitHolds("flood"), c.run, c.want})
+	}
 	return all
 }
 
