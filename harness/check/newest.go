@@ -14,12 +14,8 @@ func newestAnswer(run *evidence.Run) Verdict {
 	if l.flaw != "" {
 		return unknown("%s", l.flaw)
 	}
-	calls, told := map[string][]evidence.Upstream{}, evidence.Derive(run, whenTold)
-	for _, u := range l.calls {
-		if u.Outcome == evidence.UpstreamOK {
-			calls[u.Key] = append(calls[u.Key], u)
-		}
-	}
+	told := evidence.Derive(run, whenTold)
+	calls, _ := byKey(l, func(u *evidence.Upstream) bool { return u.Outcome == evidence.UpstreamOK })
 	var asked int
 	var older []uint64
 	for c := range run.Calls() {

@@ -11,7 +11,11 @@ type roster struct {
 func readRoster(run *evidence.Run) *roster { return evidence.Derive(run, newRoster) }
 
 func newRoster(run *evidence.Run) *roster {
-	r := &roster{place: map[string]int32{}}
+	n := 0
+	for range run.Calls() {
+		n++
+	}
+	r := &roster{place: make(map[string]int32, n)}
 	i := int32(0)
 	for c := range run.Calls() {
 		if _, known := r.place[c.ID]; known && r.twice == "" {
