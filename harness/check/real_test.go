@@ -162,6 +162,7 @@ func exempt() map[string]exemption {
 			return r.sentOn(record.(evidence.Row).RequestID) && !warm(record.(evidence.Row).RequestID)
 		}},
 		"Samples.At":           {look, nil},
+		"Samples.Boot":         {"a scrape that failed tells nothing of a boot", func(_ *realRun, record any) bool { return record.(evidence.Sample).Error != "" }},
 		"Samples.Values":       {look, nil},
 		"Samples.Error":        {look, nil},
 		"Injections.Ordered":   {"an order given earlier is as good, if the exit came after it", nil},
