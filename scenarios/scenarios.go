@@ -65,7 +65,9 @@ func base(more ...check.Check) []check.Check {
 		check.RightAnswer(),
 		check.NoHiddenRetries(),
 		check.GaugesReturnToZero(fixtures.InFlightGauges()...),
-		check.LedgerComplete(),
+		check.Accounting(fixtures.Counters()),
+		check.TenantIsolation(),
+		check.SameKeySameAnswer(),
 		check.NothingLeftHeld(fixtures.RoleLLM),
 		check.NoPanics(),
 	}, more...)

@@ -28,7 +28,7 @@ func SlowLLM() harness.Scenario {
 		Faults: during(f, faultAt, lasts),
 		Probes: observers(),
 		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, llmTimeout+slack), check.CallsHeldBack(f.Name, f.Certificate, settled, probes),
-			check.RecoversAfterHeal(f.Name, f.Certificate, breakerOpen+time.Second)),
+			check.RecoversAfterHeal(f.Name, f.Certificate, breakerOpen+time.Second), check.RetryAfterHonest()),
 		Sometimes: []check.Check{check.SawHitsAndMisses()},
 		Short:     true,
 	}

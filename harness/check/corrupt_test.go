@@ -57,10 +57,10 @@ func corruptions() []corruption {
 	return []corruption{
 		{"call deleted", "", func(p p, h *history) { remove(p, &h.Calls) }, "NothingDropped"},
 		{"call doubled", "", func(p p, h *history) { double(p, &h.Calls) }, "NothingDropped"},
-		{"call deleted, for the rows", "", func(p p, h *history) { remove(p, &h.Calls) }, "LedgerComplete"},
+		{"call deleted, for the rows", "", func(p p, h *history) { remove(p, &h.Calls) }, "Accounting"},
 		{"call renumbered", "", func(p p, h *history) { one(p, h.Calls).Seq += 1000 }, "EvidenceComplete"},
 		{"call's id", "", func(p p, h *history) { one(p, h.Calls).ID = "other" }, "NoHiddenRetries"},
-		{"call's id, for the rows", "", func(p p, h *history) { one(p, h.Calls).ID = "other" }, "LedgerComplete"},
+		{"call's id, for the rows", "", func(p p, h *history) { one(p, h.Calls).ID = "other" }, "Accounting"},
 		{"call's tenant", "", func(p p, h *history) { one(p, h.Calls).Tenant = "other" }, "RightAnswer"},
 		{"call's key", "", func(p p, h *history) { one(p, h.Calls).Key = "other" }, "RightAnswer"},
 		{"call's end", "", func(p p, h *history) { one(p, h.Calls).End = time.Second }, "EvidenceComplete"},
@@ -72,15 +72,15 @@ func corruptions() []corruption {
 		{"call's outcome unknown", "", func(p p, h *history) { one(p, h.Calls).Outcome = "fine" }, "NothingDropped"},
 		{"call sent on two connections", "", func(p p, h *history) { one(p, h.Calls).Conns = 2 }, "NoHiddenRetries"},
 		{"answer's call", "", func(p p, h *history) { one(p, h.Calls).Answer.CallID = "llm-0" }, "RightAnswer"},
-		{"answer's call, for the rows", "", func(p p, h *history) { one(p, h.Calls).Answer.CallID = "llm-0" }, "LedgerComplete"},
+		{"answer's call, for the rows", "", func(p p, h *history) { one(p, h.Calls).Answer.CallID = "llm-0" }, "Accounting"},
 		{"answer's tenant", "", func(p p, h *history) { one(p, h.Calls).Answer.Tenant = "other" }, "RightAnswer"},
 		{"answer's key", "", func(p p, h *history) { one(p, h.Calls).Answer.Key = "other" }, "RightAnswer"},
 
-		{"upstream call deleted", "", func(p p, h *history) { remove(p, &h.Upstream) }, "EvidenceComplete or LedgerComplete or ExactCalls"},
+		{"upstream call deleted", "", func(p p, h *history) { remove(p, &h.Upstream) }, "EvidenceComplete or Accounting or ExactCalls"},
 		{"upstream call doubled", "", func(p p, h *history) { double(p, &h.Upstream) }, "OncePerKey"},
 		{"upstream call made twice", "", func(p p, h *history) { h.secondCall(p) }, "OncePerKey"},
 		{"upstream call made twice, counted", "", func(p p, h *history) { h.secondCall(p) }, "ExactCalls"},
-		{"upstream call made twice, for the rows", "", func(p p, h *history) { h.secondCall(p) }, "LedgerComplete"},
+		{"upstream call made twice, for the rows", "", func(p p, h *history) { h.secondCall(p) }, "Accounting"},
 		{"upstream tenant", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Tenant = "other" }, "RightAnswer"},
 		{"upstream key", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Key = "other" }, "RightAnswer"},
 		{"upstream outcome", "", func(p p, h *history) { such(p, h.Upstream, billed).Outcome = evidence.UpstreamError }, "EvidenceComplete"},
@@ -89,8 +89,60 @@ func corruptions() []corruption {
 			u.Outcome, u.Billed = evidence.UpstreamCut, false
 		}, "RightAnswer"},
 		{"upstream ended too late", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Ended += time.Hour }, "RightAnswer"},
-		{"upstream cost", "", func(p p, h *history) { such(p, h.Upstream, billed).Cost++ }, "LedgerComplete"},
+		{"upstream cost", "", func(p p, h *history) { such(p, h.Upstream, billed).Cost++ }, "Accounting"},
 		{"upstream bill", "", func(p p, h *history) { such(p, h.Upstream, billed).Billed = false }, "EvidenceComplete"},
+
+		{"call's end, for the log", "", func(p p, h *history) { one(p, h.Calls).End += 2 * time.Second }, "Accounting"},
+		{"call's due", "", func(p p, h *history) { one(p, h.Calls[:len(h.Calls)-1]).Due += time.Hour }, "EvidenceComplete"},
+		{"call's reason", "", func(p p, h *history) { one(p, h.Calls).Reason = "timeout" }, "EvidenceComplete"},
+		{"call's advice", "", func(p p, h *history) { one(p, h.Calls).RetryAfter = time.Second }, "EvidenceComplete"},
+		{"call doubled, for the rows", "", func(p p, h *history) { double(p, &h.Calls) }, "EvidenceComplete"},
+		{"call's tenant, for its rows", "", func(p p, h *history) { one(p, h.Calls).Tenant = "other" }, "TenantIsolation"},
+		{"answer's tenant, for isolation", "", func(p p, h *history) { one(p, h.Calls).Answer.Tenant = "other" }, "TenantIsolation"},
+		{"upstream tenant, for isolation", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Tenant = "other" }, "TenantIsolation"},
+		{"row's tenant, for isolation", "", func(p p, h *history) { one(p, h.Rows).Tenant = "other" }, "TenantIsolation"},
+		{"second answer", "", func(p p, h *history) {
+			h.secondCall(p)
+			u := h.Upstream[len(h.Upstream)-1]
+			c := h.Calls[len(h.Calls)-1]
+			c.Seq, c.ID, c.Key, c.Tenant, c.Answer = c.Seq+1, "second", u.Key, u.Tenant, evidence.Answer{CallID: u.ID, Key: u.Key, Tenant: u.Tenant}
+			first := c
+			first.Seq, first.ID = c.Seq+1, "first"
+			first.Answer.CallID = h.flights[u.Key].call.ID
+			h.Calls = append(h.Calls, c, first)
+		}, "SameKeySameAnswer"},
+
+		{"upstream call deleted, for the rows", "", func(p p, h *history) {
+			i := *such(p, indices(h.Upstream), func(i int) bool { return billed(h.Upstream[i]) })
+			h.Upstream = slices.Delete(h.Upstream, i, i+1)
+		}, "Accounting"},
+		{"upstream call doubled, for the rows", "", func(p p, h *history) { double(p, &h.Upstream) }, "Accounting"},
+		{"upstream tenant, for the requests", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Tenant = "other" }, "Accounting"},
+		{"upstream key, for the requests", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Key = "other" }, "Accounting"},
+		{"upstream request", "", func(p p, h *history) { one(p, h.Upstream).RequestID = "other" }, "Accounting"},
+		{"upstream caller", "", func(p p, h *history) { such(p, h.Upstream, billed).Caller = "other" }, "Accounting"},
+		{"upstream arrived too early", "", func(p p, h *history) { such(p, h.Upstream, h.answered).Arrived -= time.Minute }, "Accounting"},
+		{"upstream number", "", func(p p, h *history) { one(p, h.Upstream).N++ }, "Accounting"},
+
+		{"hop deleted, for the requests", "", func(p p, h *history) { remove(p, &h.Hops) }, "Accounting"},
+		{"hop doubled, for the requests", "", func(p p, h *history) { double(p, &h.Hops) }, "Accounting"},
+		{"hop's status", "", func(p p, h *history) { one(p, h.Hops).Status = 500 }, "Accounting"},
+		{"hop's server", "", func(p p, h *history) { h.someHop(p).Server = "gateway-9" }, "Accounting"},
+		{"hop's arrival", "", func(p p, h *history) { such(p, h.Hops, ofLoad).At -= time.Minute }, "Accounting"},
+		{"hop's end", "", func(p p, h *history) { such(p, h.Hops, ofLoad).End += time.Minute }, "Accounting"},
+		{"hop of the set-up that is none", "", func(p p, h *history) { such(p, h.Hops, ofLoad).RequestID = "other" }, "Accounting"},
+
+		{"row's tenant in the warm-up", "", func(p p, h *history) { one(p, h.Rows[:1]).Tenant = "other" }, "Accounting"},
+		{"row's key in the warm-up", "", func(p p, h *history) { one(p, h.Rows[:1]).Key = "other" }, "Accounting"},
+		{"row's time", "", func(p p, h *history) { h.quietRow(p).At += time.Minute }, "Accounting"},
+		{"row's replica", "", func(p p, h *history) { h.quietRow(p).Replica = "gateway-9" }, "Accounting"},
+		{"row's boot", "", func(p p, h *history) { one(p, h.Rows).Boot = "other" }, "Accounting"},
+
+		{"counter of answers", "", func(p p, h *history) { h.atEnd(p).Values[counters().Answers+`{code="500",route="/ask"}`] = 60 }, "Accounting"},
+		{"counter of hits", "", func(p p, h *history) { h.atEnd(p).Values[counters().Hits] += 60 }, "Accounting"},
+		{"counter of calls", "", func(p p, h *history) { h.atEnd(p).Values[counters().Calls]++ }, "Accounting"},
+		{"counter of cost", "", func(p p, h *history) { h.atEnd(p).Values[counters().Cost]++ }, "Accounting"},
+		{"scrape of another boot", "", func(p p, h *history) { such(p, h.Samples, scraped).Boot = "other" }, "Accounting"},
 
 		{"hop deleted", "", func(p p, h *history) {
 			i := *such(p, indices(h.Hops), func(i int) bool { return ofLoad(h.Hops[i]) })
@@ -105,15 +157,15 @@ func corruptions() []corruption {
 		{"row deleted", "", func(p p, h *history) {
 			i := *such(p, indices(h.Rows), func(i int) bool { return isCall(h.Rows[i]) || h.Rows[i].At > loadFrom })
 			h.Rows = slices.Delete(h.Rows, i, i+1)
-		}, "LedgerComplete"},
-		{"row doubled", "", func(p p, h *history) { double(p, &h.Rows) }, "LedgerComplete"},
-		{"row of another request", "", func(p p, h *history) { one(p, h.Rows).RequestID = "other" }, "LedgerComplete"},
-		{"row's tenant", "", func(p p, h *history) { h.someRow(p).Tenant = "other" }, "LedgerComplete"},
-		{"row's key", "", func(p p, h *history) { h.someRow(p).Key = "other" }, "LedgerComplete"},
-		{"row's call", "", func(p p, h *history) { one(p, h.Rows).CallID = "llm-0" }, "LedgerComplete"},
-		{"row's kind", "", func(p p, h *history) { one(p, h.Rows).Kind = "other" }, "LedgerComplete"},
-		{"row's cost", "", func(p p, h *history) { one(p, h.Rows).Cost++ }, "LedgerComplete"},
-		{"hit booked like a call", "", func(p p, h *history) { w := such(p, h.Rows, isHit); w.Kind, w.Cost = evidence.RowCall, 47_000 }, "LedgerComplete"},
+		}, "Accounting"},
+		{"row doubled", "", func(p p, h *history) { double(p, &h.Rows) }, "Accounting"},
+		{"row of another request", "", func(p p, h *history) { one(p, h.Rows).RequestID = "other" }, "Accounting"},
+		{"row's tenant", "", func(p p, h *history) { h.someRow(p).Tenant = "other" }, "Accounting"},
+		{"row's key", "", func(p p, h *history) { h.someRow(p).Key = "other" }, "Accounting"},
+		{"row's call", "", func(p p, h *history) { one(p, h.Rows).CallID = "llm-0" }, "Accounting"},
+		{"row's kind", "", func(p p, h *history) { one(p, h.Rows).Kind = "other" }, "Accounting"},
+		{"row's cost", "", func(p p, h *history) { one(p, h.Rows).Cost++ }, "Accounting"},
+		{"hit booked like a call", "", func(p p, h *history) { w := such(p, h.Rows, isHit); w.Kind, w.Cost = evidence.RowCall, 47_000 }, "Accounting"},
 
 		{"gauge below zero", "", func(p p, h *history) { such(p, h.Samples, scraped).Values[gauge] = -1 }, "GaugesReturnToZero"},
 		{"gauge above zero at rest", "", func(p p, h *history) { h.atEnd(p).Values[gauge] = 1 }, "GaugesReturnToZero"},
@@ -180,6 +232,11 @@ func (h *history) someHop(pick func(int) int) *evidence.Hop {
 // someRow is a row of the load: what rows of the warm-up say of tenant and key nobody else knows.
 func (h *history) someRow(pick func(int) int) *evidence.Row {
 	return such(pick, h.Rows, func(w evidence.Row) bool { return w.At > loadFrom })
+}
+
+// quietRow is a row of a request that was not sent on: who had such a one first may have made it.
+func (h *history) quietRow(pick func(int) int) *evidence.Row {
+	return such(pick, h.Rows, func(w evidence.Row) bool { hop := h.hopOf(w.RequestID); return hop != nil && h.quiet(*hop) })
 }
 
 func scraped(s evidence.Sample) bool { return s.Error == "" }

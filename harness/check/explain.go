@@ -18,14 +18,14 @@ const (
 type explainer struct {
 	lifetime, llmTimeout, lease time.Duration
 	kills, freezes, isolations  []disturbance
-	told                        map[string]time.Duration // when a client first held the answer of a call
-	spent                       map[[2]string]bool       // key and fault that have explained their one call
+	told                        told
+	spent                       map[[2]string]bool // key and fault that have explained their one call
 }
 
 // newExplainer says what is missing if the plan lacks a parameter.
 func newExplainer(run *evidence.Run) (x *explainer, missing string) {
 	x = &explainer{kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
-		isolations: isolations(run), told: map[string]time.Duration{}, spent: map[[2]string]bool{}}
+		isolations: isolations(run), told: evidence.Derive(run, whenTold), spent: map[[2]string]bool{}}
 	var ok bool
 	if x.lifetime, ok = lifetimeOf(run); !ok {
 		return nil, "the plan lacks the lifetime of an answer"
@@ -36,15 +36,23 @@ func newExplainer(run *evidence.Run) (x *explainer, missing string) {
 	if x.lease, ok = run.Param(evidence.ParamLease); !ok {
 		return nil, "the plan lacks the lease of the lock"
 	}
+	return x, ""
+}
+
+// told is when a client first held the answer of a call, by the call's id.
+type told map[string]time.Duration
+
+func whenTold(run *evidence.Run) told {
+	t := told{}
 	for c := range run.Calls() {
 		if c.Outcome != evidence.OK || c.Answer.CallID == "" {
 			continue
 		}
-		if first, known := x.told[c.Answer.CallID]; !known || c.End < first {
-			x.told[c.Answer.CallID] = c.End
+		if first, known := t[c.Answer.CallID]; !known || c.End < first {
+			t[c.Answer.CallID] = c.End
 		}
 	}
-	return x, ""
+	return t
 }
 
 // against compares c with the live earlier calls of its key, the latest first. It returns those that are still live, the

@@ -1,14 +1,14 @@
 package check_test
 
 import (
-	"testing"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-func TestHealthyAfter(t *testing.T) {
+// healthyAfterCases are about what observers last said.
+func healthyAfterCases() []verdictCase {
 	says := func(after time.Duration, source, node, what string) func(*history) {
 		return func(h *history) {
 			h.Observations = append(h.Observations, evidence.Observation{At: lastSeen(h) + after, Source: source, Node: node, What: what, Detail: "status 503"})
@@ -16,7 +16,7 @@ func TestHealthyAfter(t *testing.T) {
 	}
 	const ready, down, up = evidence.SourceReady, evidence.SawDown, evidence.SawUp
 	healthy := check.HealthyAfter()
-	judgeAll(t, []verdictCase{
+	return []verdictCase{
 		{"no fault", healthy, "", func(*history) {}, check.Pass, "all 3 nodes"},
 		{"back after a kill", healthy, evidence.FaultKill, func(*history) {}, check.Pass, ""},
 		{"never back", healthy, evidence.FaultKill, func(h *history) { h.Observations = without(h.Observations, evidence.SourceHAProxy, up) }, check.Fail, "gateway-2 had not recovered when the run ended: haproxy"},
@@ -27,7 +27,7 @@ func TestHealthyAfter(t *testing.T) {
 		{"the service and another", healthy, "", both(says(0, "redis", "llm-1", down), says(0, ready, "gateway-3", down)), check.Fail, "gateway-3"},
 		{"nobody looked", healthy, "", func(h *history) { h.Observations = nil }, check.Unknown, "nobody observed gateway-1"},
 		{"no service", healthy, "", func(h *history) { h.Nodes = nil }, check.Unknown, "no node of the service"},
-	})
+	}
 }
 
 func without(all []evidence.Observation, source, what string) (kept []evidence.Observation) {

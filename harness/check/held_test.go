@@ -1,7 +1,6 @@
 package check_test
 
 import (
-	"testing"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -34,7 +33,8 @@ func endedAt(at time.Duration) func(*history) {
 	}
 }
 
-func TestNothingLeftHeld(t *testing.T) {
+// leftHeldCases are about locks and claims at rest.
+func leftHeldCases() []verdictCase {
 	const during, before = 5 * time.Second, 2 * time.Second
 	nothing := check.NothingLeftHeld("llm")
 	ofLLM := func(alter func(*history)) func(*history) {
@@ -43,7 +43,7 @@ func TestNothingLeftHeld(t *testing.T) {
 			h.Injections[0].Target = "llm-1"
 		}
 	}
-	judgeAll(t, []verdictCase{
+	return []verdictCase{
 		{"nothing left", nothing, "", func(h *history) { h.looked(evidence.ProbeLeases) }, check.Pass, "no lock and no claim was left"},
 		{"nobody looked", nothing, "", func(*history) {}, check.Unknown, "nobody looked"},
 		{"the look failed", nothing, "", func(h *history) { h.looked("other") }, check.Unknown, "nobody looked"},
@@ -62,5 +62,5 @@ func TestNothingLeftHeld(t *testing.T) {
 		{"not given back when the upstream failed", nothing, evidence.FaultKill, ofLLM(endedAt(during)), check.Fail, "1 had ended without"},
 		{"the heal was never ordered", nothing, evidence.FaultKill, func(h *history) { endedAt(during)(h); h.Injections[0].Healing = 0 }, check.Pass, ""},
 		{"no lease known", nothing, "", drop(evidence.ParamLease), check.Unknown, "lacks the lease"},
-	})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
@@ -23,6 +24,11 @@ const (
 	boot1    = "boot-1"
 	boot2    = "boot-2"
 )
+
+// counters are what the simulated replicas count.
+func counters() check.Counters {
+	return check.Counters{Answers: "requests_total", Hits: `cache_total{result="hit"}`, Calls: `calls_total{outcome="ok"}`, Cost: "cost_total"}
+}
 
 // ask is one request of the plan.
 type ask struct {
@@ -61,7 +67,8 @@ func simulate(warm, asks []ask, tr trouble) *history {
 	h := &history{flights: map[string]*flight{}, n: map[string]uint64{}, trouble: tr}
 	h.plan = evidence.Plan{Format: evidence.Format, Scenario: "simulated", Load: []evidence.Stage{{Name: "steady", Requests: uint64(len(asks))}},
 		Params: map[string]time.Duration{evidence.ParamLifetime: ttl * 9 / 10, evidence.ParamMaxAge: ttl, evidence.ParamLease: time.Second,
-			evidence.ParamLLMTimeout: 2 * time.Second, evidence.ParamGrace: 10 * time.Second, evidence.ParamDrain: 500 * time.Millisecond}}
+			evidence.ParamLLMTimeout: 2 * time.Second, evidence.ParamGrace: 10 * time.Second, evidence.ParamDrain: 500 * time.Millisecond,
+			evidence.ParamRetryAfter: 5 * time.Second}}
 	for i, a := range warm {
 		h.serve(fmt.Sprintf("%s1-%d", evidence.WarmupPrefix, i), 5*time.Second+a.due, a)
 	}
@@ -107,7 +114,7 @@ func (h *history) serve(id string, due time.Duration, a ask) response {
 		cost = f.call.Cost
 	}
 	h.Rows = append(h.Rows, evidence.Row{ID: "row-" + id, RequestID: id, Tenant: a.tenant, Key: key, Kind: kind, CallID: f.call.ID,
-		Cost: cost, At: done, Replica: node(replica), Boot: boot1})
+		Cost: cost, At: done, Replica: node(replica), Boot: h.bootAt(node(replica), at)})
 	return response{f.call, hop.End + time.Millisecond}
 }
 
@@ -139,6 +146,14 @@ func (h *history) upstream(id, key, tenant string, replica int, from, to time.Du
 }
 
 func node(replica int) string { return fmt.Sprintf("gateway-%d", replica) }
+
+// bootAt is the boot in which a replica takes a request.
+func (h *history) bootAt(name string, at time.Duration) string {
+	if h.trouble.kind != "" && name == victim && at > loadFrom+h.trouble.at {
+		return boot2
+	}
+	return boot1
+}
 
 // replicaAt sends requests that come while the victim is away to another replica.
 func (h *history) replicaAt(replica int, at time.Duration) int {
@@ -196,7 +211,7 @@ func (h *history) sample(name string, until time.Duration) {
 	for at := 9 * time.Second; at <= until; at += 100 * time.Millisecond {
 		s := evidence.Sample{At: at, Node: name, Boot: boot1}
 		if h.trouble.kind != "" && name == victim && at > loadFrom+h.trouble.at {
-			s.Boot = boot2
+			s.Boot = h.bootAt(name, at)
 			if at < loadFrom+h.trouble.heal+500*time.Millisecond {
 				s.Boot, s.Error = "", "connection refused"
 				h.Samples = append(h.Samples, s)
@@ -210,7 +225,29 @@ func (h *history) sample(name string, until time.Duration) {
 			}
 		}
 		s.Values = map[string]float64{gauge: active, gauge + "_high_water": 3, "go_goroutines": 40 + active, "process_open_fds": 25}
+		h.counted(&s)
 		h.Samples = append(h.Samples, s)
+	}
+}
+
+// counted adds the counters of the boot that was scraped.
+func (h *history) counted(s *evidence.Sample) {
+	c := counters()
+	for _, hop := range h.Hops {
+		if hop.Server == s.Node && hop.End <= s.At && h.bootAt(s.Node, hop.At) == s.Boot {
+			s.Values[fmt.Sprintf(`%s{code="%d",route="/ask"}`, c.Answers, hop.Status)]++
+		}
+	}
+	s.Values[c.Cost] += 0
+	for _, w := range h.Rows {
+		switch {
+		case w.Replica != s.Node || w.Boot != s.Boot || w.At > s.At:
+		case w.Kind == evidence.RowHit:
+			s.Values[c.Hits]++
+		default:
+			s.Values[c.Calls]++
+			s.Values[c.Cost] += float64(w.Cost)
+		}
 	}
 }
 
@@ -225,7 +262,8 @@ func (h *history) clone() *history {
 	r := h.Records
 	c.Records = evidence.Records{Calls: slices.Clone(r.Calls), Upstream: slices.Clone(r.Upstream), Hops: slices.Clone(r.Hops), Rows: slices.Clone(r.Rows),
 		Samples: slices.Clone(r.Samples), Exits: slices.Clone(r.Exits), Injections: slices.Clone(r.Injections),
-		Observations: slices.Clone(r.Observations), Windows: slices.Clone(r.Windows), Nodes: slices.Clone(r.Nodes)}
+		Observations: slices.Clone(r.Observations), Windows: slices.Clone(r.Windows), Nodes: slices.Clone(r.Nodes),
+		Leases: slices.Clone(r.Leases), LogLines: slices.Clone(r.LogLines)}
 	for i := range c.Samples {
 		c.Samples[i].Values = maps.Clone(c.Samples[i].Values)
 	}

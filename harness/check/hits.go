@@ -11,20 +11,27 @@ import (
 // stored knows when the answers of each key came into being.
 type stored struct {
 	lifetime time.Duration
-	ends     map[string][]time.Duration // of the key's successful upstream calls, ascending
+	ends     ends
 }
 
 func newStored(run *evidence.Run, lifetime time.Duration) stored {
-	s := stored{lifetime, map[string][]time.Duration{}}
+	return stored{lifetime, evidence.Derive(run, successes)}
+}
+
+// ends are the ends of the successful upstream calls of each key, ascending.
+type ends map[string][]time.Duration
+
+func successes(run *evidence.Run) ends {
+	all := ends{}
 	for u := range run.Upstream() {
 		if u.Outcome == evidence.UpstreamOK {
-			s.ends[u.Key] = append(s.ends[u.Key], u.Ended)
+			all[u.Key] = append(all[u.Key], u.Ended)
 		}
 	}
-	for _, ends := range s.ends {
-		slices.Sort(ends)
+	for _, of := range all {
+		slices.Sort(of)
 	}
-	return s
+	return all
 }
 
 // hit says whether a request for the key that is due at that moment must find a stored answer: a successful call of the

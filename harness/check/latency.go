@@ -63,7 +63,7 @@ func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration)
 		a.figures["normal_"+string(k)+"_ms"] = ms(normal)
 		a.figures["worst_added_"+string(k)+"_ms"] = max(a.figures["worst_added_"+string(k)+"_ms"], ms(more))
 		switch {
-		case more > limit && p.blameless(c, normal+limit):
+		case more > limit && p.blameless(service(c), normal+limit):
 			a.late++
 		case more > limit:
 			a.over = append(a.over, c.Seq)

@@ -16,9 +16,18 @@ func led(at float64, node, term string) func(*evidence.Records) {
 	}
 }
 
-// TestLead: the fault, a freeze of store-1 if nothing else is said, is ordered at 10 s and its heal at 20 s, and is active from
+// leadCase is what was seen of leaders, and what a check must make of it.
+type leadCase struct {
+	name   string
+	check  check.Check
+	signs  []func(*evidence.Records)
+	want   check.Status
+	reason string
+}
+
+// leadCases: the fault, a freeze of store-1 if nothing else is said, is ordered at 10 s and its heal at 20 s, and is active from
 // 10.2 s to 20.2 s; the run ends at 40 s.
-func TestLead(t *testing.T) {
+func leadCases() []leadCase {
 	down, up := saw(10.2, "alive", "store-1", evidence.SawDown), saw(20.2, "alive", "store-1", evidence.SawUp)
 	etcdDown, etcdUp := saw(10.2, "alive", "etcd-1", evidence.SawDown), saw(20.2, "alive", "etcd-1", evidence.SawUp)
 	stepped := func(at float64) func(*evidence.Records) { return saw(at, "roles", "store-1", "replica") }
@@ -26,13 +35,7 @@ func TestLead(t *testing.T) {
 	brain := check.NoSplitBrain("roles", "leader", 5*time.Second)
 	steps := check.StepsDown("freeze etcd-1", check.Frozen, "roles", "leader", 5*time.Second)
 	again := check.LeadsAgain("freeze etcd-1", check.Frozen, "roles", "leader", 5*time.Second)
-	for _, c := range []struct {
-		name   string
-		check  check.Check
-		signs  []func(*evidence.Records)
-		want   check.Status
-		reason string
-	}{
+	return []leadCase{
 		{"one leader", brain, []func(*evidence.Records){first}, check.Pass, "for 0 ms"},
 		{"handed over", brain, []func(*evidence.Records){first, stepped(11), second}, check.Pass, "for 0 ms"},
 		{"frozen, replaced, back and demoted", brain, []func(*evidence.Records){first, down, second, up, led(20.2, "store-1", "term 1"), stepped(22.2)}, check.Pass, "for 2000 ms"},
@@ -59,16 +62,24 @@ func TestLead(t *testing.T) {
 		{"nobody ever led", again, []func(*evidence.Records){etcdDown, etcdUp}, check.Unknown, "never saw"},
 		{"the run ended too soon", check.LeadsAgain("freeze etcd-1", check.Frozen, "roles", "leader", time.Minute), []func(*evidence.Records){first, etcdDown, stepped(14.2), etcdUp}, check.Unknown, "too soon"},
 		{"not certified", again, []func(*evidence.Records){first}, check.Unknown, "not certified"},
-	} {
+	}
+}
+
+func (c leadCase) run() *evidence.Run {
+	r := evidence.Records{
+		Injections: []evidence.Injection{{Fault: "freeze etcd-1", Target: "etcd-1", Ordered: seconds(10), Healing: seconds(20)}},
+		Windows:    []evidence.Window{{Name: evidence.PhaseQuiesce, From: seconds(35), To: seconds(40)}},
+	}
+	for _, sign := range c.signs {
+		sign(&r)
+	}
+	return evidence.New(evidence.Plan{}, r)
+}
+
+func TestLead(t *testing.T) {
+	for _, c := range leadCases() {
 		t.Run(c.name, func(t *testing.T) {
-			r := evidence.Records{
-				Injections: []evidence.Injection{{Fault: "freeze etcd-1", Target: "etcd-1", Ordered: seconds(10), Healing: seconds(20)}},
-				Windows:    []evidence.Window{{Name: evidence.PhaseQuiesce, From: seconds(35), To: seconds(40)}},
-			}
-			for _, sign := range c.signs {
-				sign(&r)
-			}
-			v := c.check.Judge(evidence.New(evidence.Plan{}, r))
+			v := c.check.Judge(c.run())
 			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) {
 				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
 			}

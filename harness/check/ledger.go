@@ -19,8 +19,14 @@ type ledger struct {
 }
 
 // readLedger takes the ledger and looks for holes: ids are unique, and the calls of each key are numbered from 1.
-func readLedger(run *evidence.Run) ledger {
-	l := ledger{byID: map[string]int{}}
+func readLedger(run *evidence.Run) *ledger { return evidence.Derive(run, newLedger) }
+
+func newLedger(run *evidence.Run) *ledger {
+	n := 0
+	for range run.Upstream() {
+		n++
+	}
+	l := &ledger{calls: make([]evidence.Upstream, 0, n), byID: make(map[string]int, n)}
 	last := map[string]uint64{}
 	for u := range run.Upstream() {
 		_, twice := l.byID[u.ID]

@@ -1,8 +1,6 @@
 package check
 
 import (
-	"time"
-
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
@@ -16,17 +14,8 @@ func newestAnswer(run *evidence.Run) Verdict {
 	if l.flaw != "" {
 		return unknown("%s", l.flaw)
 	}
-	calls, told := map[string][]evidence.Upstream{}, map[string]time.Duration{}
-	for _, u := range l.calls {
-		if u.Outcome == evidence.UpstreamOK {
-			calls[u.Key] = append(calls[u.Key], u)
-		}
-	}
-	for c := range run.Calls() {
-		if first, known := told[c.Answer.CallID]; c.Outcome == evidence.OK && (!known || c.End < first) {
-			told[c.Answer.CallID] = c.End
-		}
-	}
+	told := evidence.Derive(run, whenTold)
+	calls, _ := byKey(l, func(u *evidence.Upstream) bool { return u.Outcome == evidence.UpstreamOK })
 	var asked int
 	var older []uint64
 	for c := range run.Calls() {

@@ -31,8 +31,8 @@ func oncePerKey(run *evidence.Run) Verdict {
 	if missing != "" {
 		return unknown("%s", missing)
 	}
-	figures := savings(run, &l)
-	keys, order := byKey(l.calls)
+	figures := savings(run, l)
+	keys, order := byKey(l, anyCall)
 	var extra extras
 	for _, k := range order {
 		extra.judge(x, keys[k])
@@ -46,21 +46,24 @@ func oncePerKey(run *evidence.Run) Verdict {
 	return pass(figures, "%d calls for %d keys, %d extra and all of them explained", len(l.calls), len(order), extra.explained)
 }
 
-// byKey groups calls, keeping their order; order lists the keys by their first call. A call without a key was no question.
-func byKey(calls []evidence.Upstream) (groups map[string][]*evidence.Upstream, order []string) {
+// byKey groups calls that count, keeping their order; order lists the keys by their first call. A call without a key was no
+// question.
+func byKey(l *ledger, counts func(*evidence.Upstream) bool) (groups map[string][]*evidence.Upstream, order []string) {
 	groups = map[string][]*evidence.Upstream{}
-	for i := range calls {
-		k := calls[i].Key
-		if k == "" {
+	for i := range l.calls {
+		k := l.calls[i].Key
+		if k == "" || !counts(&l.calls[i]) {
 			continue
 		}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
-		groups[k] = append(groups[k], &calls[i])
+		groups[k] = append(groups[k], &l.calls[i])
 	}
 	return groups, order
 }
+
+func anyCall(*evidence.Upstream) bool { return true }
 
 // extras collects the calls that should not have been.
 type extras struct {

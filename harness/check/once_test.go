@@ -53,20 +53,23 @@ func faultAt(kind string, ordered, healing int) evidence.Records {
 	return r
 }
 
-func TestOncePerKey(t *testing.T) {
+// onceCase is the calls of one key, and what OncePerKey makes of them.
+type onceCase struct {
+	name   string
+	calls  []upstreamCall
+	faults evidence.Records
+	drop   string
+	want   check.Status
+	extra  float64 // explained
+	reason string
+}
+
+func onceCases() []onceCase {
 	const ok, bad, hungUp, running = evidence.UpstreamOK, evidence.UpstreamError, evidence.UpstreamHungUp, evidence.UpstreamRunning
 	none := evidence.Records{}
 	uncertified := killAt(500)
 	uncertified.Exits = nil
-	for _, c := range []struct {
-		name   string
-		calls  []upstreamCall
-		faults evidence.Records
-		drop   string
-		want   check.Status
-		extra  float64 // explained
-		reason string
-	}{
+	return []onceCase{
 		{"one call", []upstreamCall{{"gateway-1", 100, 400, ok, 5}}, none, "", check.Pass, 0, ""},
 		{"another one when the first has expired", []upstreamCall{{"gateway-1", 100, 400, ok, 5}, {"gateway-2", 53_400, 53_700, ok, 5}}, none, "", check.Pass, 0, ""},
 		{"another one just before", []upstreamCall{{"gateway-1", 100, 400, ok, 5}, {"gateway-2", 53_399, 53_700, ok, 5}}, none, "", check.Fail, 0, "which succeeded 52999 ms before"},
@@ -101,7 +104,11 @@ func TestOncePerKey(t *testing.T) {
 		{"no lifetime", []upstreamCall{{"gateway-1", 100, 400, ok, 5}}, none, evidence.ParamLifetime, check.Unknown, 0, "lifetime"},
 		{"no timeout", []upstreamCall{{"gateway-1", 100, 400, ok, 5}}, none, evidence.ParamLLMTimeout, check.Unknown, 0, "timeout"},
 		{"no lease", []upstreamCall{{"gateway-1", 100, 400, ok, 5}}, none, evidence.ParamLease, check.Unknown, 0, "lease"},
-	} {
+	}
+}
+
+func TestOncePerKey(t *testing.T) {
+	for _, c := range onceCases() {
 		t.Run(c.name, func(t *testing.T) {
 			v := check.OncePerKey().Judge(onceRun(c.calls, c.faults, c.drop))
 			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) {

@@ -73,7 +73,18 @@ func both(alter ...func(*history)) func(*history) {
 	}
 }
 
-func TestOutages(t *testing.T) {
+// outageCase alters an outage and says what a check must make of it.
+type outageCase struct {
+	name   string
+	check  check.Check
+	alter  func(*history)
+	want   check.Status
+	reason string
+	figure string
+	value  float64
+}
+
+func outageCases() []outageCase {
 	const ms = time.Millisecond
 	worst := check.WorstAddedLatency(outageFault, check.Frozen, 350*ms)
 	during := check.HitLatencyDuring(outageFault, check.Frozen, 1.5)
@@ -105,15 +116,7 @@ func TestOutages(t *testing.T) {
 	}
 	unchanged := func(*history) {}
 	noop := func(h *history) { h.Observations = nil }
-	for _, c := range []struct {
-		name   string
-		check  check.Check
-		alter  func(*history)
-		want   check.Status
-		reason string
-		figure string
-		value  float64
-	}{
+	return []outageCase{
 		{"none slower", worst, unchanged, check.Pass, "more than 0.0 ms", "normal_miss_ms", 300},
 		{"slower within the limit", worst, between(20, 21, false, slower(350*ms)), check.Pass, "350.0 ms", "worst_added_miss_ms", 350},
 		{"a miss too slow", worst, between(20, 20.1, false, slower(351*ms)), check.Fail, "1 requests took more than 350 ms longer", "worst_added_miss_ms", 351},
@@ -191,7 +194,11 @@ func TestOutages(t *testing.T) {
 		{"nobody counted", nobody, handover(), check.Unknown, "sessions saw no client at store-1", "", 0},
 		{"nobody took over", nobody, func(h *history) { came(&h.Records) }, check.Unknown, "no other node than store-1", "", 0},
 		{"fault did nothing", nobody, noop, check.Unknown, "not certified", "", 0},
-	} {
+	}
+}
+
+func TestOutages(t *testing.T) {
+	for _, c := range outageCases() {
 		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
 			h := outage()
 			c.alter(h)
@@ -206,19 +213,5 @@ func TestOutages(t *testing.T) {
 				t.Errorf("%s is %v (%t), want %v", c.figure, got, ok, c.value)
 			}
 		})
-	}
-}
-
-// TestOutageCutShort: of a run that was cut short, nothing is concluded.
-func TestOutageCutShort(t *testing.T) {
-	for _, c := range []check.Check{check.WorstAddedLatency(outageFault, check.Frozen, 0), check.HitLatencyDuring(outageFault, check.Frozen, 0),
-		check.RecoversWithin(outageFault, check.Frozen, 0), check.RecoversAfterHeal(outageFault, check.Frozen, 0),
-		check.FailedOver(outageFault, check.Frozen, "roles", "leader"), check.CallsHeldBack(outageFault, check.Frozen, 0, 0),
-		check.NobodyStays(outageFault, check.Frozen, check.Lead{}, check.Clients{}, 0)} {
-		run := outage().run()
-		run.Complete = false
-		if v := c.Judge(run); v.Status != check.Unknown {
-			t.Errorf("%s: %s: %s", v.Check, v.Status, v.Reason)
-		}
 	}
 }

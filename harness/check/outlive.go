@@ -27,7 +27,7 @@ func AnswersOutliveClients() Check {
 				o.later[c.Key] = append(o.later[c.Key], c)
 			}
 		}
-		groups, _ := byKey(l.calls)
+		groups, _ := byKey(l, anyCall)
 		o.judge(run, groups)
 		figures := map[string]float64{"clients_left": float64(o.left), "calls_left": float64(o.calls), "calls_lost": float64(o.why.sum()), "not_asked_again": float64(o.unasked)}
 		switch {

@@ -69,10 +69,11 @@ func latency(c evidence.Call) time.Duration { return c.End - c.Due }
 // service is the part of the latency that the load generator has no part in.
 func service(c evidence.Call) time.Duration { return c.End - c.Sent }
 
-// blameless says whether nobody but the load generator need be to blame for a request that took longer than limit: it was
-// sent so late, or the load as a whole kept no schedule, so that the service was asked at other times than was planned.
-func (p pace) blameless(c evidence.Call, limit time.Duration) bool {
-	return p.late || service(c) <= limit
+// blameless says whether nobody but the load generator need be to blame for a request that took longer than limit, and of
+// which served was the service's part: it was sent so late, or the load as a whole kept no schedule, so that the service was
+// asked at other times than was planned.
+func (p pace) blameless(served, limit time.Duration) bool {
+	return p.late || served <= limit
 }
 
 // waited says whether somebody sent the request and waited for its answer to the end.

@@ -36,7 +36,8 @@ func checksFor(h *history) []check.Check {
 		}
 	}
 	all := append(check.Assumptions(), check.NothingDropped(), check.OncePerKey(), check.ExactCalls(calls), check.RightAnswer(),
-		check.NoHiddenRetries(), check.GaugesReturnToZero(gauge), check.LedgerComplete(), check.SawHitsAndMisses())
+		check.NoHiddenRetries(), check.GaugesReturnToZero(gauge), check.Accounting(counters()), check.SawHitsAndMisses(),
+		check.TenantIsolation(), check.SameKeySameAnswer())
 	if h.trouble.kind != "" {
 		all = append(all, check.ServesAgain(victim), check.InFlightAt(h.trouble.kind+" "+victim))
 	}

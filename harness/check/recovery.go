@@ -76,21 +76,30 @@ type recovery struct {
 
 // recoveries measures each class of which a request was due from that moment on.
 func recoveries(run *evidence.Run, p pace, from time.Duration) (all []recovery) {
-	for _, k := range []class{hit, miss} {
-		var due []evidence.Call
-		for c := range run.Calls() {
-			if waited(c) && c.Due >= from && p.class(c) == k {
-				due = append(due, c)
-			}
+	asked := map[class][]fate{}
+	for c := range run.Calls() {
+		if waited(c) && c.Due >= from {
+			k := p.class(c)
+			asked[k] = append(asked[k], fate{c.Seq, c.Due, latency(c), service(c), c.Outcome == evidence.OK})
 		}
-		if len(due) > 0 {
-			all = append(all, recoveryOf(due, p, k, from))
+	}
+	for _, k := range []class{hit, miss} {
+		if len(asked[k]) > 0 {
+			all = append(all, recoveryOf(asked[k], p, k, from))
 		}
 	}
 	return all
 }
 
-func recoveryOf(due []evidence.Call, p pace, k class, from time.Duration) recovery {
+// fate is what recovery needs to know of a request.
+type fate struct {
+	seq          uint64
+	due          time.Duration
+	took, served time.Duration // latency, and the service's part in it
+	answered     bool
+}
+
+func recoveryOf(asked []fate, p pace, k class, from time.Duration) recovery {
 	normal, missing := p.normal(k)
 	if missing != "" {
 		return recovery{class: k, doubt: missing}
@@ -98,17 +107,17 @@ func recoveryOf(due []evidence.Call, p pace, k class, from time.Duration) recove
 	r := recovery{class: k, doubt: fmt.Sprintf("no %d of the class %s in a row succeeded before the run was over", inARow, k)}
 	streak := 0
 	var first time.Duration
-	for _, c := range due {
-		slow := latency(c) > normal+noise
-		if slow && c.Outcome == evidence.OK && p.blameless(c, normal+noise) {
+	for _, f := range asked {
+		slow := f.took > normal+noise
+		if slow && f.answered && p.blameless(f.served, normal+noise) {
 			continue // it tells nothing of the service
 		}
-		if c.Outcome != evidence.OK || slow {
-			streak, r.after, r.failed = 0, c.Due-from, append(r.failed, c.Seq)
+		if !f.answered || slow {
+			streak, r.after, r.failed = 0, f.due-from, append(r.failed, f.seq)
 			continue
 		}
 		if streak++; streak == 1 {
-			first = c.Due
+			first = f.due
 		}
 		if streak == inARow {
 			r.after, r.doubt = first-from, ""

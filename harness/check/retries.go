@@ -23,16 +23,22 @@ func NoHiddenRetries() Check { return complete("NoHiddenRetries", noHiddenRetrie
 
 func noHiddenRetries(run *evidence.Run) Verdict {
 	r := retries{excuses: takenAway(run), why: tally{}}
-	passes := map[string]int{}
-	bad := map[string]string{}
+	place := readRoster(run).place
+	passes := make([]int, len(place))
+	bad := map[int32]string{}
 	for h := range run.Hops() {
-		passes[h.RequestID]++
+		i, known := place[h.RequestID]
+		if !known {
+			continue
+		}
+		passes[i]++
 		if what := r.hidden(h); what != "" {
-			bad[h.RequestID] = what
+			bad[i] = what
 		}
 	}
 	for c := range run.Calls() {
-		r.call(c, passes[c.ID], bad[c.ID])
+		i := place[c.ID]
+		r.call(c, passes[i], bad[i])
 	}
 	figures := map[string]float64{"hops": float64(r.logged), "repeated": float64(len(r.culprits)), "excused": float64(r.excused)}
 	switch {

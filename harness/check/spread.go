@@ -30,7 +30,7 @@ func ExpirySpread(window time.Duration, factor float64) Check {
 			return unknown("%s", l.flaw)
 		}
 		jitter := maxAge - lifetime
-		keys, renewals, stored := renewed(l.calls, start)
+		keys, renewals, stored := renewed(l, start)
 		even := float64(keys) * float64(window) / float64(jitter)
 		most, together := densest(renewals, window), densest(stored, time.Duration(storedTogether*float64(jitter)))
 		figures := map[string]float64{"keys": float64(keys), "renewals": float64(len(renewals)), "largest": float64(most),
@@ -49,8 +49,8 @@ func ExpirySpread(window time.Duration, factor float64) Check {
 
 // renewed gives the number of keys that were called again from a moment on, when these calls came, and when the first call
 // for each of these keys had ended.
-func renewed(calls []evidence.Upstream, from time.Duration) (keys int, renewals, stored []time.Duration) {
-	groups, order := byKey(calls)
+func renewed(l *ledger, from time.Duration) (keys int, renewals, stored []time.Duration) {
+	groups, order := byKey(l, anyCall)
 	for _, k := range order {
 		before := len(renewals)
 		for _, u := range groups[k] {

@@ -19,23 +19,37 @@ type upstreamCase struct {
 	reason string
 }
 
-func judgeUpstream(t *testing.T, c check.Check, base func() *history, cases []upstreamCase) {
-	t.Helper()
-	cases = append(cases, upstreamCase{"no ledger", func(h *history) { h.Upstream = nil }, check.Unknown, ""},
-		upstreamCase{"no plan", func(h *history) { h.plan.Params = nil }, check.Unknown, "the plan lacks"})
-	for _, x := range cases {
-		t.Run(x.name, func(t *testing.T) {
-			h := base()
-			x.alter(h)
-			if v := c.Judge(h.run()); v.Status != x.want || !strings.Contains(v.Reason, x.reason) || v.Reason == "" {
-				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, x.want, x.reason)
-			}
-		})
+// upstreamTable is what a check of the upstream's ledger must make of alterations of a history that it passes.
+type upstreamTable struct {
+	check check.Check
+	base  func() *history
+	cases []upstreamCase
+}
+
+func upstreamTables() []upstreamTable {
+	all := []upstreamTable{expirySpread(), retryAfterHonoured(), okInGoodSpells(), answersOutliveClients()}
+	for i := range all {
+		all[i].cases = append(all[i].cases, upstreamCase{"no ledger", func(h *history) { h.Upstream = nil }, check.Unknown, ""},
+			upstreamCase{"no plan", func(h *history) { h.plan.Params = nil }, check.Unknown, "the plan lacks"})
 	}
-	cut := base().run()
-	cut.Complete = false
-	if v := c.Judge(cut); v.Status != check.Unknown {
-		t.Errorf("of a run that was cut short: %s", v.Reason)
+	return all
+}
+
+func (u upstreamTable) run(c upstreamCase) *evidence.Run {
+	h := u.base()
+	c.alter(h)
+	return h.run()
+}
+
+func TestUpstreamChecks(t *testing.T) {
+	for _, u := range upstreamTables() {
+		for _, c := range u.cases {
+			t.Run(u.check.Name+"/"+c.name, func(t *testing.T) {
+				if v := u.check.Judge(u.run(c)); v.Status != c.want || !strings.Contains(v.Reason, c.reason) || v.Reason == "" {
+					t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
+				}
+			})
+		}
 	}
 }
 
@@ -70,9 +84,9 @@ func renewals(from, to int, at func(i int) time.Duration) func(*history) {
 	}
 }
 
-func TestExpirySpread(t *testing.T) {
+func expirySpread() upstreamTable {
 	together := func(i int) time.Duration { return seconds(12) + time.Duration(i)*time.Millisecond }
-	judgeUpstream(t, check.ExpirySpread(100*time.Millisecond, 6), expiring, []upstreamCase{
+	return upstreamTable{check.ExpirySpread(100*time.Millisecond, 6), expiring, []upstreamCase{
 		{"spread", func(*history) {}, check.Pass, "at most 2 renewals of 60 keys"},
 		{"as dense as allowed", renewals(0, 7, together), check.Pass, "at most 9 renewals"},
 		{"denser", renewals(0, 20, together), check.Fail, "20 renewals reached the upstream within 100ms; an even spread over the jitter brings 1.5"},
@@ -89,7 +103,7 @@ func TestExpirySpread(t *testing.T) {
 		{"no jitter", func(h *history) { h.plan.Params[evidence.ParamLifetime] = 8 * time.Second }, check.Unknown, "the plan lacks a jitter"},
 		{"little jitter", func(h *history) { h.plan.Params[evidence.ParamLifetime] = 8*time.Second - 500*time.Millisecond }, check.Unknown, "too few for a burst to show"},
 		{"no load", func(h *history) { h.Windows = nil }, check.Unknown, "start of the load"},
-	})
+	}}
 }
 
 // asked is two callers, of which the first is told at 20 s to come again after 2 s, with misses all the while.
@@ -105,13 +119,13 @@ func asked() *history {
 	return h
 }
 
-func TestRetryAfterHonoured(t *testing.T) {
+func retryAfterHonoured() upstreamTable {
 	early := func(caller string, at float64) func(*history) {
 		return func(h *history) {
 			h.called("early", "early", 1, caller, seconds(at), seconds(at+0.1), evidence.UpstreamOK)
 		}
 	}
-	judgeUpstream(t, check.RetryAfterHonoured(), asked, []upstreamCase{
+	return upstreamTable{check.RetryAfterHonoured(), asked, []upstreamCase{
 		{"stays away", func(*history) {}, check.Pass, "1 times a caller was told"},
 		{"calls too early", early("gateway-1", 21.9), check.Fail, "1 calls reached the upstream before the time that it had told their caller; the first is early by gateway-1"},
 		{"calls at once", early("gateway-1", 20.3), check.Fail, "1 calls"},
@@ -124,7 +138,7 @@ func TestRetryAfterHonoured(t *testing.T) {
 		{"told nobody", func(h *history) { h.Upstream[len(h.Upstream)-1].RetryAfter = 0 }, check.Unknown, "told nobody"},
 		{"told for too short a time to see", func(h *history) { h.Upstream[len(h.Upstream)-1].RetryAfter = 200 * time.Millisecond }, check.Unknown, "told nobody"},
 		{"nobody asked meanwhile", removed(20, 22, false), check.Unknown, "no miss was due"},
-	})
+	}}
 }
 
 // flapping is an outage that comes and goes: 1 s bad, 1 s good, from 20 s to 40 s.
@@ -144,7 +158,7 @@ func flapping() *history {
 	return h
 }
 
-func TestOkInGoodSpells(t *testing.T) {
+func okInGoodSpells() upstreamTable {
 	c := check.OkInGoodSpells(outageFault, check.Frozen, time.Second, time.Second, 0.9)
 	more := func() *history { // twice the misses, to be enough in the good spells
 		h := flapping()
@@ -156,7 +170,7 @@ func TestOkInGoodSpells(t *testing.T) {
 		}
 		return h
 	}
-	judgeUpstream(t, c, more, []upstreamCase{
+	return upstreamTable{c, more, []upstreamCase{
 		{"all of the good", func(*history) {}, check.Pass, "180 of 180 misses that were due in good spells"},
 		{"all of the bad, too", between(20, 40, false, func(c *evidence.Call) { c.Outcome = evidence.OK }), check.Pass, "200 of 200 in bad ones"},
 		{"nine in ten of the good", between(21, 21.9, false, refused), check.Pass, "162 of 180"},
@@ -170,7 +184,7 @@ func TestOkInGoodSpells(t *testing.T) {
 		}, check.Unknown, "ended as their spell says"},
 		{"too few misses", removed(21, 39, false), check.Unknown, "100 each are wanted"},
 		{"fault did nothing", func(h *history) { h.Observations = nil }, check.Unknown, "not certified"},
-	})
+	}}
 }
 
 // leaver is a client that leaves at 10.2 s, while a call for its key is under way, and another that asks at 13 s.
@@ -182,9 +196,9 @@ func leaver() *history {
 	return h
 }
 
-func TestAnswersOutliveClients(t *testing.T) {
+func answersOutliveClients() upstreamTable {
 	cut := func(h *history) { h.Upstream[0].Outcome, h.Upstream[0].Billed = evidence.UpstreamHungUp, false }
-	judgeUpstream(t, check.AnswersOutliveClients(), leaver, []upstreamCase{
+	return upstreamTable{check.AnswersOutliveClients(), leaver, []upstreamCase{
 		{"goes on", func(*history) {}, check.Pass, "all 1 calls"},
 		{"cut short", cut, check.Fail, "1 ended hung_up"},
 		{"cut short, and nobody asked again", func(h *history) { cut(h); h.Calls = h.Calls[:1] }, check.Fail, "1 ended hung_up"},
@@ -200,42 +214,32 @@ func TestAnswersOutliveClients(t *testing.T) {
 		{"left before the call", func(h *history) { h.Calls[0].End = seconds(10.05) }, check.Unknown, "no client left while"},
 		{"left after the call", func(h *history) { h.Calls[0].End = seconds(10.5) }, check.Unknown, "no client left while"},
 		{"nobody left", func(h *history) { h.Calls[0].Outcome = evidence.OK }, check.Unknown, "no client left while"},
-	})
+	}}
 }
 
-func TestStaysZero(t *testing.T) {
+// staysZeroCases are about a gauge of a state.
+func staysZeroCases() []verdictCase {
 	const state = "sentinel_breaker_state"
-	set := func(v float64) func(*history) {
+	zero := check.StaysZero(state)
+	set := func(v float64) func(*evidence.Sample) { return func(s *evidence.Sample) { s.Values[state] = v } }
+	exported := func(alter ...func(*history)) func(*history) {
 		return func(h *history) {
-			for i := range h.Samples {
-				h.Samples[i].Values[state] = v
+			for r := 1; r <= 3; r++ {
+				samples(node(r), 0, set(0))(h)
 			}
+			both(alter...)(h)
 		}
 	}
-	for _, c := range []upstreamCase{
-		{"zero", func(*history) {}, check.Pass, "was 0 on all 3 nodes"},
-		{"once not", func(h *history) { h.Samples[len(h.Samples)/2].Values[state] = 2 }, check.Fail, state + " was 2 on gateway-2"},
-		{"not before the load", samples("gateway-1", 0, func(s *evidence.Sample) {
+	return []verdictCase{
+		{"zero", zero, "", exported(), check.Pass, "was 0 on all 3 nodes"},
+		{"once not", zero, "", exported(func(h *history) { set(2)(&h.Samples[len(h.Samples)/2]) }), check.Fail, state + " was 2 on gateway-2"},
+		{"not before the load", zero, "", exported(samples("gateway-1", 0, func(s *evidence.Sample) {
 			if s.At < loadFrom {
-				s.Values[state] = 2
+				set(2)(s)
 			}
-		}), check.Pass, ""},
-		{"not exported by one", samples("gateway-3", 0, func(s *evidence.Sample) { delete(s.Values, state) }), check.Unknown, "gateway-3 was not seen to export"},
-		{"no load", func(h *history) { h.Windows = nil }, check.Unknown, "start of the load"},
-		{"no nodes", func(h *history) { h.Nodes, h.Samples = nil, nil }, check.Unknown, "no node"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := scripted("")
-			set(0)(h)
-			c.alter(h)
-			if v := check.StaysZero(state).Judge(h.run()); v.Status != c.want || !strings.Contains(v.Reason, c.reason) {
-				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
-			}
-		})
-	}
-	cut := scripted("").run()
-	cut.Complete = false
-	if v := check.StaysZero(state).Judge(cut); v.Status != check.Unknown {
-		t.Errorf("of a run that was cut short: %s", v.Reason)
+		})), check.Pass, ""},
+		{"not exported by one", zero, "", exported(samples("gateway-3", 0, func(s *evidence.Sample) { delete(s.Values, state) })), check.Unknown, "gateway-3 was not seen to export"},
+		{"no load", zero, "", exported(func(h *history) { h.Windows = nil }), check.Unknown, "start of the load"},
+		{"no nodes", zero, "", func(h *history) { h.Nodes, h.Samples = nil, nil }, check.Unknown, "no node"},
 	}
 }

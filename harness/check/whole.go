@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
@@ -25,15 +26,18 @@ func evidenceComplete(run *evidence.Run) Verdict {
 	if flaw := countOutcomes(run).flaw(); flaw != "" {
 		return unknown("%s", flaw)
 	}
-	ids := map[string]bool{}
+	var due time.Duration
 	for c := range run.Calls() {
+		if c.Due < due {
+			return unknown("request %d was due before the one that it follows", c.Seq)
+		}
+		due = c.Due
 		if flaw := contradiction(c); flaw != "" {
 			return unknown("request %d %s", c.Seq, flaw)
 		}
-		if ids[c.ID] {
-			return unknown("two requests have the id %s", c.ID)
-		}
-		ids[c.ID] = true
+	}
+	if id := readRoster(run).twice; id != "" {
+		return unknown("two requests have the id %s", id)
 	}
 	if l := readLedger(run); len(l.calls) > 0 && l.flaw != "" {
 		return unknown("%s", l.flaw)
@@ -54,6 +58,10 @@ func contradiction(c evidence.Call) string {
 		return "ended before it was sent"
 	case c.Outcome == evidence.OK && !success, c.Outcome == evidence.Refused && success:
 		return fmt.Sprintf("is %s with status %d", c.Outcome, c.Status)
+	case c.Outcome == evidence.OK && c.Reason != "":
+		return "is ok, yet gives a reason why it is not: " + c.Reason
+	case c.Outcome != evidence.Refused && c.RetryAfter != 0:
+		return "is not refused, yet advised to come again"
 	}
 	return ""
 }

@@ -62,7 +62,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-type outageCase struct {
+// windowCase alters an outage whose load is recorded as a phase, and says what a check must make of it.
+type windowCase struct {
 	name   string
 	check  check.Check
 	alter  func(*history)
@@ -70,42 +71,30 @@ type outageCase struct {
 	reason string
 }
 
-func judgeOutages(t *testing.T, cases []outageCase) {
-	t.Helper()
-	reached := map[string]map[check.Status]bool{}
-	for _, c := range cases {
-		if reached[c.check.Name] == nil {
-			reached[c.check.Name] = map[check.Status]bool{}
-		}
-		reached[c.check.Name][c.want] = true
-		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
-			h := windowed()
-			c.alter(h)
-			v := c.check.Judge(h.run())
-			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) || v.Reason == "" {
-				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
-			}
-			run := h.run()
-			run.Complete = false
-			if v := c.check.Judge(run); v.Status != check.Unknown {
-				t.Errorf("cut short: %s: %s", v.Status, v.Reason)
-			}
-		})
-	}
-	for name, statuses := range reached {
-		if len(statuses) != 3 {
-			t.Errorf("%s: the table reaches %v only", name, statuses)
-		}
-	}
+func (c windowCase) run() *evidence.Run {
+	h := windowed()
+	c.alter(h)
+	return h.run()
 }
 
 func TestWithinAWindow(t *testing.T) {
+	for _, c := range slices.Concat(windowCases(), lateCases()) {
+		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
+			v := c.check.Judge(c.run())
+			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) || v.Reason == "" {
+				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
+			}
+		})
+	}
+}
+
+func windowCases() []windowCase {
 	const limit = 310 * time.Millisecond
 	unchanged := func(*history) {}
 	before, during := check.Before(outageFault, check.Frozen), check.During(outageFault, check.Frozen)
 	recovery, after := check.Recovery(outageFault, check.Frozen), check.After(outageFault, check.Frozen)
 	slow, failed := slower(20*time.Millisecond), func(c *evidence.Call) { c.Outcome = evidence.Failed }
-	judgeOutages(t, []outageCase{
+	return []windowCase{
 		{"fast", check.LatencyWithin(during, 99, limit), unchanged, check.Pass, `the p99 of 612 requests in the window "during" was 300.0 ms`},
 		{"slow before", check.LatencyWithin(during, 99, limit), between(10, 20, false, slow), check.Pass, ""},
 		{"slow from the first moment", check.LatencyWithin(during, 99, limit), between(20, 21, false, slow), check.Fail, "was 320.0 ms; 310 ms are allowed"},
@@ -137,7 +126,7 @@ func TestWithinAWindow(t *testing.T) {
 		{"none", check.RefusalsWithin(during, 0), between(20, 21, false, failed), check.Pass, "0 of 612"},
 		{"too many", check.RefusalsWithin(during, 0.1), between(20, 30.2, false, refused), check.Fail, "102 of 612 requests in the window \"during\" were refused, a share of 0.1667; 0.1000 is allowed"},
 		{"not certified", check.RefusalsWithin(during, 0), func(h *history) { h.Observations = nil }, check.Unknown, "not certified"},
-	})
+	}
 }
 
 // sentLate delays the requests of a stretch on their way out of the load generator, in seconds.
@@ -146,15 +135,15 @@ func sentLate(from, to float64, by time.Duration) func(*history) {
 	return both(between(from, to, true, late), between(from, to, false, late))
 }
 
-// TestALateLoadGeneratorProvesNothing about latency: neither that the service was fast enough nor that it was not.
-func TestALateLoadGeneratorProvesNothing(t *testing.T) {
+// lateCases: a late load generator proves nothing about latency, neither that the service was fast enough nor that it was not.
+func lateCases() []windowCase {
 	const ms = time.Millisecond
 	during := check.During(outageFault, check.Frozen)
 	within := check.RecoversWithin(outageFault, check.Frozen, time.Second)
 	worst := check.WorstAddedLatency(outageFault, check.Frozen, 100*ms)
 	factor := check.HitLatencyDuring(outageFault, check.Frozen, 1.5)
 	p99 := check.LatencyWithin(during, 99, 310*ms)
-	for _, c := range []outageCase{
+	return []windowCase{
 		{"a stall within the schedule's tolerance", worst, sentLate(22, 22.1, 200*ms), check.Unknown, "the load generator was late"},
 		{"one request of the service's own beside it", worst, both(sentLate(22, 22.1, 200*ms), between(24, 24.1, false, slower(101*ms))), check.Fail, "1 requests"},
 		{"slow and late", worst, both(sentLate(22, 22.1, 200*ms), between(22, 22.1, false, slower(101*ms))), check.Fail, "1 requests"},
@@ -169,13 +158,5 @@ func TestALateLoadGeneratorProvesNothing(t *testing.T) {
 		{"recovery, a stall", within, sentLate(22, 22.1, 200*ms), check.Pass, "after 0 ms"},
 		{"recovery, no schedule", within, sentLate(20, 40, 200*ms), check.Unknown, "in a row succeeded"},
 		{"recovery, no schedule, failures all the same", within, both(sentLate(20, 40, 200*ms), between(20, 22, false, refused)), check.Fail, "a miss still failed"},
-	} {
-		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
-			h := windowed()
-			c.alter(h)
-			if v := c.check.Judge(h.run()); v.Status != c.want || !strings.Contains(v.Reason, c.reason) {
-				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
-			}
-		})
 	}
 }

@@ -300,6 +300,7 @@ const (
 	ParamLLMTimeout = "llm_timeout" // timeout of one upstream call
 	ParamGrace      = "grace"       // time from SIGTERM to the end of the process
 	ParamDrain      = "drain"       // time from SIGTERM to the close of the listener
+	ParamRetryAfter = "retry_after" // the longest advice in Retry-After of a refusal
 	ParamTokenEvery = "token_every" // how long the token bucket of an API key takes to gain a token: 1/rate
 	ParamBucketFill = "bucket_fill" // how long an empty one takes to be full: burst/rate
 )

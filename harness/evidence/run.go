@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"sync"
 	"time"
 )
 
@@ -43,6 +44,8 @@ type Run struct {
 	nodes        []Node
 	leases       []Lease
 	logLines     []LogLine
+
+	derived sync.Map // see Derive
 }
 
 // Records is the content of a run that was built by hand, for tests.
@@ -137,6 +140,15 @@ func (r *Run) sort() {
 
 // Calls yields the planned requests by Seq.
 func (r *Run) Calls() iter.Seq[Call] { return slices.Values(r.calls) }
+
+// CallAt gives the i-th of Calls, from 0, so that who keeps many requests in mind need not copy them.
+func (r *Run) CallAt(i int) Call { return r.calls[i] }
+
+// HopAt gives the i-th of Hops, from 0.
+func (r *Run) HopAt(i int) Hop { return r.hops[i] }
+
+// RowAt gives the i-th of Rows, from 0.
+func (r *Run) RowAt(i int) Row { return r.rows[i] }
 
 // Upstream yields the upstream's ledger by arrival.
 func (r *Run) Upstream() iter.Seq[Upstream] { return slices.Values(r.upstream) }

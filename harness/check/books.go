@@ -1,0 +1,254 @@
+package check
+
+import (
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// none is the place of a record that is not there.
+const none = int32(-1)
+
+// account is where the records of one request are found.
+type account struct {
+	id         string
+	call, hop  int32    // places in the client's record and in the load balancer's log
+	row        [2]int32 // of the first two rows
+	hops, rows uint16   // how many there are
+	odd        bool     // the records contradict each other
+}
+
+func newAccount(id string) account {
+	return account{id: id, call: none, hop: none, row: [2]int32{none, none}}
+}
+
+// warm says whether the request prepared the system.
+func (a *account) warm() bool { return strings.HasPrefix(a.id, evidence.WarmupPrefix) }
+
+// books bring the records together.
+type books struct {
+	run        *evidence.Run
+	upstream   *ledger
+	roster     *roster
+	accounts   []account        // first those of the client's record, in its order
+	others     map[string]int32 // the places of the rest, by request id
+	entries    []uint16         // rows of kind call by the call's place in the upstream's ledger
+	kills      []disturbance
+	freezes    []disturbance
+	isolations []disturbance
+	struck     []disturbance // what took nodes of the service away
+	load       time.Duration // start of the load
+	timeout    time.Duration // of an upstream call; 0 if the plan lacks it
+	lease      time.Duration // of the lock that a caller holds; 0 if the plan lacks it
+	tallies    map[boot]*tallied
+
+	clients, rows, killed, frozen int
+	repeated                      int // requests that the load balancer sent on
+	booked, billed                int64
+	gaps                          bool   // the load balancer's log has some
+	unproven                      string // the first thing that is not known
+	why                           tally
+	culprits                      []uint64
+}
+
+func newBooks(run *evidence.Run) *books {
+	b := &books{run: run, upstream: readLedger(run), roster: readRoster(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
+		freezes: disturbances(run, evidence.FaultFreeze), isolations: isolations(run), struck: takenAway(run),
+		tallies: map[boot]*tallied{}, why: tally{}}
+	b.entries = make([]uint16, len(b.upstream.calls))
+	b.timeout, _ = run.Param(evidence.ParamLLMTimeout)
+	b.lease, _ = run.Param(evidence.ParamLease)
+	b.load, _ = loadStart(run)
+	return b
+}
+
+// account finds a request's account, or opens one.
+func (b *books) account(id string) *account {
+	if i, known := b.roster.place[id]; known {
+		return &b.accounts[i]
+	}
+	i, known := b.others[id]
+	if !known {
+		i = int32(len(b.accounts))
+		b.others[id] = i
+		b.accounts = append(b.accounts, newAccount(id))
+	}
+	return &b.accounts[i]
+}
+
+// enter reads all records.
+func (b *books) enter() {
+	b.accounts = make([]account, 0, len(b.roster.place)+len(b.roster.place)/8) // the warm-up sends far fewer than the load
+	for c := range b.run.Calls() {
+		a := newAccount(c.ID)
+		a.call = int32(b.clients)
+		b.accounts = append(b.accounts, a)
+		b.clients++
+	}
+	i := int32(0)
+	for h := range b.run.Hops() {
+		a := b.account(h.RequestID)
+		a.hop = i
+		a.hops++
+		i++
+	}
+	for w := range b.run.Rows() {
+		a := b.account(w.RequestID)
+		if a.rows < 2 {
+			a.row[a.rows] = int32(b.rows)
+		}
+		a.rows++
+		b.rows++
+	}
+	for _, u := range b.upstream.calls {
+		b.account(u.RequestID)
+	}
+}
+
+// settle compares them.
+func (b *books) settle() {
+	for w := range b.run.Rows() {
+		b.price(w)
+	}
+	for i := range b.accounts {
+		b.request(&b.accounts[i])
+	}
+	b.bill()
+}
+
+func (b *books) object(a *account, what string) {
+	b.why[what]++
+	if a != nil && !a.odd {
+		a.odd = true
+		if a.call != none && len(b.culprits) < MaxCalls {
+			b.culprits = append(b.culprits, b.run.CallAt(int(a.call)).Seq)
+		}
+	}
+}
+
+func (b *books) doubt(what string) {
+	if b.unproven == "" {
+		b.unproven = what
+	}
+}
+
+// rowsOf yields the first two rows of a request.
+func (b *books) rowsOf(a *account) iter.Seq[evidence.Row] {
+	return func(yield func(evidence.Row) bool) {
+		for _, i := range a.row {
+			if i != none && !yield(b.run.RowAt(int(i))) {
+				return
+			}
+		}
+	}
+}
+
+// price compares a row with the upstream call that it names.
+func (b *books) price(w evidence.Row) {
+	b.booked += w.Cost
+	b.tally(w)
+	a := b.account(w.RequestID)
+	i, known := b.upstream.byID[w.CallID]
+	if !known {
+		b.object(a, "row of a call that the upstream never had")
+		return
+	}
+	u := &b.upstream.calls[i]
+	if w.Tenant != u.Tenant || w.Key != u.Key {
+		b.object(a, "row of another tenant or key than its call")
+	}
+	switch w.Kind {
+	case evidence.RowCall:
+		b.entries[i]++
+		b.own(a, w, u)
+	case evidence.RowHit:
+		if w.Cost != 0 {
+			b.object(a, "hit that costs something")
+		}
+	default:
+		b.object(a, "row of an unknown kind")
+	}
+}
+
+// own judges a row that books a call as the request's own.
+func (b *books) own(a *account, w evidence.Row, u *evidence.Upstream) {
+	switch {
+	case !u.Billed || w.Cost != u.Cost:
+		b.object(a, "cost is not what was billed")
+	case w.RequestID != u.RequestID:
+		b.object(a, "call booked by another request than made it")
+	case w.Replica != u.Caller:
+		b.object(a, "call booked by another replica than made it")
+	}
+}
+
+// bill finds upstream calls of nobody, and billed ones that are not booked exactly once.
+func (b *books) bill() {
+	for i := range b.upstream.calls {
+		u := &b.upstream.calls[i]
+		a := b.account(u.RequestID)
+		b.asked(a, u)
+		if !u.Billed {
+			continue
+		}
+		b.billed += u.Cost
+		switch n := b.entries[i]; {
+		case n == 0 && b.callerKilled(u):
+			b.killed++
+			b.lost(u)
+		case n == 0 && b.callerFrozen(u):
+			b.frozen++
+			b.lost(u)
+		case n == 0:
+			b.object(a, "billed call without a row")
+		case n > 1:
+			b.object(a, "billed call with more than one row")
+		}
+	}
+}
+
+// asked says for whom a call was made.
+func (b *books) asked(a *account, u *evidence.Upstream) {
+	if a.call == none {
+		if !a.warm() {
+			b.object(a, "call for a request that was never sent")
+		}
+		return
+	}
+	switch c := b.run.CallAt(int(a.call)); {
+	case c.Outcome == evidence.Unsent:
+		b.object(a, "call for a request that was never sent")
+	case c.Tenant != u.Tenant || c.Key != u.Key:
+		b.object(a, "call for another tenant or key than the request's")
+	case u.Arrived < c.Sent-clientSlack:
+		b.object(a, "call made before its request was sent")
+	}
+}
+
+func (b *books) callerKilled(u *evidence.Upstream) bool {
+	for _, k := range b.kills {
+		if k.Target == u.Caller && u.Arrived <= k.Active && unstoredAt(u, k.Ordered) {
+			return true
+		}
+	}
+	return false
+}
+
+// callerFrozen says whether the caller stood still when the call ended and until its timeout had passed.
+func (b *books) callerFrozen(u *evidence.Upstream) bool {
+	for _, f := range b.freezes {
+		if f.Target != u.Caller || !(span{f.Ordered - seenLate, f.Healed}).holds(u.Ended) {
+			continue
+		}
+		if b.timeout == 0 {
+			b.doubt("the plan lacks the timeout of an upstream call, which tells whether a frozen caller lost call " + u.ID)
+			return true
+		}
+		if u.Arrived+b.timeout <= f.Healed {
+			return true
+		}
+	}
+	return false
+}

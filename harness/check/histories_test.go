@@ -1,0 +1,140 @@
+package check_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// told is a history and what a check must make of it.
+type told struct {
+	check check.Check
+	run   func() *evidence.Run
+	want  check.Status
+}
+
+// histories are those of all tables of this package. A new check needs some in one of them.
+func histories() (all []told) {
+	for _, c := range scriptedCases() {
+		all = append(all, told{c.check, func() *evidence.Run {
+			h := scripted(c.fault)
+			c.alter(h)
+			return h.run()
+		}, c.want})
+	}
+	for _, c := range outageCases() {
+		all = append(all, told{c.check, func() *evidence.Run {
+			h := outage()
+			c.alter(h)
+			return h.run()
+		}, c.want})
+	}
+	for _, c := range slices.Concat(windowCases(), lateCases()) {
+		all = append(all, told{c.check, c.run, c.want})
+	}
+	for _, u := range upstreamTables() {
+		for _, c := range u.cases {
+			all = append(all, told{u.check, func() *evidence.Run { return u.run(c) }, c.want})
+		}
+	}
+	for _, c := range onceCases() {
+		all = append(all, told{check.OncePerKey(), func() *evidence.Run { return onceRun(c.calls, c.faults, c.drop) }, c.want})
+	}
+	for _, c := range leadCases() {
+		all = append(all, told{c.check, c.run, c.want})
+	}
+	for _, c := range limitCases() {
+		all = append(all, told{check.LimitHolds("flood"), c.run, c.want})
+	}
+	return all
+}
+
+// neverFail are the checks that only ever blame the run, so that no history fails them, and why.
+var neverFail = map[string]string{
+	"SawHitsAndMisses": "a guard: without hits or misses the run proved nothing",
+	"InFlightAt":       "a guard: with nothing in flight the fault proved nothing",
+	"LoadKeptSchedule": "the load generator's lag is not the service's",
+	"EvidenceComplete": "evidence that is not whole proves nothing",
+	"FailedOver":       "a guard: that nobody took over makes the fault less than it should be",
+	"HealthyBefore":    "a system that was not up before the load was not tested",
+}
+
+// TestEveryCheckPassesFailsAndIsUnknown: there are histories on which each check of the package passes, fails and is
+// Unknown. A check that cannot fail would be worse than none.
+func TestEveryCheckPassesFailsAndIsUnknown(t *testing.T) {
+	seen := map[string]map[check.Status]bool{}
+	for _, h := range histories() {
+		v := h.check.Judge(h.run())
+		if v.Status != h.want {
+			t.Errorf("%s is %s and not %s: %s", v.Check, v.Status, h.want, v.Reason)
+		}
+		if seen[v.Check] == nil {
+			seen[v.Check] = map[check.Status]bool{}
+		}
+		seen[v.Check][v.Status] = true
+	}
+	for _, name := range exportedChecks(t) {
+		for _, s := range []check.Status{check.Pass, check.Fail, check.Unknown} {
+			if neverFail[name] != "" && s == check.Fail {
+				if seen[name][s] {
+					t.Errorf("%s failed on some history, although %s", name, neverFail[name])
+				}
+				continue
+			}
+			if !seen[name][s] {
+				t.Errorf("there is no history on which %s is %s", name, s)
+			}
+		}
+	}
+}
+
+// TestCutShortProvesNothing: of a run that was cut short, absence proves nothing, so no check passes or fails it.
+func TestCutShortProvesNothing(t *testing.T) {
+	judged := map[string]bool{}
+	for _, h := range histories() {
+		if h.want == check.Unknown || judged[h.check.Name] {
+			continue
+		}
+		judged[h.check.Name] = true
+		run := h.run()
+		run.Complete = false
+		if v := h.check.Judge(run); v.Status != check.Unknown {
+			t.Errorf("%s: %s: %s", v.Check, v.Status, v.Reason)
+		}
+	}
+	if len(judged) == 0 {
+		t.Error("nothing was judged")
+	}
+}
+
+// exportedChecks are the names of the exported functions of the package that return a Check: its source says what there is.
+func exportedChecks(t *testing.T) (names []string) {
+	t.Helper()
+	packages, err := parser.ParseDir(token.NewFileSet(), ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range packages["check"].Files {
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || !f.Name.IsExported() || f.Type.Results == nil || len(f.Type.Results.List) != 1 {
+				continue
+			}
+			if result, ok := f.Type.Results.List[0].Type.(*ast.Ident); ok && result.Name == "Check" {
+				names = append(names, f.Name.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	if len(names) < 20 {
+		t.Fatalf("found only %v: the package has more", names)
+	}
+	return names
+}
