@@ -27,7 +27,8 @@ const (
 //
 // One operation without an answer is not yet a silence: this process may be short of CPU time. So halfway through its budget
 // it has the dependency probed, and while probes are answered it keeps trying. Nor is a budget that was spent while the
-// process stood still a silence: it says nothing of the dependency.
+// process stood still a silence: it says nothing of the dependency. Budgets end an operation's context by cancellation; it
+// has no deadline of its own.
 type Line struct {
 	Options
 	turns  *turns
@@ -51,7 +52,7 @@ func newSpell(silent bool) *spell {
 // Options are what a Line is made of.
 type Options struct {
 	Name   string
-	Budget time.Duration // for one operation with all its attempts
+	Budget time.Duration // for one operation with all its attempts, while this process can work
 	Slots  int           // operations at a time, the nearest deadline first; waiting for one counts against nobody's budget
 	// Probe should do what is asked of the dependency at its hardest, a write that is replicated: one that only reads would
 	// declare a dependency well that no longer accepts writes.
@@ -112,8 +113,9 @@ func (l *Line) Do(ctx context.Context, op func(context.Context) error) error {
 
 // attempt repeats op for the length of one budget, or until the spell is over.
 func (l *Line) attempt(ctx context.Context, now *spell, op func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, l.Budget)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer startCountdown(l.Budget, cancel).stop()
 	doubt := time.AfterFunc(l.Budget/2, l.doubt)
 	defer doubt.Stop()
 	defer context.AfterFunc(now.ctx, cancel)()

@@ -20,7 +20,7 @@ var (
 // every second. One that hangs drops out after that, and Redis Sentinel does not promote it before one that kept up.
 const onlineLag = 2
 
-// waitShare is the part of the time left that WAIT may take, so that its reply still arrives within the budget.
+// waitShare is the part of the budget that WAIT may take, so that its reply still arrives within it.
 const waitShare = 0.7
 
 // Acquire takes the key's lock. It is granted only once every online replica has it, since Redis Sentinel may promote
@@ -42,7 +42,7 @@ func (s *Store) acquire(ctx context.Context, key, token string, lease time.Durat
 	case len(reply) == 1 && reply[0] == "refused":
 		return service.Reply{Verdict: service.Refused}, nil
 	case len(reply) == 3 && reply[0] == "granted":
-		if err := waitForReplicas(ctx, conn, reply[1]); err != nil {
+		if err := waitForReplicas(ctx, conn, reply[1], s.waits); err != nil {
 			if reply[2] == int64(1) && ctx.Err() == nil { // not granted: nobody else should be kept out by it
 				_ = s.scripts.release.Run(ctx, conn, keys[:1], token).Err()
 			}
@@ -56,7 +56,7 @@ func (s *Store) acquire(ctx context.Context, key, token string, lease time.Durat
 }
 
 // waitForReplicas returns once the connection's writes have reached online replicas, or says that they have not.
-func waitForReplicas(ctx context.Context, conn *redis.Conn, count any) error {
+func waitForReplicas(ctx context.Context, conn *redis.Conn, count any, timeout time.Duration) error {
 	online, ok := count.(int64)
 	if !ok {
 		return fmt.Errorf("count replicas: %w: %v", errReply, count)
@@ -64,8 +64,6 @@ func waitForReplicas(ctx context.Context, conn *redis.Conn, count any) error {
 	if online == 0 {
 		return nil // Redis without replicas; where there should be some, min-replicas-to-write has refused the write
 	}
-	deadline, _ := ctx.Deadline()
-	timeout := time.Duration(waitShare * float64(time.Until(deadline)))
 	wait := redis.NewIntCmd(ctx, "wait", online, max(timeout.Milliseconds(), 1))
 	if err := conn.Process(ctx, wait); err != nil {
 		return fmt.Errorf("wait for replicas: %w", err)

@@ -34,11 +34,12 @@ type Store struct {
 	line    *patience.Line
 	scripts scripts
 	probe   string
+	waits   time.Duration // for replicas
 }
 
 // Timeouts and sizes of the pool. Retries are the Line's business: those of the client do not survive a failover.
 const (
-	socketTimeout  = time.Second            // a bound for operations whose context has none
+	socketTimeout  = time.Second            // a bound for operations that were left behind
 	dialTimeout    = 250 * time.Millisecond // a dead node's address is a black hole
 	dialerPause    = 20 * time.Millisecond
 	poolSize       = 256 // a small pool fails fast and probes about once a second after as many failed dials
@@ -53,7 +54,7 @@ const (
 
 // Open makes a Store. It does not wait for Redis.
 func Open(o Options, log *slog.Logger) *Store {
-	s := &Store{scripts: loadScripts(), probe: probePrefix + o.Replica}
+	s := &Store{scripts: loadScripts(), probe: probePrefix + o.Replica, waits: time.Duration(waitShare * float64(o.Budget))}
 	s.client = redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName:            o.Master,
 		SentinelAddrs:         o.Sentinels,
