@@ -358,6 +358,10 @@ const (
 
 // gateway makes one replica. Its ledger runs only if the test runs it.
 func (w *world) gateway(name string, change ...func(*service.Settings)) (*service.Gateway, *service.Ledger) {
+	return w.gatewayWith(name, []service.Authority{w.redis, w.postgres}, change...)
+}
+
+func (w *world) gatewayWith(name string, authorities []service.Authority, change ...func(*service.Settings)) (*service.Gateway, *service.Ledger) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ledger := service.NewLedger(w.postgres, w.redis, 1000, quiet)
 	settings := service.Settings{
@@ -367,7 +371,7 @@ func (w *world) gateway(name string, change ...func(*service.Settings)) (*servic
 		c(&settings)
 	}
 	return service.New(settings, service.Ports{
-		Cache: w.redis, Authorities: []service.Authority{w.redis, w.postgres}, Archive: w.postgres,
+		Cache: w.redis, Authorities: authorities, Archive: w.postgres,
 		Upstream: w.model, Ledger: ledger, Meter: &w.tally, Log: quiet,
 	}), ledger
 }

@@ -39,16 +39,19 @@ type Gateway struct {
 	Ports
 	flights flights
 	local   localBuckets
-	late    chan lateSettlement
-	base    context.Context // of flights; ends only when the grace period has run out
+	late    map[Authority]chan Settlement // answers that an authority has yet to get
+	base    context.Context               // of flights; ends only when the grace period has run out
 	cut     context.CancelFunc
 }
 
 // New makes a Gateway.
 func New(s Settings, p Ports) *Gateway {
 	base, cut := context.WithCancel(context.Background())
-	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas},
-		late: make(chan lateSettlement, lateRoom), base: base, cut: cut}
+	late := make(map[Authority]chan Settlement, len(p.Authorities))
+	for _, authority := range p.Authorities {
+		late[authority] = make(chan Settlement, lateRoom)
+	}
+	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, late: late, base: base, cut: cut}
 }
 
 // ActiveFlights is the gauge of flights under way.

@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,6 +272,45 @@ func TestAnswerIsBackfilledWhenItsSecondStoreReturns(t *testing.T) {
 			stop()
 			synctest.Wait()
 		}
+	})
+}
+
+// deaf is an authority that does not answer settlements of one key, so many times.
+type deaf struct {
+	service.Authority
+	key   string
+	times atomic.Int64
+}
+
+func (d *deaf) Settle(ctx context.Context, s service.Settlement) (service.Receipt, error) {
+	if s.Key == d.key && d.times.Add(-1) >= 0 {
+		return service.Receipt{}, errDown
+	}
+	return d.Authority.Settle(ctx, s)
+}
+
+// An answer that one authority missed for a moment does not wait for one that the other misses for long.
+func TestBackfillOfOneStoreDoesNotWaitForTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		first, second := ask("a", "first"), ask("b", "second")
+		redis, postgres := &deaf{Authority: w.redis, key: second.Key()}, &deaf{Authority: w.postgres, key: first.Key()}
+		redis.times.Store(1)
+		postgres.times.Store(1 << 40)
+		g, _ := w.gatewayWith("gateway-1", []service.Authority{redis, postgres})
+		work, stop := context.WithCancel(t.Context())
+		go g.Backfill(work)
+		for _, r := range []service.Request{first, second} {
+			if _, err := g.Answer(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+		if _, ok := w.redis.answer(second.Key()); !ok {
+			t.Error("Redis did not get what it missed")
+		}
+		stop()
+		synctest.Wait()
 	})
 }
 

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service/patience"
@@ -93,38 +94,41 @@ func (g *Gateway) abandon(h *hold) {
 	h.release(context.WithoutCancel(g.base))
 }
 
-// lateSettlement is an answer that one authority has yet to get.
-type lateSettlement struct {
-	authority  Authority
-	settlement Settlement
-}
-
-// Bounds of the work that is left for later: room for some seconds of calls, and a pause that costs nothing while the line
-// to the authority knows it to be silent. What is dropped costs no promise while the other authority lives.
+// Bounds of the work that is left for later, for each authority: room for some seconds of calls, and pauses that cost nothing
+// while the line to the authority knows it to be silent. The first is short: until an answer is in both authorities, the
+// silence of the other one has it called for again. What is dropped costs no promise while the other authority lives.
 const (
-	lateRoom  = 1024
-	latePause = 200 * time.Millisecond
+	lateRoom       = 1024
+	firstLatePause = 10 * time.Millisecond
+	latePause      = 200 * time.Millisecond
 )
 
 func (g *Gateway) settleLater(missed []Authority, s Settlement) {
 	for _, authority := range missed {
 		select {
-		case g.late <- lateSettlement{authority, s}:
+		case g.late[authority] <- s:
 		default:
 			g.Log.Warn("no room to settle an answer later", "key", s.Key)
 		}
 	}
 }
 
-// Backfill brings answers to the authorities that missed them, until the context ends.
+// Backfill brings answers to the authorities that missed them, until the context ends. None waits for another.
 func (g *Gateway) Backfill(ctx context.Context) {
-	pause := patience.Pause{Next: latePause, Most: latePause}
+	var all sync.WaitGroup
+	for authority, late := range g.late {
+		all.Go(func() { backfill(ctx, authority, late) })
+	}
+	all.Wait()
+}
+
+func backfill(ctx context.Context, authority Authority, late <-chan Settlement) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case late := <-g.late:
-			for !g.settledLate(ctx, late) {
+		case s := <-late:
+			for pause := (patience.Pause{Next: firstLatePause, Most: latePause}); !settledLate(ctx, authority, s); {
 				if pause.Wait(ctx) != nil {
 					return
 				}
@@ -134,11 +138,11 @@ func (g *Gateway) Backfill(ctx context.Context) {
 }
 
 // settledLate reports whether nothing is left to do: the answer arrived, or died.
-func (g *Gateway) settledLate(ctx context.Context, late lateSettlement) bool {
-	if time.Until(late.settlement.Dies) <= 0 {
+func settledLate(ctx context.Context, authority Authority, s Settlement) bool {
+	if time.Until(s.Dies) <= 0 {
 		return true
 	}
-	_, err := late.authority.Settle(ctx, late.settlement)
+	_, err := authority.Settle(ctx, s)
 	return err == nil
 }
 

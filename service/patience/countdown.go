@@ -6,7 +6,7 @@ import (
 )
 
 // parts is in how many parts a countdown runs: a part that ends late does not shorten the others.
-const parts = 5
+const parts = 10
 
 // countdown calls a function when a length of time has passed in which this process could work. A single timer would
 // also count the time in which a process is kept from the processor, by a crowd of requests as much as by its machine: then

@@ -43,7 +43,7 @@ const (
 	dialTimeout    = 250 * time.Millisecond // a dead node's address is a black hole
 	dialerPause    = 20 * time.Millisecond
 	poolSize       = 256 // a small pool fails fast and probes about once a second after as many failed dials
-	inFlight       = 64  // operations at a time; more only make Redis, and the dials of a cold start, queue longer
+	inFlight       = 16  // operations at a time: in a crowd more only wait for each other, and their budgets run meanwhile
 	minIdle        = 8
 	maxIdle        = 12 // what a burst or a failover dialled beyond is closed again
 	poolTimeout    = 500 * time.Millisecond
