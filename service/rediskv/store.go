@@ -45,7 +45,7 @@ const (
 	poolSize       = 256 // a small pool fails fast and probes about once a second after as many failed dials
 	inFlight       = 16  // operations at a time: in a crowd more only wait for each other, and their budgets run meanwhile
 	minIdle        = 8
-	maxIdle        = 12 // what a burst or a failover dialled beyond is closed again
+	maxIdle        = 10 // what a burst or a failover dialled beyond is closed again
 	poolTimeout    = 500 * time.Millisecond
 	probeLifetime  = time.Second
 	noRetries      = -1
