@@ -15,34 +15,19 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
-// waitingDir is where the patches are kept whose scenario is not in the catalogue yet, from the module's root.
-const waitingDir = mutantsDir + "/waiting"
-
 // VerifyMutants says what is wrong with the patches of the module at root: those that do not apply, that do not compile, or
 // that name no scenario of the catalogue, or no check of that scenario's. It runs none of them.
 func VerifyMutants(ctx context.Context, root string, catalogue []harness.Scenario) error {
-	ready, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
+	mutants, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
 	if err != nil {
 		return err
 	}
-	waiting, err := readMutants(filepath.Join(root, filepath.FromSlash(waitingDir)))
-	if err != nil {
-		return err
-	}
-	if len(ready) == 0 {
+	if len(mutants) == 0 {
 		return fmt.Errorf("%w: there is none in %s", errPatch, mutantsDir)
 	}
 	var errs []error
-	for _, m := range ready {
-		errs = append(errs, m.named(catalogue))
-	}
-	for _, m := range waiting {
-		if m.named(catalogue) == nil {
-			errs = append(errs, fmt.Errorf("%w %s: scenario %s is there: move the patch to %s", errPatch, m.Name, m.Scenario, mutantsDir))
-		}
-	}
-	for _, m := range slices.Concat(ready, waiting) {
-		errs = append(errs, m.compiles(ctx, root))
+	for _, m := range mutants {
+		errs = append(errs, m.named(catalogue), m.compiles(ctx, root))
 	}
 	return errors.Join(errs...)
 }

@@ -19,13 +19,10 @@ func TestVerifyMutants(t *testing.T) {
 	for _, c := range []struct{ name, file, text, want string }{
 		{"good", "m.patch", patch("steady", "NothingDropped", diff), ""},
 		{"blames an assumption", "m.patch", patch("steady", "NoUnplannedDeath", diff), ""},
-		{"waits for its scenario", "waiting/w.patch", patch("stormy", "NothingDropped", diff), ""},
-		{"waits in vain", "waiting/w.patch", patch("steady", "NothingDropped", diff), "scenario steady is there: move the patch"},
 		{"no such scenario", "m.patch", patch("stormy", "NothingDropped", diff), "there is no scenario stormy"},
 		{"no such check", "m.patch", patch("steady", "OncePerKey", diff), "scenario steady has no check OncePerKey"},
 		{"does not apply", "m.patch", patch("steady", "NothingDropped", strings.Replace(diff, "= 42", "= 43", 1)), "no longer applies"},
 		{"does not compile", "m.patch", patch("steady", "NothingDropped", strings.Replace(diff, "= 41", "= fortyone", 1)), "does not compile"},
-		{"waits and does not compile", "waiting/w.patch", patch("stormy", "X", strings.Replace(diff, "= 41", "= fortyone", 1)), "does not compile"},
 		{"no header", "m.patch", "Defect: it is wrong\n" + diff, "it needs the lines"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
