@@ -16,7 +16,7 @@ const (
 )
 
 // wasSentOn says whether the load balancer gave the request to more than one server, or to one more than once.
-func wasSentOn(h evidence.Hop) bool { return h.Redispatched || h.Retries > 0 }
+func wasSentOn(h *evidence.Hop) bool { return h.Redispatched || h.Retries > 0 }
 
 // request judges what the client, the load balancer and the rows say of one request.
 func (b *books) request(a *account) {
@@ -34,7 +34,7 @@ func (b *books) request(a *account) {
 }
 
 // planned judges a request of the load.
-func (b *books) planned(a *account, c evidence.Call) {
+func (b *books) planned(a *account, c *evidence.Call) {
 	if c.Outcome == evidence.Unsent {
 		if a.rows > 0 {
 			b.object(a, "row of a request that was never sent")
@@ -64,7 +64,7 @@ func (b *books) planned(a *account, c evidence.Call) {
 }
 
 // passed compares the client's record with the load balancer's.
-func (b *books) passed(a *account, c evidence.Call) {
+func (b *books) passed(a *account, c *evidence.Call) {
 	if a.hop == none {
 		if c.Status != 0 {
 			b.unlogged(a)
@@ -90,7 +90,7 @@ func (b *books) unlogged(a *account) {
 }
 
 // answered compares the one row of an answered request, and the call that it books, with the load balancer's record.
-func (b *books) answered(a *account, h evidence.Hop) {
+func (b *books) answered(a *account, h *evidence.Hop) {
 	if a.rows != 1 || wasSentOn(h) {
 		return // whoever had it first may have booked it
 	}
@@ -101,7 +101,7 @@ func (b *books) answered(a *account, h evidence.Hop) {
 	case !while.holds(w.At):
 		b.object(a, "row made before or after the request passed")
 	case w.Kind == evidence.RowCall:
-		if u, known := b.upstream.call(w.CallID); known && !(while.holds(u.Arrived) && while.holds(u.Ended)) {
+		if u, known := b.upstream.at(b.places.rowCall[a.row[0]]); known && !(while.holds(u.Arrived) && while.holds(u.Ended)) {
 			b.object(a, "call made before or after its request passed")
 		}
 	}
@@ -137,11 +137,11 @@ func (b *books) stranger(a *account) {
 }
 
 // explainsTwo says whether a fault explains that a request has two rows, of two calls.
-func (b *books) explainsTwo(a *account, c evidence.Call) bool {
+func (b *books) explainsTwo(a *account, c *evidence.Call) bool {
 	if a.rows != 2 {
 		return false
 	}
-	rows := [2]evidence.Row{b.run.RowAt(int(a.row[0])), b.run.RowAt(int(a.row[1]))}
+	rows := [2]*evidence.Row{b.run.RowAt(int(a.row[0])), b.run.RowAt(int(a.row[1]))}
 	if rows[0].CallID == rows[1].CallID {
 		return false
 	}
@@ -159,7 +159,7 @@ func (b *books) explainsTwo(a *account, c evidence.Call) bool {
 
 // overtaken says whether the replica stood still over its own call, or was cut off from all stores, for longer than its
 // lease, so that another called meanwhile.
-func (b *books) overtaken(own, told evidence.Row) bool {
+func (b *books) overtaken(own, told *evidence.Row) bool {
 	if own.Kind != evidence.RowCall || told.Kind != evidence.RowHit || own.Replica != told.Replica {
 		return false
 	}
@@ -184,7 +184,7 @@ func (b *books) away(disturbances []disturbance, node string, call, other time.D
 
 // takenElsewhere says whether the request was sent on from a replica that was killed or frozen. If the log lacks it, it may
 // have been.
-func (b *books) takenElsewhere(a *account, lost, told evidence.Row, c evidence.Call) bool {
+func (b *books) takenElsewhere(a *account, lost, told *evidence.Row, c *evidence.Call) bool {
 	if lost.Replica == told.Replica || !b.hit(lost.Replica, span{c.Sent, c.End}) {
 		return false
 	}

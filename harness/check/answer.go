@@ -30,12 +30,13 @@ func rightAnswer(run *evidence.Run) Verdict {
 	var oldest time.Duration
 	var wrong []uint64
 	why := tally{}
-	for c := range run.Calls() {
+	answer := readPlaces(run).answer
+	for i, c := range run.EachCall() {
 		if c.Outcome != evidence.OK {
 			continue
 		}
 		answers++
-		u, known := l.call(c.Answer.CallID)
+		u, known := l.at(answer[i])
 		if !known && l.flaw != "" {
 			continue
 		}
@@ -59,7 +60,7 @@ func rightAnswer(run *evidence.Run) Verdict {
 }
 
 // wrongness says what is wrong with an answer; empty if nothing is.
-func wrongness(c evidence.Call, u evidence.Upstream, known bool, maxAge time.Duration) string {
+func wrongness(c *evidence.Call, u *evidence.Upstream, known bool, maxAge time.Duration) string {
 	switch {
 	case c.Answer.CallID == "":
 		return "name no call"

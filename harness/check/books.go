@@ -8,9 +8,6 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// none is the place of a record that is not there.
-const none = int32(-1)
-
 // account is where the records of one request are found.
 type account struct {
 	id         string
@@ -31,7 +28,7 @@ func (a *account) warm() bool { return strings.HasPrefix(a.id, evidence.WarmupPr
 type books struct {
 	run        *evidence.Run
 	upstream   *ledger
-	roster     *roster
+	places     *places
 	accounts   []account        // first those of the client's record, in its order
 	others     map[string]int32 // the places of the rest, by request id
 	entries    []uint16         // rows of kind call by the call's place in the upstream's ledger
@@ -54,7 +51,7 @@ type books struct {
 }
 
 func newBooks(run *evidence.Run) *books {
-	b := &books{run: run, upstream: readLedger(run), roster: readRoster(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
+	b := &books{run: run, upstream: readLedger(run), places: readPlaces(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
 		freezes: disturbances(run, evidence.FaultFreeze), isolations: isolations(run), struck: takenAway(run),
 		tallies: map[boot]*tallied{}, why: tally{}}
 	b.entries = make([]uint16, len(b.upstream.calls))
@@ -64,10 +61,10 @@ func newBooks(run *evidence.Run) *books {
 	return b
 }
 
-// account finds a request's account, or opens one.
-func (b *books) account(id string) *account {
-	if i, known := b.roster.place[id]; known {
-		return &b.accounts[i]
+// account finds a request's account, by its place in the client's record, or opens one for a stranger.
+func (b *books) account(place int32, id string) *account {
+	if place != none {
+		return &b.accounts[place]
 	}
 	i, known := b.others[id]
 	if !known {
@@ -80,37 +77,36 @@ func (b *books) account(id string) *account {
 
 // enter reads all records.
 func (b *books) enter() {
-	b.accounts = make([]account, 0, len(b.roster.place)+len(b.roster.place)/8) // the warm-up sends far fewer than the load
-	for c := range b.run.Calls() {
+	planned := count(b.run.EachCall())
+	b.accounts = make([]account, 0, planned+planned/8) // the warm-up sends far fewer than the load
+	for _, c := range b.run.EachCall() {
 		a := newAccount(c.ID)
 		a.call = int32(b.clients)
 		b.accounts = append(b.accounts, a)
 		b.clients++
 	}
-	i := int32(0)
-	for h := range b.run.Hops() {
-		a := b.account(h.RequestID)
-		a.hop = i
+	for i, h := range b.run.EachHop() {
+		a := b.account(b.places.hop[i], h.RequestID)
+		a.hop = int32(i)
 		a.hops++
-		i++
 	}
-	for w := range b.run.Rows() {
-		a := b.account(w.RequestID)
+	for i, w := range b.run.EachRow() {
+		a := b.account(b.places.rowRequest[i], w.RequestID)
 		if a.rows < 2 {
 			a.row[a.rows] = int32(b.rows)
 		}
 		a.rows++
 		b.rows++
 	}
-	for _, u := range b.upstream.calls {
-		b.account(u.RequestID)
+	for i, u := range b.upstream.calls {
+		b.account(b.places.caller[i], u.RequestID)
 	}
 }
 
 // settle compares them.
 func (b *books) settle() {
-	for w := range b.run.Rows() {
-		b.price(w)
+	for i, w := range b.run.EachRow() {
+		b.price(i, w)
 	}
 	for i := range b.accounts {
 		b.request(&b.accounts[i])
@@ -135,8 +131,8 @@ func (b *books) doubt(what string) {
 }
 
 // rowsOf yields the first two rows of a request.
-func (b *books) rowsOf(a *account) iter.Seq[evidence.Row] {
-	return func(yield func(evidence.Row) bool) {
+func (b *books) rowsOf(a *account) iter.Seq[*evidence.Row] {
+	return func(yield func(*evidence.Row) bool) {
 		for _, i := range a.row {
 			if i != none && !yield(b.run.RowAt(int(i))) {
 				return
@@ -145,17 +141,17 @@ func (b *books) rowsOf(a *account) iter.Seq[evidence.Row] {
 	}
 }
 
-// price compares a row with the upstream call that it names.
-func (b *books) price(w evidence.Row) {
+// price compares the row at a place with the upstream call that it names.
+func (b *books) price(place int, w *evidence.Row) {
 	b.booked += w.Cost
 	b.tally(w)
-	a := b.account(w.RequestID)
-	i, known := b.upstream.byID[w.CallID]
-	if !known {
+	a := b.account(b.places.rowRequest[place], w.RequestID)
+	i := b.places.rowCall[place]
+	if i == none {
 		b.object(a, "row of a call that the upstream never had")
 		return
 	}
-	u := &b.upstream.calls[i]
+	u := b.upstream.calls[i]
 	if w.Tenant != u.Tenant || w.Key != u.Key {
 		b.object(a, "row of another tenant or key than its call")
 	}
@@ -173,7 +169,7 @@ func (b *books) price(w evidence.Row) {
 }
 
 // own judges a row that books a call as the request's own.
-func (b *books) own(a *account, w evidence.Row, u *evidence.Upstream) {
+func (b *books) own(a *account, w *evidence.Row, u *evidence.Upstream) {
 	switch {
 	case !u.Billed || w.Cost != u.Cost:
 		b.object(a, "cost is not what was billed")
@@ -186,9 +182,8 @@ func (b *books) own(a *account, w evidence.Row, u *evidence.Upstream) {
 
 // bill finds upstream calls of nobody, and billed ones that are not booked exactly once.
 func (b *books) bill() {
-	for i := range b.upstream.calls {
-		u := &b.upstream.calls[i]
-		a := b.account(u.RequestID)
+	for i, u := range b.upstream.calls {
+		a := b.account(b.places.caller[i], u.RequestID)
 		b.asked(a, u)
 		if !u.Billed {
 			continue

@@ -43,7 +43,7 @@ type boot struct{ replica, id string }
 // tallied is what the ledger of the service has of one boot.
 type tallied struct{ hits, calls, cost int64 }
 
-func (b *books) tally(w evidence.Row) {
+func (b *books) tally(w *evidence.Row) {
 	k := boot{w.Replica, w.Boot}
 	t := b.tallies[k]
 	if t == nil {
@@ -63,7 +63,7 @@ const anyBoot = ""
 
 // lost books a call that has no row, and needs none.
 func (b *books) lost(u *evidence.Upstream) {
-	b.tally(evidence.Row{Replica: u.Caller, Boot: anyBoot, Kind: evidence.RowCall, Cost: u.Cost})
+	b.tally(&evidence.Row{Replica: u.Caller, Boot: anyBoot, Kind: evidence.RowCall, Cost: u.Cost})
 }
 
 // count compares what the replicas counted with the records.
@@ -173,7 +173,7 @@ type passages struct {
 
 func (b *books) passages() passages {
 	p := passages{map[string]map[int]int64{}, map[string]int64{}}
-	for h := range b.run.Hops() {
+	for _, h := range b.run.EachHop() {
 		if wasSentOn(h) {
 			b.repeated++
 		}
@@ -189,7 +189,7 @@ func (b *books) passages() passages {
 	return p
 }
 
-func clean(h evidence.Hop) bool { return strings.HasPrefix(h.Termination, cleanEnd) }
+func clean(h *evidence.Hop) bool { return strings.HasPrefix(h.Termination, cleanEnd) }
 
 // answers compares the answers by status that a replica counted over all its boots with those of the log.
 func (b *books) answers(c Counters, replica string, boots []evidence.Sample, p *passages, whole bool) {

@@ -48,7 +48,7 @@ func countOutcomes(run *evidence.Run) *outcomes {
 	for _, s := range run.Plan.Load {
 		o.planned += s.Requests
 	}
-	for c := range run.Calls() {
+	for _, c := range run.EachCall() {
 		if c.Seq != o.recorded && o.misnumbered == "" {
 			o.misnumbered = fmt.Sprintf("the record of requests is not whole: number %d follows %d others", c.Seq, o.recorded)
 		}
@@ -106,7 +106,7 @@ func (o *outcomes) figures() map[string]float64 {
 	return f
 }
 
-func describe(c evidence.Call) string {
+func describe(c *evidence.Call) string {
 	switch {
 	case c.Reason != "" && c.Status != 0:
 		return fmt.Sprintf("%s (%s %d)", c.Outcome, c.Reason, c.Status)
@@ -125,14 +125,13 @@ func allowedRefusals(run *evidence.Run, refusals int) (allowed map[uint64]bool, 
 	if !ok {
 		return nil, "the start of the load, from which allowances count, is not recorded"
 	}
-	lifetime, ok := lifetimeOf(run)
-	if !ok {
+	if _, ok := lifetimeOf(run); !ok {
 		return nil, "the plan lacks the lifetime of answers, which tells hits from misses"
 	}
 	if l := readLedger(run); l.flaw != "" {
 		return nil, l.flaw
 	}
-	answers := newStored(run, lifetime)
+	answers := readHits(run)
 	allowed = map[uint64]bool{}
 	for _, a := range run.Plan.Allow {
 		permit(run, a, start, answers, allowed)
@@ -144,11 +143,11 @@ func allowedRefusals(run *evidence.Run, refusals int) (allowed map[uint64]bool, 
 const rounding = 1e-9
 
 // permit allows the first refusals of the window, as many as its share of the misses due in it.
-func permit(run *evidence.Run, a evidence.Allowance, start time.Duration, answers stored, allowed map[uint64]bool) {
+func permit(run *evidence.Run, a evidence.Allowance, start time.Duration, answers hits, allowed map[uint64]bool) {
 	var misses int
 	var refused []uint64
-	for c := range run.Calls() {
-		if at := c.Due - start; at < a.From || at >= a.To || answers.hit(c.Key, c.Due) {
+	for i, c := range run.EachCall() {
+		if at := c.Due - start; at < a.From || at >= a.To || answers[i] {
 			continue
 		}
 		misses++

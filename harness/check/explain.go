@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -18,6 +19,7 @@ const (
 type explainer struct {
 	lifetime, llmTimeout, lease time.Duration
 	kills, freezes, isolations  []disturbance
+	ledger                      *ledger
 	told                        told
 	spent                       map[[2]string]bool // key and fault that have explained their one call
 }
@@ -25,7 +27,7 @@ type explainer struct {
 // newExplainer says what is missing if the plan lacks a parameter.
 func newExplainer(run *evidence.Run) (x *explainer, missing string) {
 	x = &explainer{kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
-		isolations: isolations(run), told: evidence.Derive(run, whenTold), spent: map[[2]string]bool{}}
+		isolations: isolations(run), ledger: readLedger(run), told: readTold(run), spent: map[[2]string]bool{}}
 	var ok bool
 	if x.lifetime, ok = lifetimeOf(run); !ok {
 		return nil, "the plan lacks the lifetime of an answer"
@@ -39,17 +41,17 @@ func newExplainer(run *evidence.Run) (x *explainer, missing string) {
 	return x, ""
 }
 
-// told is when a client first held the answer of a call, by the call's id.
-type told map[string]time.Duration
+// told is when a client first held the answer of a call, by the call's place in the upstream's ledger; forever if none did.
+type told []time.Duration
+
+func readTold(run *evidence.Run) told { return evidence.Derive(run, whenTold) }
 
 func whenTold(run *evidence.Run) told {
-	t := told{}
-	for c := range run.Calls() {
-		if c.Outcome != evidence.OK || c.Answer.CallID == "" {
-			continue
-		}
-		if first, known := t[c.Answer.CallID]; !known || c.End < first {
-			t[c.Answer.CallID] = c.End
+	t := told(slices.Repeat([]time.Duration{forever}, count(run.EachUpstream())))
+	answer := readPlaces(run).answer
+	for i, c := range run.EachCall() {
+		if place := answer[i]; place != none && c.Outcome == evidence.OK && c.Answer.CallID != "" {
+			t[place] = min(t[place], c.End)
 		}
 	}
 	return t
@@ -160,6 +162,5 @@ func unstoredAt(p *evidence.Upstream, t time.Duration) bool { return endOf(p) >=
 
 // toldBy says whether a client held p's answer by t, which proves that it was stored.
 func (x *explainer) toldBy(p *evidence.Upstream, t time.Duration) bool {
-	first, ok := x.told[p.ID]
-	return ok && first <= t
+	return x.told[x.ledger.byID[p.ID]] <= t
 }

@@ -46,10 +46,10 @@ func GaugesReturnToZero(names ...string) Check {
 
 // lastActivity is the last response or the last end of an upstream call.
 func lastActivity(run *evidence.Run) (last time.Duration) {
-	for c := range run.Calls() {
+	for _, c := range run.EachCall() {
 		last = max(last, c.End)
 	}
-	for u := range run.Upstream() {
+	for _, u := range run.EachUpstream() {
 		last = max(last, u.Ended)
 	}
 	return last

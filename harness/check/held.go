@@ -99,10 +99,16 @@ func excusesLeases(run *evidence.Run, upstream string, lease time.Duration) (all
 	return all
 }
 
+// lastCallers are those of the keys of which something was left.
 func lastCallers(run *evidence.Run) map[string]string {
 	last := map[string]string{}
-	for u := range run.Upstream() {
-		last[u.Key] = u.Caller
+	for l := range run.Leases() {
+		last[l.Key] = ""
+	}
+	for _, u := range run.EachUpstream() {
+		if _, left := last[u.Key]; left {
+			last[u.Key] = u.Caller
+		}
 	}
 	return last
 }

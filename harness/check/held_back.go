@@ -22,8 +22,8 @@ func CallsHeldBack(fault string, proof Certificate, settled time.Duration, most 
 				calls++
 			}
 		}
-		for c := range run.Calls() {
-			if while.holds(c.Due) && p.class(c) == miss {
+		for i, c := range run.EachCall() {
+			if while.holds(c.Due) && p.class(i) == miss {
 				misses++
 			}
 		}

@@ -8,36 +8,36 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// stored knows when the answers of each key came into being.
-type stored struct {
-	lifetime time.Duration
-	ends     ends
+// hits says of each request, by its place, whether it must have found a stored answer: a successful upstream call of its key
+// ended before it was due, and within the lifetime.
+type hits []bool
+
+// readHits needs a plan that has the lifetime of answers: see lifetimeOf.
+func readHits(run *evidence.Run) hits { return evidence.Derive(run, newHits) }
+
+func newHits(run *evidence.Run) hits {
+	lifetime, _ := lifetimeOf(run)
+	k := readKeys(run)
+	ends := successes(run, k)
+	h := make(hits, len(k.request))
+	for i, c := range run.EachCall() {
+		of := ends[k.request[i]]
+		n := sort.Search(len(of), func(i int) bool { return of[i] >= c.Due })
+		h[i] = n > 0 && c.Due-of[n-1] < lifetime
+	}
+	return h
 }
 
-func newStored(run *evidence.Run, lifetime time.Duration) stored {
-	return stored{lifetime, evidence.Derive(run, successes)}
-}
-
-// ends are the ends of the successful upstream calls of each key, ascending.
-type ends map[string][]time.Duration
-
-func successes(run *evidence.Run) ends {
-	all := ends{}
-	for u := range run.Upstream() {
+// successes are the ends of the successful upstream calls of each key, ascending.
+func successes(run *evidence.Run, k *keys) [][]time.Duration {
+	all := make([][]time.Duration, len(k.number))
+	for i, u := range run.EachUpstream() {
 		if u.Outcome == evidence.UpstreamOK {
-			all[u.Key] = append(all[u.Key], u.Ended)
+			all[k.call[i]] = append(all[k.call[i]], u.Ended)
 		}
 	}
 	for _, of := range all {
 		slices.Sort(of)
 	}
 	return all
-}
-
-// hit says whether a request for the key that is due at that moment must find a stored answer: a successful call of the
-// key ended before, and within the lifetime.
-func (s stored) hit(key string, due time.Duration) bool {
-	ends := s.ends[key]
-	i := sort.Search(len(ends), func(i int) bool { return ends[i] >= due })
-	return i > 0 && due-ends[i-1] < s.lifetime
 }

@@ -12,16 +12,16 @@ func TenantIsolation() Check { return complete("TenantIsolation", tenantIsolatio
 func tenantIsolation(run *evidence.Run) Verdict {
 	l := readLedger(run)
 	w := newWalls(run, l)
-	for c := range run.Calls() {
-		w.answer(c, l)
+	for i, c := range run.EachCall() {
+		w.answer(i, c, l)
 	}
-	for _, u := range l.calls {
-		w.bill(u.RequestID, u.Tenant, u.Key, "upstream calls")
+	for i, u := range l.calls {
+		w.bill(w.places.caller[i], w.keys.call[i], u.Tenant, "upstream calls")
 	}
-	for r := range run.Rows() {
-		w.bill(r.RequestID, r.Tenant, r.Key, "rows")
-		if u, known := l.call(r.CallID); known && u.Tenant != r.Tenant {
-			w.breach(r.RequestID, "rows of another tenant's call")
+	for i, r := range run.EachRow() {
+		w.bill(w.places.rowRequest[i], w.keys.row[i], r.Tenant, "rows")
+		if u, known := l.at(w.places.rowCall[i]); known && u.Tenant != r.Tenant {
+			w.breach(w.places.rowRequest[i], "rows of another tenant's call")
 		}
 	}
 	figures := map[string]float64{"tenants_answered": float64(len(w.answered)), "breaches": float64(w.why.sum())}
@@ -39,59 +39,70 @@ func tenantIsolation(run *evidence.Run) Verdict {
 // walls are what stands between tenants.
 type walls struct {
 	run      *evidence.Run
-	roster   *roster
-	owner    map[string]string // tenant by key
-	answered map[string]bool   // tenants
+	places   *places
+	keys     *keys
+	owner    []owner         // by key
+	answered map[string]bool // tenants
 	why      tally
 	culprits []uint64
 }
 
 func newWalls(run *evidence.Run, l *ledger) *walls {
-	w := &walls{run: run, roster: readRoster(run), owner: map[string]string{}, answered: map[string]bool{}, why: tally{}}
-	for c := range run.Calls() {
-		w.own(c.Key, c.Tenant)
+	w := &walls{run: run, places: readPlaces(run), keys: readKeys(run), answered: map[string]bool{}, why: tally{}}
+	w.owner = make([]owner, len(w.keys.number))
+	for i, c := range run.EachCall() {
+		w.owner[w.keys.request[i]].take(c.Tenant)
 	}
-	for _, u := range l.calls {
-		w.own(u.Key, u.Tenant)
+	for i, u := range l.calls {
+		w.owner[w.keys.call[i]].take(u.Tenant)
 	}
 	return w
 }
 
-// own gives a key to the first who is seen with it.
-func (w *walls) own(key, tenant string) {
-	if _, taken := w.owner[key]; !taken {
-		w.owner[key] = tenant
+// owner is whose a key is.
+type owner struct {
+	tenant string
+	taken  bool
+}
+
+// take gives the key to the first who is seen with it.
+func (o *owner) take(tenant string) {
+	if !o.taken {
+		*o = owner{tenant, true}
 	}
 }
 
-func (w *walls) breach(request, what string) {
+// foreign says whether a key, which may be none, is another tenant's.
+func (w *walls) foreign(key int32, tenant string) bool {
+	return key != none && w.owner[key].tenant != tenant
+}
+
+// breach notes what concerns the request at a place, which may be none.
+func (w *walls) breach(request int32, what string) {
 	w.why[what]++
-	if c, known := w.roster.request(w.run, request); known && len(w.culprits) < MaxCalls {
-		w.culprits = append(w.culprits, c.Seq)
+	if request != none && len(w.culprits) < MaxCalls {
+		w.culprits = append(w.culprits, w.run.CallAt(int(request)).Seq)
 	}
 }
 
 // answer judges what a client was given.
-func (w *walls) answer(c evidence.Call, l *ledger) {
-	if owner := w.owner[c.Key]; owner != c.Tenant {
-		w.breach(c.ID, "requests for another tenant's key")
+func (w *walls) answer(i int, c *evidence.Call, l *ledger) {
+	if w.foreign(w.keys.request[i], c.Tenant) {
+		w.breach(int32(i), "requests for another tenant's key")
 	}
 	if c.Outcome != evidence.OK {
 		return
 	}
 	w.answered[c.Tenant] = true
-	u, known := l.call(c.Answer.CallID)
-	owner, owned := w.owner[c.Answer.Key]
-	if c.Answer.Tenant != c.Tenant || known && u.Tenant != c.Tenant || owned && owner != c.Tenant {
-		w.breach(c.ID, "answers of another tenant")
+	u, known := l.at(w.places.answer[i])
+	if c.Answer.Tenant != c.Tenant || known && u.Tenant != c.Tenant || w.foreign(w.keys.answer[i], c.Tenant) {
+		w.breach(int32(i), "answers of another tenant")
 	}
 }
 
 // bill judges by whom something is paid.
-func (w *walls) bill(request, tenant, key, what string) {
-	owner, owned := w.owner[key]
-	c, known := w.roster.request(w.run, request)
-	if owned && owner != tenant || known && c.Tenant != tenant {
+func (w *walls) bill(request, key int32, tenant, what string) {
+	if w.foreign(key, tenant) || request != none && w.run.CallAt(int(request)).Tenant != tenant {
 		w.breach(request, what+" paid by another tenant")
 	}
 }

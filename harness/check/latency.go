@@ -45,14 +45,14 @@ type added struct {
 
 func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration) added {
 	a := added{figures: map[string]float64{"limit_ms": ms(limit)}}
-	for c := range run.Calls() {
+	for i, c := range run.EachCall() {
 		if !waited(c) || c.End < d.Ordered {
 			continue
 		}
 		if (span{d.Active, d.Healed}).holds(c.Due) {
 			a.during++
 		}
-		k := p.class(c)
+		k := p.class(i)
 		normal, missing := p.normal(k)
 		if missing != "" {
 			a.missing = missing
@@ -83,18 +83,18 @@ func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 		if missing != "" {
 			return unknown("%s", missing)
 		}
-		during := slices.DeleteFunc(dueIn(run, evidence.Window{From: d.Active, To: d.Healing}), func(c evidence.Call) bool { return p.class(c) != hit })
+		during := slices.DeleteFunc(dueIn(run, evidence.Window{From: d.Active, To: d.Healing}), func(place int32) bool { return p.class(int(place)) != hit })
 		before := p.before[hit]
 		figures := map[string]float64{"hits_before": float64(len(before)), "hits_during": float64(len(during)), "factor_allowed": factor}
 		if min(len(before), len(during)) < leastCompared {
 			return unknown("%d hits before and %d during %q are too few to compare; %d each are wanted", len(before), len(during), fault, leastCompared).with(figures)
 		}
-		was, now := percentile(before, 99), nth(during, 99, latency)
+		was, now := percentile(before, 99), nth(run, during, 99, latency)
 		figures["before_p99_ms"], figures["during_p99_ms"] = ms(was), ms(now)
 		figures["factor"] = float64(now) / float64(was)
 		switch {
 		case figures["factor"] <= factor:
-		case p.late, float64(nth(during, 99, service)) <= factor*float64(was):
+		case p.late, float64(nth(run, during, 99, service)) <= factor*float64(was):
 			return unknown("the p99 of hits rose from %.1f to %.1f ms during %q, since the load generator was late", ms(was), ms(now), fault).with(figures)
 		default:
 			return fail(figures, nil, "the p99 of hits rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed", ms(was), ms(now), fault, figures["factor"], factor)

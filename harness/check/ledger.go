@@ -13,35 +13,33 @@ const lifetimeMargin = time.Second
 
 // ledger is the upstream's own record of its calls.
 type ledger struct {
-	calls []evidence.Upstream // by arrival
-	byID  map[string]int
-	flaw  string // why it cannot be the whole ledger; empty if nothing speaks against it
+	calls []*evidence.Upstream // by arrival
+	byID  map[string]int32     // their places
+	flaw  string               // why it cannot be the whole ledger; empty if nothing speaks against it
 }
 
 // readLedger takes the ledger and looks for holes: ids are unique, and the calls of each key are numbered from 1.
 func readLedger(run *evidence.Run) *ledger { return evidence.Derive(run, newLedger) }
 
 func newLedger(run *evidence.Run) *ledger {
-	n := 0
-	for range run.Upstream() {
-		n++
-	}
-	l := &ledger{calls: make([]evidence.Upstream, 0, n), byID: make(map[string]int, n)}
-	last := map[string]uint64{}
-	for u := range run.Upstream() {
+	n, k := count(run.EachUpstream()), readKeys(run)
+	l := &ledger{calls: make([]*evidence.Upstream, 0, n), byID: make(map[string]int32, n)}
+	last := make([]uint64, len(k.number))
+	for i, u := range run.EachUpstream() {
+		last := &last[k.call[i]]
 		_, twice := l.byID[u.ID]
 		switch {
 		case twice:
 			l.object("the upstream's ledger lists call %s twice", u.ID)
-		case u.Key != "" && u.N != last[u.Key]+1:
-			l.object("the upstream's ledger has a hole: call %s is number %d of its key, after number %d", u.ID, u.N, last[u.Key])
+		case u.Key != "" && u.N != *last+1:
+			l.object("the upstream's ledger has a hole: call %s is number %d of its key, after number %d", u.ID, u.N, *last)
 		case u.Billed != (u.Outcome == evidence.UpstreamOK):
 			l.object("the upstream's ledger contradicts itself: call %s ended %q, billed %t", u.ID, u.Outcome, u.Billed)
 		case u.Outcome != evidence.UpstreamRunning && u.Ended < u.Arrived:
 			l.object("the upstream's ledger contradicts itself: call %s ended before it arrived", u.ID)
 		}
-		last[u.Key] = u.N
-		l.byID[u.ID] = len(l.calls)
+		*last = u.N
+		l.byID[u.ID] = int32(i)
 		l.calls = append(l.calls, u)
 	}
 	if len(l.calls) == 0 {
@@ -57,12 +55,22 @@ func (l *ledger) object(format string, args ...any) {
 }
 
 // call finds a call by its id.
-func (l *ledger) call(id string) (evidence.Upstream, bool) {
-	i, ok := l.byID[id]
-	if !ok {
-		return evidence.Upstream{}, false
+func (l *ledger) call(id string) (*evidence.Upstream, bool) { return l.at(l.place(id)) }
+
+// place finds the place of a call by its id; none if there is no such call.
+func (l *ledger) place(id string) int32 {
+	if i, ok := l.byID[id]; ok {
+		return i
 	}
-	return l.calls[i], true
+	return none
+}
+
+// at gives the call at a place, which may be none.
+func (l *ledger) at(place int32) (*evidence.Upstream, bool) {
+	if place == none {
+		return nil, false
+	}
+	return l.calls[place], true
 }
 
 // endOf is the moment at which a call ended; one that was still running when the ledger was read has not ended.

@@ -14,19 +14,23 @@ func newestAnswer(run *evidence.Run) Verdict {
 	if l.flaw != "" {
 		return unknown("%s", l.flaw)
 	}
-	told := evidence.Derive(run, whenTold)
-	calls, _ := byKey(l, func(u *evidence.Upstream) bool { return u.Outcome == evidence.UpstreamOK })
+	told, answer, key := readTold(run), readPlaces(run).answer, readKeys(run).call
+	groups := byKey(run, func(_ int, u *evidence.Upstream) bool { return u.Outcome == evidence.UpstreamOK })
 	var asked int
 	var older []uint64
-	for c := range run.Calls() {
-		got, known := l.call(c.Answer.CallID)
-		if !known || c.Outcome != evidence.OK || len(calls[got.Key]) < 2 {
+	for i, c := range run.EachCall() {
+		got, known := l.at(answer[i])
+		if !known || c.Outcome != evidence.OK {
+			continue
+		}
+		calls := groups.of(key[answer[i]])
+		if len(calls) < 2 {
 			continue
 		}
 		replaced, old := false, false
-		for _, u := range calls[got.Key] {
-			if at, ok := told[u.ID]; ok && at < c.Due {
-				replaced = replaced || u.ID != calls[got.Key][0].ID
+		for _, u := range calls {
+			if told[l.byID[u.ID]] < c.Due {
+				replaced = replaced || u.ID != calls[0].ID
 				old = old || u.Arrived > got.Arrived
 			}
 		}

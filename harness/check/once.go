@@ -32,38 +32,19 @@ func oncePerKey(run *evidence.Run) Verdict {
 		return unknown("%s", missing)
 	}
 	figures := savings(run, l)
-	keys, order := byKey(l, anyCall)
+	groups := byKey(run, anyCall)
 	var extra extras
-	for _, k := range order {
-		extra.judge(x, keys[k])
+	for _, k := range groups.order {
+		extra.judge(x, groups.of(k))
 	}
-	figures["keys"] = float64(len(order))
+	figures["keys"] = float64(len(groups.order))
 	figures["extra_explained"] = float64(extra.explained)
 	figures["extra_unexplained"] = float64(extra.unexplained)
 	if extra.unexplained > 0 {
 		return fail(figures, extra.requests(run), "%d calls too many: %s", extra.unexplained, extra.first)
 	}
-	return pass(figures, "%d calls for %d keys, %d extra and all of them explained", len(l.calls), len(order), extra.explained)
+	return pass(figures, "%d calls for %d keys, %d extra and all of them explained", len(l.calls), len(groups.order), extra.explained)
 }
-
-// byKey groups calls that count, keeping their order; order lists the keys by their first call. A call without a key was no
-// question.
-func byKey(l *ledger, counts func(*evidence.Upstream) bool) (groups map[string][]*evidence.Upstream, order []string) {
-	groups = map[string][]*evidence.Upstream{}
-	for i := range l.calls {
-		k := l.calls[i].Key
-		if k == "" || !counts(&l.calls[i]) {
-			continue
-		}
-		if groups[k] == nil {
-			order = append(order, k)
-		}
-		groups[k] = append(groups[k], &l.calls[i])
-	}
-	return groups, order
-}
-
-func anyCall(*evidence.Upstream) bool { return true }
 
 // extras collects the calls that should not have been.
 type extras struct {
@@ -133,8 +114,9 @@ func savings(run *evidence.Run, l *ledger) map[string]float64 {
 			billed += u.Cost
 		}
 	}
-	for c := range run.Calls() {
-		if u, ok := l.call(c.Answer.CallID); ok && c.Outcome == evidence.OK {
+	answer := readPlaces(run).answer
+	for i, c := range run.EachCall() {
+		if u, ok := l.at(answer[i]); ok && c.Outcome == evidence.OK {
 			answers++
 			worth += u.Cost
 		}

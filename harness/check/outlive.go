@@ -21,14 +21,18 @@ func AnswersOutliveClients() Check {
 		if l.flaw != "" {
 			return unknown("%s", l.flaw)
 		}
-		o := outlived{lifetime: lifetime, later: map[string][]evidence.Call{}, why: tally{}}
-		for c := range run.Calls() {
-			if waited(c) {
+		o := outlived{lifetime: lifetime, later: map[string][]*evidence.Call{}, why: tally{}}
+		for _, c := range run.EachCall() {
+			if c.Outcome == evidence.Aborted {
+				o.later[c.Key] = nil
+			}
+		}
+		for _, c := range run.EachCall() {
+			if _, left := o.later[c.Key]; left && waited(c) {
 				o.later[c.Key] = append(o.later[c.Key], c)
 			}
 		}
-		groups, _ := byKey(l, anyCall)
-		o.judge(run, groups)
+		o.judge(run, byKey(run, anyCall))
 		figures := map[string]float64{"clients_left": float64(o.left), "calls_left": float64(o.calls), "calls_lost": float64(o.why.sum()), "not_asked_again": float64(o.unasked)}
 		switch {
 		case o.why.sum() > 0:
@@ -45,20 +49,21 @@ func AnswersOutliveClients() Check {
 // outlived gathers what became of calls whose client left.
 type outlived struct {
 	lifetime             time.Duration
-	later                map[string][]evidence.Call // by key, requests whose client stayed, by due
+	later                map[string][]*evidence.Call // by key that a client left, requests whose client stayed, by due
 	left, calls, unasked int
 	why                  tally
 	culprits             []uint64
 }
 
-func (o *outlived) judge(run *evidence.Run, groups map[string][]*evidence.Upstream) {
+func (o *outlived) judge(run *evidence.Run, groups *groups) {
+	key := readKeys(run).request
 	seen := map[string]bool{}
-	for c := range run.Calls() {
+	for i, c := range run.EachCall() {
 		if c.Outcome != evidence.Aborted {
 			continue
 		}
 		o.left++
-		for _, u := range groups[c.Key] {
+		for _, u := range groups.of(key[i]) {
 			if u.Arrived <= c.End && c.End < endOf(u) && !seen[u.ID] {
 				seen[u.ID] = true
 				o.call(c, u)
@@ -68,7 +73,7 @@ func (o *outlived) judge(run *evidence.Run, groups map[string][]*evidence.Upstre
 }
 
 // call judges a call that was under way when the client of c left.
-func (o *outlived) call(c evidence.Call, u *evidence.Upstream) {
+func (o *outlived) call(c *evidence.Call, u *evidence.Upstream) {
 	o.calls++
 	if u.Outcome != evidence.UpstreamOK {
 		o.blame(c, fmt.Sprintf("ended %s", u.Outcome))
@@ -86,7 +91,7 @@ func (o *outlived) call(c evidence.Call, u *evidence.Upstream) {
 	o.unasked++
 }
 
-func (o *outlived) blame(c evidence.Call, what string) {
+func (o *outlived) blame(c *evidence.Call, what string) {
 	o.why[what]++
 	o.culprits = append(o.culprits, c.Seq)
 }

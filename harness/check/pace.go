@@ -21,24 +21,32 @@ const leastNormal = 20
 
 // pace is how fast the run's requests were before a fault, by class.
 type pace struct {
-	answers stored
-	before  map[class][]time.Duration // latencies, ascending
-	late    bool                      // the load did not keep its schedule
+	hits   hits
+	before map[class][]time.Duration // latencies, ascending
+	late   bool                      // the load did not keep its schedule
 }
 
 // newPace measures the requests that were answered before the moment until. It says why it cannot.
 func newPace(run *evidence.Run, until time.Duration) (p pace, missing string) {
-	lifetime, ok := lifetimeOf(run)
-	if !ok {
+	if _, ok := lifetimeOf(run); !ok {
 		return pace{}, "the plan lacks the lifetime of answers, which tells hits from misses"
 	}
 	if l := readLedger(run); l.flaw != "" {
 		return pace{}, l.flaw
 	}
-	p = pace{answers: newStored(run, lifetime), before: map[class][]time.Duration{}, late: !keptSchedule(run)}
-	for c := range run.Calls() {
+	p = pace{hits: readHits(run), before: map[class][]time.Duration{}, late: !keptSchedule(run)}
+	answered := map[class]int{}
+	for i, c := range run.EachCall() {
 		if c.Outcome == evidence.OK && c.End < until {
-			p.before[p.class(c)] = append(p.before[p.class(c)], latency(c))
+			answered[p.class(i)]++
+		}
+	}
+	for k, n := range answered {
+		p.before[k] = make([]time.Duration, 0, n)
+	}
+	for i, c := range run.EachCall() {
+		if c.Outcome == evidence.OK && c.End < until {
+			p.before[p.class(i)] = append(p.before[p.class(i)], latency(c))
 		}
 	}
 	for _, all := range p.before {
@@ -47,9 +55,9 @@ func newPace(run *evidence.Run, until time.Duration) (p pace, missing string) {
 	return p, ""
 }
 
-// class goes by the upstream's ledger, not by what the service says.
-func (p pace) class(c evidence.Call) class {
-	if p.answers.hit(c.Key, c.Due) {
+// class is that of the request at a place. It goes by the upstream's ledger, not by what the service says.
+func (p pace) class(place int) class {
+	if p.hits[place] {
 		return hit
 	}
 	return miss
@@ -64,10 +72,10 @@ func (p pace) normal(k class) (d time.Duration, missing string) {
 }
 
 // latency counts from the moment at which the request was due, so that a late generator hides nothing.
-func latency(c evidence.Call) time.Duration { return c.End - c.Due }
+func latency(c *evidence.Call) time.Duration { return c.End - c.Due }
 
 // service is the part of the latency that the load generator has no part in.
-func service(c evidence.Call) time.Duration { return c.End - c.Sent }
+func service(c *evidence.Call) time.Duration { return c.End - c.Sent }
 
 // blameless says whether nobody but the load generator need be to blame for a request that took longer than limit, and of
 // which served was the service's part: it was sent so late, or the load as a whole kept no schedule, so that the service was
@@ -77,7 +85,7 @@ func (p pace) blameless(served, limit time.Duration) bool {
 }
 
 // waited says whether somebody sent the request and waited for its answer to the end.
-func waited(c evidence.Call) bool {
+func waited(c *evidence.Call) bool {
 	return c.Outcome != evidence.Unsent && c.Outcome != evidence.Aborted
 }
 

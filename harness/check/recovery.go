@@ -76,30 +76,22 @@ type recovery struct {
 
 // recoveries measures each class of which a request was due from that moment on.
 func recoveries(run *evidence.Run, p pace, from time.Duration) (all []recovery) {
-	asked := map[class][]fate{}
-	for c := range run.Calls() {
-		if waited(c) && c.Due >= from {
-			k := p.class(c)
-			asked[k] = append(asked[k], fate{c.Seq, c.Due, latency(c), service(c), c.Outcome == evidence.OK})
+	asked := map[class][]int32{} // places
+	for i, c := range run.EachCall() {
+		if c.Due >= from && waited(c) {
+			k := p.class(i)
+			asked[k] = append(asked[k], int32(i))
 		}
 	}
 	for _, k := range []class{hit, miss} {
 		if len(asked[k]) > 0 {
-			all = append(all, recoveryOf(asked[k], p, k, from))
+			all = append(all, recoveryOf(run, asked[k], p, k, from))
 		}
 	}
 	return all
 }
 
-// fate is what recovery needs to know of a request.
-type fate struct {
-	seq          uint64
-	due          time.Duration
-	took, served time.Duration // latency, and the service's part in it
-	answered     bool
-}
-
-func recoveryOf(asked []fate, p pace, k class, from time.Duration) recovery {
+func recoveryOf(run *evidence.Run, asked []int32, p pace, k class, from time.Duration) recovery {
 	normal, missing := p.normal(k)
 	if missing != "" {
 		return recovery{class: k, doubt: missing}
@@ -107,17 +99,18 @@ func recoveryOf(asked []fate, p pace, k class, from time.Duration) recovery {
 	r := recovery{class: k, doubt: fmt.Sprintf("no %d of the class %s in a row succeeded before the run was over", inARow, k)}
 	streak := 0
 	var first time.Duration
-	for _, f := range asked {
-		slow := f.took > normal+noise
-		if slow && f.answered && p.blameless(f.served, normal+noise) {
+	for _, place := range asked {
+		c := run.CallAt(int(place))
+		slow, answered := latency(c) > normal+noise, c.Outcome == evidence.OK
+		if slow && answered && p.blameless(service(c), normal+noise) {
 			continue // it tells nothing of the service
 		}
-		if !f.answered || slow {
-			streak, r.after, r.failed = 0, f.due-from, append(r.failed, f.seq)
+		if !answered || slow {
+			streak, r.after, r.failed = 0, c.Due-from, append(r.failed, c.Seq)
 			continue
 		}
 		if streak++; streak == 1 {
-			first = f.due
+			first = c.Due
 		}
 		if streak == inARow {
 			r.after, r.doubt = first-from, ""

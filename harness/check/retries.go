@@ -23,12 +23,15 @@ func NoHiddenRetries() Check { return complete("NoHiddenRetries", noHiddenRetrie
 
 func noHiddenRetries(run *evidence.Run) Verdict {
 	r := retries{excuses: takenAway(run), why: tally{}}
-	place := readRoster(run).place
-	passes := make([]int, len(place))
-	bad := map[int32]string{}
-	for h := range run.Hops() {
-		i, known := place[h.RequestID]
-		if !known {
+	if id := readRoster(run).twice; id != "" {
+		return unknown("two requests have the id %s", id)
+	}
+	passes := make([]int32, count(run.EachCall()))
+	bad := map[int]string{}
+	passed := readPlaces(run).hop
+	for j, h := range run.EachHop() {
+		i := int(passed[j])
+		if passed[j] == none {
 			continue
 		}
 		passes[i]++
@@ -36,8 +39,7 @@ func noHiddenRetries(run *evidence.Run) Verdict {
 			bad[i] = what
 		}
 	}
-	for c := range run.Calls() {
-		i := place[c.ID]
+	for i, c := range run.EachCall() {
 		r.call(c, passes[i], bad[i])
 	}
 	figures := map[string]float64{"hops": float64(r.logged), "repeated": float64(len(r.culprits)), "excused": float64(r.excused)}
@@ -60,7 +62,7 @@ type retries struct {
 }
 
 // call judges one request by its client's record and what the log has of it.
-func (r *retries) call(c evidence.Call, passes int, hidden string) {
+func (r *retries) call(c *evidence.Call, passes int32, hidden string) {
 	if c.Outcome == evidence.Unsent {
 		return
 	}
@@ -82,7 +84,7 @@ func (r *retries) call(c evidence.Call, passes int, hidden string) {
 	}
 }
 
-func (r *retries) blame(c evidence.Call, what string) {
+func (r *retries) blame(c *evidence.Call, what string) {
 	r.why[what]++
 	r.culprits = append(r.culprits, c.Seq)
 }
@@ -93,7 +95,7 @@ const (
 )
 
 // hidden says what the log shows of a request beyond one clean pass; empty if nothing.
-func (r *retries) hidden(h evidence.Hop) string {
+func (r *retries) hidden(h *evidence.Hop) string {
 	what := ""
 	switch {
 	case h.Redispatched:

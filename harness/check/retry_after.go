@@ -15,8 +15,7 @@ const onItsWay = 250 * time.Millisecond
 func RetryAfterHonoured() Check { return complete("RetryAfterHonoured", retryAfterHonoured) }
 
 func retryAfterHonoured(run *evidence.Run) Verdict {
-	lifetime, ok := lifetimeOf(run)
-	if !ok {
+	if _, ok := lifetimeOf(run); !ok {
 		return unknown("the plan lacks the lifetime of answers, which tells hits from misses")
 	}
 	l := readLedger(run)
@@ -25,7 +24,7 @@ func retryAfterHonoured(run *evidence.Run) Verdict {
 	}
 	rests := restsAsked(l.calls)
 	var early, asked int
-	var first evidence.Upstream
+	var first *evidence.Upstream
 	for _, u := range l.calls {
 		if rests.hold(u.Caller, u.Arrived) {
 			if early++; early == 1 {
@@ -33,9 +32,9 @@ func retryAfterHonoured(run *evidence.Run) Verdict {
 			}
 		}
 	}
-	answers := newStored(run, lifetime)
-	for c := range run.Calls() {
-		if rests.holdAny(c.Due) && !answers.hit(c.Key, c.Due) {
+	answers := readHits(run)
+	for i, c := range run.EachCall() {
+		if !answers[i] && rests.holdAny(c.Due) {
 			asked++
 		}
 	}
@@ -59,7 +58,7 @@ type rest struct {
 
 type rests []rest
 
-func restsAsked(calls []evidence.Upstream) (all rests) {
+func restsAsked(calls []*evidence.Upstream) (all rests) {
 	for _, u := range calls {
 		if s := (span{u.Ended + onItsWay, u.Ended + u.RetryAfter - 1}); u.RetryAfter > 0 && s.from <= s.to {
 			all = append(all, rest{u.Caller, s})

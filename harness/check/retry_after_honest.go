@@ -19,8 +19,8 @@ func RetryAfterHonest() Check { return complete("RetryAfterHonest", retryAfterHo
 
 func retryAfterHonest(run *evidence.Run) Verdict {
 	longest, stated := run.Param(evidence.ParamRetryAfter)
-	a := advice{run: run, most: longest, last: map[question]evidence.Call{}, why: tally{}}
-	for c := range run.Calls() {
+	a := advice{run: run, most: longest, last: map[question]*evidence.Call{}, why: tally{}}
+	for _, c := range run.EachCall() {
 		a.follow(c)
 		if c.Outcome == evidence.Refused {
 			a.judge(c, stated)
@@ -47,19 +47,19 @@ type question struct{ tenant, key string }
 type advice struct {
 	run               *evidence.Run
 	most, longest     time.Duration
-	last              map[question]evidence.Call // the latest refusal
+	last              map[question]*evidence.Call // the latest refusal
 	refused, followed int
 	why               tally
 	culprits          []uint64
 }
 
-func (a *advice) blame(c evidence.Call, what string) {
+func (a *advice) blame(c *evidence.Call, what string) {
 	a.why[what]++
 	a.culprits = append(a.culprits, c.Seq)
 }
 
 // judge looks at the advice itself.
-func (a *advice) judge(c evidence.Call, stated bool) {
+func (a *advice) judge(c *evidence.Call, stated bool) {
 	a.refused++
 	a.longest = max(a.longest, c.RetryAfter)
 	switch {
@@ -72,10 +72,9 @@ func (a *advice) judge(c evidence.Call, stated bool) {
 }
 
 // follow looks at a request that may follow an earlier advice.
-func (a *advice) follow(c evidence.Call) {
+func (a *advice) follow(c *evidence.Call) {
 	before, refused := a.last[question{c.Tenant, c.Key}]
-	back := before.End + before.RetryAfter
-	if !refused || c.Sent < back {
+	if !refused || c.Sent < before.End+before.RetryAfter {
 		return
 	}
 	switch {

@@ -23,22 +23,19 @@ func sameKeySameAnswer(run *evidence.Run) Verdict {
 		return unknown("%s", missing)
 	}
 	answers := answersByKey(run)
-	keys, order := byKey(l, func(u *evidence.Upstream) bool {
-		_, told := x.told[u.ID]
-		return told
-	})
+	groups := byKey(run, func(place int, _ *evidence.Upstream) bool { return x.told[place] != forever })
 	var extra extras
 	shared := 0
-	replaced := map[string]time.Duration{} // when a client first held a later answer, by call
-	for _, k := range order {
-		extra.judge(x, keys[k])
-		x.replacements(keys[k], replaced)
+	replaced := make(map[int32]time.Duration) // when a client first held a later answer, by the call's place
+	for _, k := range groups.order {
+		extra.judge(x, groups.of(k))
+		x.replacements(groups.of(k), replaced)
 		if answers[k] > 1 {
 			shared++
 		}
 	}
 	back := relapses(run, replaced)
-	figures := map[string]float64{"keys_answered": float64(len(order)), "given_replaced": float64(len(back)), "keys_answered_again": float64(shared),
+	figures := map[string]float64{"keys_answered": float64(len(groups.order)), "given_replaced": float64(len(back)), "keys_answered_again": float64(shared),
 		"replaced_explained": float64(extra.explained), "replaced_unexplained": float64(extra.unexplained)}
 	switch {
 	case extra.unexplained > 0:
@@ -52,20 +49,25 @@ func sameKeySameAnswer(run *evidence.Run) Verdict {
 }
 
 // replacements notes for each call of a key when a client first held the answer of a later one.
-func (x *explainer) replacements(calls []*evidence.Upstream, replaced map[string]time.Duration) {
+func (x *explainer) replacements(calls []*evidence.Upstream, replaced map[int32]time.Duration) {
+	if len(calls) < 2 {
+		return
+	}
 	first := forever
 	for _, u := range slices.Backward(calls) {
+		place := x.ledger.byID[u.ID]
 		if first != forever {
-			replaced[u.ID] = first
+			replaced[place] = first
 		}
-		first = min(first, x.told[u.ID])
+		first = min(first, x.told[place])
 	}
 }
 
 // relapses are the requests whose answer had been replaced when they were due.
-func relapses(run *evidence.Run, replaced map[string]time.Duration) (back []uint64) {
-	for c := range run.Calls() {
-		at, ok := replaced[c.Answer.CallID]
+func relapses(run *evidence.Run, replaced map[int32]time.Duration) (back []uint64) {
+	answer := readPlaces(run).answer
+	for i, c := range run.EachCall() {
+		at, ok := replaced[answer[i]]
 		if ok && c.Outcome == evidence.OK && c.Due > at {
 			back = append(back, c.Seq)
 		}
@@ -73,12 +75,13 @@ func relapses(run *evidence.Run, replaced map[string]time.Duration) (back []uint
 	return back
 }
 
-// answersByKey counts the answers that clients were given.
-func answersByKey(run *evidence.Run) map[string]int {
-	n := map[string]int{}
-	for c := range run.Calls() {
-		if c.Outcome == evidence.OK {
-			n[c.Answer.Key]++
+// answersByKey counts the answers that clients were given, by the number of the key.
+func answersByKey(run *evidence.Run) []int32 {
+	k := readKeys(run)
+	n := make([]int32, len(k.number))
+	for i, c := range run.EachCall() {
+		if c.Outcome == evidence.OK && k.answer[i] != none {
+			n[k.answer[i]]++
 		}
 	}
 	return n

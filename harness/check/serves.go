@@ -20,7 +20,7 @@ func ServesAgain(node string) Check {
 			return unknown("%s was not healed: %s", node, last.Undo)
 		}
 		var served, others int
-		for h := range run.Hops() {
+		for _, h := range run.EachHop() {
 			switch {
 			case h.At < last.Healing:
 			case h.Server == node && h.Status == 200:

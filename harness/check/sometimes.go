@@ -11,13 +11,13 @@ func InFlightAt(fault string) Check {
 			return unknown("fault %q was never ordered", fault)
 		}
 		var requests, calls int
-		for h := range run.Hops() {
+		for _, h := range run.EachHop() {
 			if h.Server == in.Target && h.At <= in.Ordered && in.Ordered < h.End {
 				requests++
 			}
 		}
-		for u := range run.Upstream() {
-			if u.Caller == in.Target && u.Arrived <= in.Ordered && in.Ordered < endOf(&u) {
+		for _, u := range run.EachUpstream() {
+			if u.Caller == in.Target && u.Arrived <= in.Ordered && in.Ordered < endOf(u) {
 				calls++
 			}
 		}
@@ -34,8 +34,9 @@ func SawHitsAndMisses() Check {
 	return complete("SawHitsAndMisses", func(run *evidence.Run) Verdict {
 		l := readLedger(run)
 		var hits, misses int
-		for c := range run.Calls() {
-			u, known := l.call(c.Answer.CallID)
+		answer := readPlaces(run).answer
+		for i, c := range run.EachCall() {
+			u, known := l.at(answer[i])
 			switch {
 			case !known || c.Outcome != evidence.OK:
 			case u.Ended <= c.Due:

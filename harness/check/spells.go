@@ -54,9 +54,9 @@ type answeredOf struct {
 
 func (s spells) misses(run *evidence.Run, p pace) map[bool]answeredOf {
 	out := map[bool]answeredOf{}
-	for c := range run.Calls() {
+	for i, c := range run.EachCall() {
 		good, known := s.isGood(c.Due)
-		if !known || !waited(c) || p.class(c) != miss {
+		if !known || !waited(c) || p.class(i) != miss {
 			continue
 		}
 		a := out[good]

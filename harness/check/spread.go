@@ -30,7 +30,7 @@ func ExpirySpread(window time.Duration, factor float64) Check {
 			return unknown("%s", l.flaw)
 		}
 		jitter := maxAge - lifetime
-		keys, renewals, stored := renewed(l, start)
+		keys, renewals, stored := renewed(run, start)
 		even := float64(keys) * float64(window) / float64(jitter)
 		most, together := densest(renewals, window), densest(stored, time.Duration(storedTogether*float64(jitter)))
 		figures := map[string]float64{"keys": float64(keys), "renewals": float64(len(renewals)), "largest": float64(most),
@@ -49,18 +49,18 @@ func ExpirySpread(window time.Duration, factor float64) Check {
 
 // renewed gives the number of keys that were called again from a moment on, when these calls came, and when the first call
 // for each of these keys had ended.
-func renewed(l *ledger, from time.Duration) (keys int, renewals, stored []time.Duration) {
-	groups, order := byKey(l, anyCall)
-	for _, k := range order {
+func renewed(run *evidence.Run, from time.Duration) (keys int, renewals, stored []time.Duration) {
+	groups := byKey(run, anyCall)
+	for _, k := range groups.order {
 		before := len(renewals)
-		for _, u := range groups[k] {
+		for _, u := range groups.of(k) {
 			if u.N > 1 && u.Arrived >= from {
 				renewals = append(renewals, u.Arrived)
 			}
 		}
 		if len(renewals) > before {
 			keys++
-			stored = append(stored, groups[k][0].Ended)
+			stored = append(stored, groups.of(k)[0].Ended)
 		}
 	}
 	return keys, renewals, stored

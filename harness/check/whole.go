@@ -27,7 +27,7 @@ func evidenceComplete(run *evidence.Run) Verdict {
 		return unknown("%s", flaw)
 	}
 	var due time.Duration
-	for c := range run.Calls() {
+	for _, c := range run.EachCall() {
 		if c.Due < due {
 			return unknown("request %d was due before the one that it follows", c.Seq)
 		}
@@ -49,7 +49,7 @@ func evidenceComplete(run *evidence.Run) Verdict {
 }
 
 // contradiction says what does not fit together in the record of a request.
-func contradiction(c evidence.Call) string {
+func contradiction(c *evidence.Call) string {
 	success := c.Status >= 200 && c.Status < 300
 	switch {
 	case c.Outcome == evidence.Unsent && c.Sent != 0:

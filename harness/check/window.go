@@ -91,11 +91,11 @@ func dividedBy(fault string, proof Certificate, name string) Window {
 	}
 }
 
-// dueIn yields the requests that were due in the window and that somebody waited for.
-func dueIn(run *evidence.Run, w evidence.Window) (due []evidence.Call) {
-	for c := range run.Calls() {
-		if waited(c) && w.From <= c.Due && c.Due < w.To {
-			due = append(due, c)
+// dueIn gives the places of the requests that were due in the window and that somebody waited for.
+func dueIn(run *evidence.Run, w evidence.Window) (due []int32) {
+	for i, c := range run.EachCall() {
+		if w.From <= c.Due && c.Due < w.To && waited(c) {
+			due = append(due, int32(i))
 		}
 	}
 	return due

@@ -22,15 +22,15 @@ func LatencyWithin(window Window, percent float64, limit time.Duration) Check {
 		if least := leastFor(percent); len(due) < least {
 			return unknown("%d requests were due in the window %q, too few for their p%g; %d are wanted", len(due), w.Name, percent, least).with(figures)
 		}
-		fromDue := nth(due, percent, latency)
+		fromDue := nth(run, due, percent, latency)
 		figures["latency_ms"] = ms(fromDue)
 		switch {
 		case fromDue <= limit:
 			return pass(figures, "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed", percent, len(due), w.Name, ms(fromDue), ms(limit))
-		case !keptSchedule(run), nth(due, percent, service) <= limit:
+		case !keptSchedule(run), nth(run, due, percent, service) <= limit:
 			return unknown("the p%g in the window %q was %.1f ms, since the load generator was late", percent, w.Name, ms(fromDue)).with(figures)
 		}
-		return fail(figures, slower(due, limit), "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed", percent, len(due), w.Name, ms(fromDue), ms(limit))
+		return fail(figures, slower(run, due, limit), "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed", percent, len(due), w.Name, ms(fromDue), ms(limit))
 	})
 }
 
@@ -43,18 +43,18 @@ func leastFor(percent float64) int {
 }
 
 // nth is the percentile of what of tells of each request.
-func nth(calls []evidence.Call, percent float64, of func(evidence.Call) time.Duration) time.Duration {
-	all := make([]time.Duration, len(calls))
-	for i, c := range calls {
-		all[i] = of(c)
+func nth(run *evidence.Run, requests []int32, percent float64, of func(*evidence.Call) time.Duration) time.Duration {
+	all := make([]time.Duration, len(requests))
+	for i, place := range requests {
+		all[i] = of(run.CallAt(int(place)))
 	}
 	slices.Sort(all)
 	return percentile(all, percent)
 }
 
-func slower(calls []evidence.Call, limit time.Duration) (seqs []uint64) {
-	for _, c := range calls {
-		if latency(c) > limit {
+func slower(run *evidence.Run, requests []int32, limit time.Duration) (seqs []uint64) {
+	for _, place := range requests {
+		if c := run.CallAt(int(place)); latency(c) > limit {
 			seqs = append(seqs, c.Seq)
 		}
 	}
@@ -63,18 +63,18 @@ func slower(calls []evidence.Call, limit time.Duration) (seqs []uint64) {
 
 // ErrorsWithin: of the requests due in the window no more than that share, 0 to 1, failed or are of an unknown fate.
 func ErrorsWithin(window Window, share float64) Check {
-	return shareWithin("ErrorsWithin", "failed", window, share, func(c evidence.Call) bool {
+	return shareWithin("ErrorsWithin", "failed", window, share, func(c *evidence.Call) bool {
 		return c.Outcome == evidence.Failed || c.Outcome == evidence.Ambiguous
 	})
 }
 
 // RefusalsWithin: of the requests due in the window no more than that share, 0 to 1, were refused.
 func RefusalsWithin(window Window, share float64) Check {
-	return shareWithin("RefusalsWithin", "were refused", window, share, func(c evidence.Call) bool { return c.Outcome == evidence.Refused })
+	return shareWithin("RefusalsWithin", "were refused", window, share, func(c *evidence.Call) bool { return c.Outcome == evidence.Refused })
 }
 
 // shareWithin is Unknown if nobody waited for a request that was due in the window.
-func shareWithin(name, did string, window Window, share float64, is func(evidence.Call) bool) Check {
+func shareWithin(name, did string, window Window, share float64, is func(*evidence.Call) bool) Check {
 	return complete(name, func(run *evidence.Run) Verdict {
 		w, missing := window(run)
 		if missing != "" {
@@ -85,8 +85,8 @@ func shareWithin(name, did string, window Window, share float64, is func(evidenc
 			return unknown("no request was due in the window %q", w.Name)
 		}
 		var such []uint64
-		for _, c := range due {
-			if is(c) {
+		for _, place := range due {
+			if c := run.CallAt(int(place)); is(c) {
 				such = append(such, c.Seq)
 			}
 		}

@@ -141,14 +141,37 @@ func (r *Run) sort() {
 // Calls yields the planned requests by Seq.
 func (r *Run) Calls() iter.Seq[Call] { return slices.Values(r.calls) }
 
+// EachCall yields the requests of Calls with their places, from 0, and copies none of them. Nobody may change what it points
+// to; that holds for all methods that give pointers.
+func (r *Run) EachCall() iter.Seq2[int, *Call] { return each(r.calls) }
+
+// EachUpstream is EachCall for the records of Upstream.
+func (r *Run) EachUpstream() iter.Seq2[int, *Upstream] { return each(r.upstream) }
+
+// EachHop is EachCall for the records of Hops.
+func (r *Run) EachHop() iter.Seq2[int, *Hop] { return each(r.hops) }
+
+// EachRow is EachCall for the records of Rows.
+func (r *Run) EachRow() iter.Seq2[int, *Row] { return each(r.rows) }
+
+func each[T any](records []T) iter.Seq2[int, *T] {
+	return func(yield func(int, *T) bool) {
+		for i := range records {
+			if !yield(i, &records[i]) {
+				return
+			}
+		}
+	}
+}
+
 // CallAt gives the i-th of Calls, from 0, so that who keeps many requests in mind need not copy them.
-func (r *Run) CallAt(i int) Call { return r.calls[i] }
+func (r *Run) CallAt(i int) *Call { return &r.calls[i] }
 
 // HopAt gives the i-th of Hops, from 0.
-func (r *Run) HopAt(i int) Hop { return r.hops[i] }
+func (r *Run) HopAt(i int) *Hop { return &r.hops[i] }
 
 // RowAt gives the i-th of Rows, from 0.
-func (r *Run) RowAt(i int) Row { return r.rows[i] }
+func (r *Run) RowAt(i int) *Row { return &r.rows[i] }
 
 // Upstream yields the upstream's ledger by arrival.
 func (r *Run) Upstream() iter.Seq[Upstream] { return slices.Values(r.upstream) }

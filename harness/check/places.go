@@ -1,0 +1,60 @@
+package check
+
+import "github.com/sentinel-chaos/sentinel/harness/evidence"
+
+// none is the place of a record that is not there.
+const none = int32(-1)
+
+// places are where the records are that others name by their ids, none if there is no such record. All its slices are by the
+// place of the record that names another.
+type places struct {
+	answer     []int32 // of the upstream call that a request's answer names
+	caller     []int32 // of the request that an upstream call is for
+	hop        []int32 // of the request that passed the load balancer
+	rowRequest []int32 // of the request that a row is for
+	rowCall    []int32 // of the upstream call that it names
+}
+
+func readPlaces(run *evidence.Run) *places { return evidence.Derive(run, newPlaces) }
+
+func newPlaces(run *evidence.Run) *places {
+	l := readLedger(run)
+	p := &places{answer: make([]int32, 0, count(run.EachCall())), caller: make([]int32, 0, len(l.calls)), hop: make([]int32, 0, count(run.EachHop())),
+		rowRequest: make([]int32, 0, count(run.EachRow())), rowCall: make([]int32, 0, count(run.EachRow()))}
+	for _, c := range run.EachCall() {
+		p.answer = append(p.answer, l.place(c.Answer.CallID))
+	}
+	seek := seeker(run)
+	for _, u := range l.calls {
+		p.caller = append(p.caller, seek(u.RequestID))
+	}
+	seek = seeker(run)
+	for _, h := range run.EachHop() {
+		p.hop = append(p.hop, seek(h.RequestID))
+	}
+	seek = seeker(run)
+	for _, w := range run.EachRow() {
+		p.rowRequest = append(p.rowRequest, seek(w.RequestID))
+		p.rowCall = append(p.rowCall, l.place(w.CallID))
+	}
+	return p
+}
+
+// seeker finds the places of requests by their ids. Records come in nearly the order of the requests that they are of, so it
+// looks first at the request after the one that it found last.
+func seeker(run *evidence.Run) func(id string) int32 {
+	r, n := readRoster(run), int32(count(run.EachCall()))
+	next := int32(0)
+	return func(id string) int32 {
+		if r.twice == "" && next < n && run.CallAt(int(next)).ID == id {
+			next++
+			return next - 1
+		}
+		place, known := r.place[id]
+		if !known {
+			return none
+		}
+		next = place + 1
+		return place
+	}
+}
