@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +56,11 @@ func large(n int) *evidence.Run {
 	h.Nodes = []evidence.Node{{Name: node(1), Subject: true}, {Name: "store-1"}}
 	h.Observations = []evidence.Observation{{Source: evidence.SourceReady, Node: node(1), What: evidence.SawUp}}
 	h.Injections = []evidence.Injection{{Fault: largeFault, Target: "store-1", Ordered: loadFrom + length/2, Healing: loadFrom + 3*length/4}}
+	for _, probe := range []string{evidence.ProbeLogs, evidence.ProbeLeases} {
+		saw((over + 6*time.Second).Seconds(), evidence.SourceProbe, probe, evidence.ProbeCollected)(&h.Records)
+	}
+	saw((loadFrom + length/4).Seconds(), "clients", "store-1", "some")(&h.Records)
+	saw((loadFrom + 5*length/8).Seconds(), "clients", "store-1", "none")(&h.Records)
 	saw((loadFrom + length/2 + 1).Seconds(), "alive", "store-1", evidence.SawDown)(&h.Records)
 	saw((loadFrom + 5*length/8).Seconds(), "roles", "store-2", "leader")(&h.Records)
 	saw((loadFrom + 3*length/4 + 1).Seconds(), "alive", "store-1", evidence.SawUp)(&h.Records)
@@ -73,12 +79,21 @@ func largeChecks(n int) (pass, unknown []check.Check) {
 		check.GaugesReturnToZero(gauge), check.Accounting(counters()), check.TenantIsolation(), check.SameKeySameAnswer(), check.SawHitsAndMisses(),
 		check.WorstAddedLatency(largeFault, check.Frozen, limit), check.HitLatencyDuring(largeFault, check.Frozen, 1.5),
 		check.RecoversWithin(largeFault, check.Frozen, limit), check.RecoversAfterHeal(largeFault, check.Frozen, limit),
-		check.FailedOver(largeFault, check.Frozen, "roles", "leader"))
-	return pass, []check.Check{check.NewestAnswer(), check.RetryAfterHonest(), check.CleanExit(node(1)), check.ServesAgain(node(1)), check.InFlightAt(largeFault)}
+		check.FailedOver(largeFault, check.Frozen, "roles", "leader"), check.LeadsAgain(largeFault, check.Frozen, "roles", "leader", limit),
+		check.NoSplitBrain("roles", "leader", limit), check.NobodyStays(largeFault, check.Frozen, check.Lead{Source: "roles", What: "leader"},
+			check.Clients{Source: "clients", What: "some"}, limit), check.NothingLeftHeld("llm"), check.NoPanics(), check.StaysZero(gauge))
+	for _, window := range []func(string, check.Certificate) check.Window{check.Before, check.During, check.After} {
+		w := window(largeFault, check.Frozen)
+		pass = append(pass, check.LatencyWithin(w, 99, limit), check.ErrorsWithin(w, 0), check.RefusalsWithin(w, 0))
+	}
+	return pass, []check.Check{check.NewestAnswer(), check.RetryAfterHonest(), check.RetryAfterHonoured(), check.CleanExit(node(1)), check.ServesAgain(node(1)),
+		check.InFlightAt(largeFault), check.AnswersOutliveClients(), check.ExpirySpread(limit, 2), check.LimitHolds("flood"),
+		check.StepsDown(largeFault, check.Frozen, "roles", "leader", limit), check.CallsHeldBack(largeFault, check.Frozen, 0, n),
+		check.OkInGoodSpells(largeFault, check.Frozen, limit, limit, 0.9)}
 }
 
 // BenchmarkAllChecks judges runs of up to a million requests with their records by all checks. It reports the cost per
-// request and the peak of the memory that the process held, evidence included.
+// request, by the clock and in time of the CPU, and the peak of the memory that the process held, evidence included.
 func BenchmarkAllChecks(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -87,12 +102,13 @@ func BenchmarkAllChecks(b *testing.B) {
 			debug.FreeOSMemory()
 			evidence := held()
 			pass, unknown := largeChecks(n)
-			peak := watchMemory()
+			peak, began := watchMemory(), spent(b)
 			for b.Loop() {
 				judgeAll(b, run, pass, check.Pass)
 				judgeAll(b, run, unknown, check.Unknown)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/request")
+			b.ReportMetric(float64((spent(b)-began).Nanoseconds())/float64(b.N)/float64(n), "cpu-ns/request")
 			b.ReportMetric(float64(peak())/(1<<20), "peak-MiB")
 			b.ReportMetric(float64(evidence)/(1<<20), "evidence-MiB")
 		})
@@ -106,6 +122,16 @@ func judgeAll(b *testing.B, run *evidence.Run, checks []check.Check, want check.
 			b.Errorf("%s is %s: %s", v.Check, v.Status, v.Reason)
 		}
 	}
+}
+
+// spent is the time of the CPU that the process has had, of the collection of garbage too.
+func spent(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // watchMemory samples what the process holds until it is asked for the peak, in bytes.

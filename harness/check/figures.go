@@ -21,8 +21,13 @@ func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}
-	rank := int(p/100*float64(len(sorted)) + 0.999999)
-	return sorted[min(max(rank, 1), len(sorted))-1]
+	return sorted[nearestRank(len(sorted), p)-1]
+}
+
+// nearestRank is which of n sorted values the percentile is, counted from 1.
+func nearestRank(n int, p float64) int {
+	rank := int(p/100*float64(n) + 0.999999)
+	return min(max(rank, 1), n)
 }
 
 // tally counts things by a label and tells them the most frequent first, ties by name.

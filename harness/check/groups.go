@@ -12,7 +12,7 @@ type groups struct {
 // byKey groups the calls that count. A call without a key was no question.
 func byKey(run *evidence.Run, counts func(place int, u *evidence.Upstream) bool) *groups {
 	k := readKeys(run)
-	g := &groups{end: make([]int32, len(k.number))}
+	g := &groups{end: make([]int32, k.total), order: make([]int32, 0, k.total)}
 	total := int32(0)
 	for i, u := range run.EachUpstream() {
 		if u.Key == "" || !counts(i, u) {

@@ -30,7 +30,7 @@ func newHits(run *evidence.Run) hits {
 
 // successes are the ends of the successful upstream calls of each key, ascending.
 func successes(run *evidence.Run, k *keys) [][]time.Duration {
-	all := make([][]time.Duration, len(k.number))
+	all := make([][]time.Duration, k.total)
 	for i, u := range run.EachUpstream() {
 		if u.Outcome == evidence.UpstreamOK {
 			all[k.call[i]] = append(all[k.call[i]], u.Ended)

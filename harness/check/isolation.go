@@ -49,7 +49,7 @@ type walls struct {
 
 func newWalls(run *evidence.Run, l *ledger) *walls {
 	w := &walls{run: run, places: readPlaces(run), keys: readKeys(run), answered: map[string]bool{}, why: tally{}}
-	w.owner = make([]owner, len(w.keys.number))
+	w.owner = make([]owner, w.keys.total)
 	for i, c := range run.EachCall() {
 		w.owner[w.keys.request[i]].take(c.Tenant)
 	}

@@ -9,7 +9,7 @@ import (
 // keys numbers the keys that requests and upstream calls have, from 0, so that checks need not look up any string twice. All
 // its slices are by the place of the record.
 type keys struct {
-	number  map[string]int32
+	total   int     // how many there are
 	request []int32 // of the request's key
 	answer  []int32 // of the key that its answer names; none if nobody asked for it
 	call    []int32 // of the upstream call's key
@@ -20,38 +20,43 @@ func readKeys(run *evidence.Run) *keys { return evidence.Derive(run, newKeys) }
 
 func newKeys(run *evidence.Run) *keys {
 	calls := count(run.EachUpstream())
-	k := &keys{number: make(map[string]int32, calls), call: make([]int32, 0, calls), request: make([]int32, 0, count(run.EachCall())),
+	number := make(numbers, calls)
+	k := &keys{call: make([]int32, 0, calls), request: make([]int32, 0, count(run.EachCall())),
 		answer: make([]int32, 0, count(run.EachCall())), row: make([]int32, 0, count(run.EachRow()))}
 	for _, c := range run.EachCall() {
-		k.request = append(k.request, k.enter(c.Key))
+		k.request = append(k.request, number.enter(c.Key))
 	}
 	for _, u := range run.EachUpstream() {
-		k.call = append(k.call, k.enter(u.Key))
+		k.call = append(k.call, number.enter(u.Key))
 	}
 	for i, c := range run.EachCall() {
 		if c.Answer.Key == c.Key {
 			k.answer = append(k.answer, k.request[i])
 		} else {
-			k.answer = append(k.answer, k.find(c.Answer.Key))
+			k.answer = append(k.answer, number.find(c.Answer.Key))
 		}
 	}
 	for _, w := range run.EachRow() {
-		k.row = append(k.row, k.find(w.Key))
+		k.row = append(k.row, number.find(w.Key))
 	}
+	k.total = len(number)
 	return k
 }
 
-func (k *keys) enter(key string) int32 {
-	n, known := k.number[key]
+// numbers are those of the keys.
+type numbers map[string]int32
+
+func (s numbers) enter(key string) int32 {
+	n, known := s[key]
 	if !known {
-		n = int32(len(k.number))
-		k.number[key] = n
+		n = int32(len(s))
+		s[key] = n
 	}
 	return n
 }
 
-func (k *keys) find(key string) int32 {
-	if n, known := k.number[key]; known {
+func (s numbers) find(key string) int32 {
+	if n, known := s[key]; known {
 		return n
 	}
 	return none

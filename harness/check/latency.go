@@ -44,6 +44,7 @@ type added struct {
 }
 
 func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration) added {
+	worst := map[class]time.Duration{}
 	a := added{figures: map[string]float64{"limit_ms": ms(limit)}}
 	for i, c := range run.EachCall() {
 		if !waited(c) || c.End < d.Ordered {
@@ -59,15 +60,18 @@ func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration)
 			continue
 		}
 		more := max(0, latency(c)-normal)
-		a.worst = max(a.worst, more)
-		a.figures["normal_"+string(k)+"_ms"] = ms(normal)
-		a.figures["worst_added_"+string(k)+"_ms"] = max(a.figures["worst_added_"+string(k)+"_ms"], ms(more))
+		worst[k] = max(worst[k], more)
 		switch {
 		case more > limit && p.blameless(service(c), normal+limit):
 			a.late++
 		case more > limit:
 			a.over = append(a.over, c.Seq)
 		}
+	}
+	for k, more := range worst {
+		normal, _ := p.normal(k)
+		a.worst = max(a.worst, more)
+		a.figures["normal_"+string(k)+"_ms"], a.figures["worst_added_"+string(k)+"_ms"] = ms(normal), ms(more)
 	}
 	return a
 }
@@ -83,13 +87,13 @@ func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 		if missing != "" {
 			return unknown("%s", missing)
 		}
-		during := slices.DeleteFunc(dueIn(run, evidence.Window{From: d.Active, To: d.Healing}), func(place int32) bool { return p.class(int(place)) != hit })
+		during := slices.DeleteFunc(placesOf(dueIn(run, evidence.Window{From: d.Active, To: d.Healing})), func(place int32) bool { return p.class(int(place)) != hit })
 		before := p.before[hit]
-		figures := map[string]float64{"hits_before": float64(len(before)), "hits_during": float64(len(during)), "factor_allowed": factor}
-		if min(len(before), len(during)) < leastCompared {
-			return unknown("%d hits before and %d during %q are too few to compare; %d each are wanted", len(before), len(during), fault, leastCompared).with(figures)
+		figures := map[string]float64{"hits_before": float64(before.requests), "hits_during": float64(len(during)), "factor_allowed": factor}
+		if min(before.requests, len(during)) < leastCompared {
+			return unknown("%d hits before and %d during %q are too few to compare; %d each are wanted", before.requests, len(during), fault, leastCompared).with(figures)
 		}
-		was, now := percentile(before, 99), nth(run, during, 99, latency)
+		was, now := before.p99, nth(run, during, 99, latency)
 		figures["before_p99_ms"], figures["during_p99_ms"] = ms(was), ms(now)
 		figures["factor"] = float64(now) / float64(was)
 		switch {

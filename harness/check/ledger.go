@@ -24,7 +24,7 @@ func readLedger(run *evidence.Run) *ledger { return evidence.Derive(run, newLedg
 func newLedger(run *evidence.Run) *ledger {
 	n, k := count(run.EachUpstream()), readKeys(run)
 	l := &ledger{calls: make([]*evidence.Upstream, 0, n), byID: make(map[string]int32, n)}
-	last := make([]uint64, len(k.number))
+	last := make([]uint64, k.total)
 	for i, u := range run.EachUpstream() {
 		last := &last[k.call[i]]
 		_, twice := l.byID[u.ID]

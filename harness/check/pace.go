@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -21,9 +22,62 @@ const leastNormal = 20
 
 // pace is how fast the run's requests were before a fault, by class.
 type pace struct {
-	hits   hits
-	before map[class][]time.Duration // latencies, ascending
-	late   bool                      // the load did not keep its schedule
+	hits
+	before map[class]speed
+	late   bool // the load did not keep its schedule
+}
+
+// speed is how fast the requests of a class were that were answered.
+type speed struct {
+	requests int
+	p99      time.Duration // of their latencies
+}
+
+// answered is when a request was answered, and after how long.
+type answered struct{ end, took time.Duration }
+
+// byLatency are the answered requests of each class, the fastest first.
+type byLatency map[class][]answered
+
+func newByLatency(run *evidence.Run) byLatency {
+	h := readHits(run)
+	n := map[class]int{}
+	for i, c := range run.EachCall() {
+		if c.Outcome == evidence.OK {
+			n[h.class(i)]++
+		}
+	}
+	all := byLatency{}
+	for k := range n {
+		of := make([]answered, 0, n[k])
+		for i, c := range run.EachCall() {
+			if c.Outcome == evidence.OK && h.class(i) == k {
+				of = append(of, answered{c.End, latency(c)})
+			}
+		}
+		slices.SortFunc(of, func(a, b answered) int { return cmp.Compare(a.took, b.took) })
+		all[k] = of
+	}
+	return all
+}
+
+// speedBefore is that of the requests that were answered before the moment until.
+func speedBefore(fastestFirst []answered, until time.Duration) (s speed) {
+	for _, a := range fastestFirst {
+		if a.end < until {
+			s.requests++
+		}
+	}
+	rank := nearestRank(s.requests, 99)
+	for _, a := range fastestFirst {
+		if a.end < until {
+			if rank--; rank == 0 {
+				s.p99 = a.took
+				break
+			}
+		}
+	}
+	return s
 }
 
 // newPace measures the requests that were answered before the moment until. It says why it cannot.
@@ -34,30 +88,16 @@ func newPace(run *evidence.Run, until time.Duration) (p pace, missing string) {
 	if l := readLedger(run); l.flaw != "" {
 		return pace{}, l.flaw
 	}
-	p = pace{hits: readHits(run), before: map[class][]time.Duration{}, late: !keptSchedule(run)}
-	answered := map[class]int{}
-	for i, c := range run.EachCall() {
-		if c.Outcome == evidence.OK && c.End < until {
-			answered[p.class(i)]++
-		}
-	}
-	for k, n := range answered {
-		p.before[k] = make([]time.Duration, 0, n)
-	}
-	for i, c := range run.EachCall() {
-		if c.Outcome == evidence.OK && c.End < until {
-			p.before[p.class(i)] = append(p.before[p.class(i)], latency(c))
-		}
-	}
-	for _, all := range p.before {
-		slices.Sort(all)
+	p = pace{hits: readHits(run), before: map[class]speed{}, late: !keptSchedule(run)}
+	for k, all := range evidence.Derive(run, newByLatency) {
+		p.before[k] = speedBefore(all, until)
 	}
 	return p, ""
 }
 
 // class is that of the request at a place. It goes by the upstream's ledger, not by what the service says.
-func (p pace) class(place int) class {
-	if p.hits[place] {
+func (h hits) class(place int) class {
+	if h[place] {
 		return hit
 	}
 	return miss
@@ -65,10 +105,10 @@ func (p pace) class(place int) class {
 
 // normal is the p99 of the class before the fault.
 func (p pace) normal(k class) (d time.Duration, missing string) {
-	if n := len(p.before[k]); n < leastNormal {
+	if n := p.before[k].requests; n < leastNormal {
 		return 0, fmt.Sprintf("only %d requests of the class %s were answered before the fault, too few to tell what is normal", n, k)
 	}
-	return percentile(p.before[k], 99), ""
+	return p.before[k].p99, ""
 }
 
 // latency counts from the moment at which the request was due, so that a late generator hides nothing.

@@ -8,6 +8,7 @@ const none = int32(-1)
 // places are where the records are that others name by their ids, none if there is no such record. All its slices are by the
 // place of the record that names another.
 type places struct {
+	twice      string  // an id that two requests have; empty if none
 	answer     []int32 // of the upstream call that a request's answer names
 	caller     []int32 // of the request that an upstream call is for
 	hop        []int32 // of the request that passed the load balancer
@@ -24,15 +25,17 @@ func newPlaces(run *evidence.Run) *places {
 	for _, c := range run.EachCall() {
 		p.answer = append(p.answer, l.place(c.Answer.CallID))
 	}
-	seek := seeker(run)
+	r := newRoster(run)
+	p.twice = r.twice
+	seek := r.seeker(run)
 	for _, u := range l.calls {
 		p.caller = append(p.caller, seek(u.RequestID))
 	}
-	seek = seeker(run)
+	seek = r.seeker(run)
 	for _, h := range run.EachHop() {
 		p.hop = append(p.hop, seek(h.RequestID))
 	}
-	seek = seeker(run)
+	seek = r.seeker(run)
 	for _, w := range run.EachRow() {
 		p.rowRequest = append(p.rowRequest, seek(w.RequestID))
 		p.rowCall = append(p.rowCall, l.place(w.CallID))
@@ -42,9 +45,8 @@ func newPlaces(run *evidence.Run) *places {
 
 // seeker finds the places of requests by their ids. Records come in nearly the order of the requests that they are of, so it
 // looks first at the request after the one that it found last.
-func seeker(run *evidence.Run) func(id string) int32 {
-	r, n := readRoster(run), int32(count(run.EachCall()))
-	next := int32(0)
+func (r *roster) seeker(run *evidence.Run) func(id string) int32 {
+	n, next := int32(count(run.EachCall())), int32(0)
 	return func(id string) int32 {
 		if r.twice == "" && next < n && run.CallAt(int(next)).ID == id {
 			next++

@@ -76,31 +76,26 @@ type recovery struct {
 
 // recoveries measures each class of which a request was due from that moment on.
 func recoveries(run *evidence.Run, p pace, from time.Duration) (all []recovery) {
-	asked := map[class][]int32{} // places
-	for i, c := range run.EachCall() {
-		if c.Due >= from && waited(c) {
-			k := p.class(i)
-			asked[k] = append(asked[k], int32(i))
-		}
-	}
 	for _, k := range []class{hit, miss} {
-		if len(asked[k]) > 0 {
-			all = append(all, recoveryOf(run, asked[k], p, k, from))
+		if r, asked := recoveryOf(run, p, k, from); asked {
+			all = append(all, r)
 		}
 	}
 	return all
 }
 
-func recoveryOf(run *evidence.Run, asked []int32, p pace, k class, from time.Duration) recovery {
+func recoveryOf(run *evidence.Run, p pace, k class, from time.Duration) (r recovery, asked bool) {
 	normal, missing := p.normal(k)
-	if missing != "" {
-		return recovery{class: k, doubt: missing}
-	}
-	r := recovery{class: k, doubt: fmt.Sprintf("no %d of the class %s in a row succeeded before the run was over", inARow, k)}
+	r = recovery{class: k, doubt: fmt.Sprintf("no %d of the class %s in a row succeeded before the run was over", inARow, k)}
 	streak := 0
 	var first time.Duration
-	for _, place := range asked {
-		c := run.CallAt(int(place))
+	for i, c := range run.EachCall() {
+		if c.Due < from || p.class(i) != k || !waited(c) {
+			continue
+		}
+		if asked = true; missing != "" {
+			return recovery{class: k, doubt: missing}, asked
+		}
 		slow, answered := latency(c) > normal+noise, c.Outcome == evidence.OK
 		if slow && answered && p.blameless(service(c), normal+noise) {
 			continue // it tells nothing of the service
@@ -114,10 +109,10 @@ func recoveryOf(run *evidence.Run, asked []int32, p pace, k class, from time.Dur
 		}
 		if streak == inARow {
 			r.after, r.doubt = first-from, ""
-			return r
+			return r, asked
 		}
 	}
-	return r
+	return r, asked
 }
 
 // FailedOver is a guard: between the order of the fault and its heal, source saw another node than its target take the

@@ -23,7 +23,7 @@ func NoHiddenRetries() Check { return complete("NoHiddenRetries", noHiddenRetrie
 
 func noHiddenRetries(run *evidence.Run) Verdict {
 	r := retries{excuses: takenAway(run), why: tally{}}
-	if id := readRoster(run).twice; id != "" {
+	if id := readPlaces(run).twice; id != "" {
 		return unknown("two requests have the id %s", id)
 	}
 	passes := make([]int32, count(run.EachCall()))

@@ -78,7 +78,7 @@ func relapses(run *evidence.Run, replaced map[int32]time.Duration) (back []uint6
 // answersByKey counts the answers that clients were given, by the number of the key.
 func answersByKey(run *evidence.Run) []int32 {
 	k := readKeys(run)
-	n := make([]int32, len(k.number))
+	n := make([]int32, k.total)
 	for i, c := range run.EachCall() {
 		if c.Outcome == evidence.OK && k.answer[i] != none {
 			n[k.answer[i]]++

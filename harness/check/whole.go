@@ -36,7 +36,7 @@ func evidenceComplete(run *evidence.Run) Verdict {
 			return unknown("request %d %s", c.Seq, flaw)
 		}
 	}
-	if id := readRoster(run).twice; id != "" {
+	if id := readPlaces(run).twice; id != "" {
 		return unknown("two requests have the id %s", id)
 	}
 	if l := readLedger(run); len(l.calls) > 0 && l.flaw != "" {

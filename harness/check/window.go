@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -91,12 +92,22 @@ func dividedBy(fault string, proof Certificate, name string) Window {
 	}
 }
 
-// dueIn gives the places of the requests that were due in the window and that somebody waited for.
-func dueIn(run *evidence.Run, w evidence.Window) (due []int32) {
-	for i, c := range run.EachCall() {
-		if w.From <= c.Due && c.Due < w.To && waited(c) {
-			due = append(due, int32(i))
+// dueIn yields the requests, with their places, that were due in the window and that somebody waited for.
+func dueIn(run *evidence.Run, w evidence.Window) iter.Seq2[int, *evidence.Call] {
+	return func(yield func(int, *evidence.Call) bool) {
+		for i, c := range run.EachCall() {
+			if w.From <= c.Due && c.Due < w.To && waited(c) && !yield(i, c) {
+				return
+			}
 		}
 	}
-	return due
+}
+
+// placesOf collects the places of requests.
+func placesOf(requests iter.Seq2[int, *evidence.Call]) []int32 {
+	all := make([]int32, 0, count(requests))
+	for i := range requests {
+		all = append(all, int32(i))
+	}
+	return all
 }

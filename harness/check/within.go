@@ -17,7 +17,7 @@ func LatencyWithin(window Window, percent float64, limit time.Duration) Check {
 		if missing != "" {
 			return unknown("%s", missing)
 		}
-		due := dueIn(run, w)
+		due := placesOf(dueIn(run, w))
 		figures := map[string]float64{"requests": float64(len(due)), "limit_ms": ms(limit)}
 		if least := leastFor(percent); len(due) < least {
 			return unknown("%d requests were due in the window %q, too few for their p%g; %d are wanted", len(due), w.Name, percent, least).with(figures)
@@ -80,21 +80,21 @@ func shareWithin(name, did string, window Window, share float64, is func(*eviden
 		if missing != "" {
 			return unknown("%s", missing)
 		}
-		due := dueIn(run, w)
-		if len(due) == 0 {
-			return unknown("no request was due in the window %q", w.Name)
-		}
+		var due int
 		var such []uint64
-		for _, place := range due {
-			if c := run.CallAt(int(place)); is(c) {
+		for _, c := range dueIn(run, w) {
+			if due++; is(c) {
 				such = append(such, c.Seq)
 			}
 		}
-		got := float64(len(such)) / float64(len(due))
-		figures := map[string]float64{"requests": float64(len(due)), "such": float64(len(such)), "share": got, "share_allowed": share}
-		if got > share+rounding {
-			return fail(figures, such, "%d of %d requests in the window %q %s, a share of %.4f; %.4f is allowed", len(such), len(due), w.Name, did, got, share)
+		if due == 0 {
+			return unknown("no request was due in the window %q", w.Name)
 		}
-		return pass(figures, "%d of %d requests in the window %q %s; a share of %.4f is allowed", len(such), len(due), w.Name, did, share)
+		got := float64(len(such)) / float64(due)
+		figures := map[string]float64{"requests": float64(due), "such": float64(len(such)), "share": got, "share_allowed": share}
+		if got > share+rounding {
+			return fail(figures, such, "%d of %d requests in the window %q %s, a share of %.4f; %.4f is allowed", len(such), due, w.Name, did, got, share)
+		}
+		return pass(figures, "%d of %d requests in the window %q %s; a share of %.4f is allowed", len(such), due, w.Name, did, share)
 	})
 }
