@@ -37,8 +37,13 @@ func newPlaces(run *evidence.Run) *places {
 	}
 	seek = r.seeker(run)
 	for _, w := range run.EachRow() {
-		p.rowRequest = append(p.rowRequest, seek(w.RequestID))
-		p.rowCall = append(p.rowCall, l.place(w.CallID))
+		request := seek(w.RequestID)
+		p.rowRequest = append(p.rowRequest, request)
+		if request != none && run.CallAt(int(request)).Answer.CallID == w.CallID {
+			p.rowCall = append(p.rowCall, p.answer[request]) // as in most rows
+		} else {
+			p.rowCall = append(p.rowCall, l.place(w.CallID))
+		}
 	}
 	return p
 }

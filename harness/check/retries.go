@@ -18,7 +18,7 @@ const (
 // and no unclean end, except while a certified kill or freeze of a node of the service lasted, from its order to its proven
 // end; a SIGTERM excuses nothing, nor does a fault of a node that the service depends on. A certified cut that the load balancer
 // itself saw take a node of the service away is to it what a freeze is. The client's own transport used one connection per
-// request, and no request id came by twice. Unknown unless every request that was sent is in the log.
+// request, and no request id came by twice. Unknown unless every request that was sent is in the log, and has an id of its own.
 func NoHiddenRetries() Check { return complete("NoHiddenRetries", noHiddenRetries) }
 
 func noHiddenRetries(run *evidence.Run) Verdict {

@@ -80,6 +80,7 @@ func verdictCases() []verdictCase {
 		{"no largest age", check.RightAnswer(), "", drop(evidence.ParamMaxAge), check.Unknown, "largest age"},
 
 		{"straight through", check.NoHiddenRetries(), "", unchanged, check.Pass, "all 7"},
+		{"two of one id", check.NoHiddenRetries(), "", func(h *history) { h.Calls[1].ID = h.Calls[0].ID }, check.Unknown, "two requests have the id"},
 		{"repeated for a kill", check.NoHiddenRetries(), kill, unchanged, check.Pass, "1 others were excused"},
 		{"repeated for the kill of a dependency", check.NoHiddenRetries(), kill, func(h *history) { h.isDependency(victim) }, check.Fail, "redispatched"},
 		{"repeated for a freeze", check.NoHiddenRetries(), freeze, func(h *history) { h.Hops[9].Redispatched = true }, check.Pass, "1 others were excused"},
