@@ -134,22 +134,26 @@ func (s *Store) Release(ctx context.Context, key, token string) error {
 	return s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error { return release(ctx, conn, key, token) })
 }
 
+const releaseSQL = `UPDATE claims SET state = 'failed' WHERE key = $1 AND owner = $2 AND state = 'running'`
+
 func release(ctx context.Context, conn *pgxpool.Conn, key, token string) error {
-	_, err := conn.Exec(ctx, `UPDATE claims SET state = 'failed'
-		WHERE key = $1 AND owner = $2 AND state = 'running'`, key, token)
+	_, err := conn.Exec(ctx, releaseSQL, key, token)
 	if err != nil {
 		return fmt.Errorf("release the claim: %w", err)
 	}
 	return nil
 }
 
+const findSQL = `
+SELECT answer, 0::float8 FROM claims
+WHERE key = $1 AND state = 'done' AND expires_at > now() - $2::interval
+ORDER BY expires_at DESC LIMIT 1`
+
 // Find returns the newest answer that lives or died at most grace ago.
 func (s *Store) Find(ctx context.Context, key string, grace time.Duration) (service.Answer, error) {
 	var reply service.Reply
 	err := s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
-		reply, err = scanAnswer(conn.QueryRow(ctx, `SELECT answer, 0::float8 FROM claims
-			WHERE key = $1 AND state = 'done' AND expires_at > now() - $2::interval
-			ORDER BY expires_at DESC LIMIT 1`, key, grace), time.Time{})
+		reply, err = scanAnswer(conn.QueryRow(ctx, findSQL, key, grace), time.Time{})
 		return ignoreNoRows(err)
 	})
 	if err == nil && reply.Verdict != service.Answered {

@@ -13,13 +13,16 @@ import (
 	"github.com/sentinel-chaos/sentinel/service"
 )
 
+const identifySQL = `
+SELECT k.id, o.slug FROM api_keys k JOIN organizations o ON o.id = k.organization_id
+WHERE k.hash = $1 AND k.revoked_at IS NULL`
+
 // Identify returns whose key has this hash, or service.ErrUnauthorized.
 func (s *Store) Identify(ctx context.Context, hash string) (service.Identity, error) {
 	var id int64
 	var tenant string
 	err := s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
-		err := conn.QueryRow(ctx, `SELECT k.id, o.slug FROM api_keys k JOIN organizations o ON o.id = k.organization_id
-			WHERE k.hash = $1 AND k.revoked_at IS NULL`, hash).Scan(&id, &tenant)
+		err := conn.QueryRow(ctx, identifySQL, hash).Scan(&id, &tenant)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -17,7 +17,7 @@ var migrations embed.FS
 // migrationLock is the advisory lock under which one replica at a time migrates; any number does that nobody else uses.
 const migrationLock = 0x7365_6e74_696e_656c
 
-// Migrate brings the schema up to date.
+// Migrate brings the schema up to date. Connections that are older than it are replaced.
 func (s *Store) Migrate(ctx context.Context) error {
 	db := stdlib.OpenDBFromPool(s.pool)
 	defer db.Close()
@@ -32,6 +32,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
+	}
+	if s.unready.Swap(false) {
+		s.pool.Reset()
 	}
 	return nil
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -27,6 +29,7 @@ type Options struct {
 const (
 	connectTimeout = 500 * time.Millisecond // a dead node's address is a black hole
 	pingTimeout    = 300 * time.Millisecond
+	prepareTimeout = 2 * time.Second // for all statements of a new connection to a slow server
 	healthPeriod   = 500 * time.Millisecond
 	spareConns     = 4 // for the ledger (2), the probe and a report, which must not wait behind requests
 	connLifetime   = time.Hour
@@ -40,6 +43,7 @@ type Store struct {
 	replica   string
 	retention time.Duration // of claims that are over
 	reports   chan struct{} // holds a token while a report is made
+	unready   atomic.Bool   // a connection was opened before the schema was there, and knows no statements
 }
 
 // Open makes a Store. It does not wait for PostgreSQL.
@@ -54,22 +58,42 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	cfg.MaxConnLifetime = connLifetime
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
-	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
-	if err != nil {
+	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1)}
+	cfg.AfterConnect = s.prepare
+	if s.pool, err = pgxpool.NewWithConfig(context.Background(), cfg); err != nil {
 		return nil, fmt.Errorf("make the pool: %w", err)
 	}
-	s := &Store{pool: pool, replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1)}
 	s.line = patience.NewLine(patience.Options{
 		Name: "postgres", Budget: o.Budget, Slots: max(1, int(o.Conns)-spareConns), Probe: s.ping, Log: log,
 	})
 	return s, nil
 }
 
+// prepare has a new connection know the statements of requests. Left to the first use of each they would cost an operation
+// another round trip: of a slow server that is most of its budget, and several that are given up at once leave no
+// connection to work with.
+func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	for _, sql := range []string{heartbeatSQL, claimSQL, answerSQL, settleSQL, releaseSQL, findSQL, rowsSQL, identifySQL} {
+		_, err := conn.Prepare(ctx, sql, sql)
+		if code := sqlState(err); code == undefinedTable || code == undefinedColumn {
+			s.unready.Store(true)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("prepare statements: %w", err)
+		}
+	}
+	return nil
+}
+
+const heartbeatSQL = `INSERT INTO heartbeats (replica, at) VALUES ($1, now()) ON CONFLICT (replica) DO UPDATE SET at = excluded.at`
+
 // ping commits, since a primary whose synchronous standby hangs still reads.
 func (s *Store) ping(ctx context.Context) error {
 	return s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
-		_, err := conn.Exec(ctx, `INSERT INTO heartbeats (replica, at) VALUES ($1, now())
-			ON CONFLICT (replica) DO UPDATE SET at = excluded.at`, s.replica)
+		_, err := conn.Exec(ctx, heartbeatSQL, s.replica)
 		return err
 	})
 }
@@ -118,13 +142,24 @@ const (
 )
 
 func serverUnfit(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	switch pg.Code {
+	switch sqlState(err) {
 	case readOnly, adminShutdown, crashShutdown, cannotConnect:
 		return true
 	}
 	return false
+}
+
+// SQLSTATE codes of a schema that is not up to date.
+const (
+	undefinedTable  = "42P01"
+	undefinedColumn = "42703"
+)
+
+// sqlState is the server's code for an error; empty if the error is not the server's.
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return ""
+	}
+	return pg.Code
 }

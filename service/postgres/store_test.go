@@ -67,6 +67,25 @@ func TestStore(t *testing.T) {
 	t.Run("silence", func(t *testing.T) { testSilence(t, dsn) })
 }
 
+// testPrepared sees that a connection knows the statements of requests before the first one: also one of a replica that
+// had its connections before there was a schema.
+func testPrepared(t *testing.T, s *Store) {
+	err := s.use(t.Context(), func(ctx context.Context, conn *pgxpool.Conn) error {
+		var known int
+		if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_prepared_statements WHERE statement IN ($1, $2, $3)",
+			claimSQL, settleSQL, rowsSQL).Scan(&known); err != nil {
+			return err
+		}
+		if known != 3 {
+			t.Errorf("a new connection knows %d of 3 statements", known)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func testMigrate(t *testing.T, dsn string) {
 	var all sync.WaitGroup
 	for range 3 {
@@ -75,6 +94,7 @@ func testMigrate(t *testing.T, dsn string) {
 			if err := s.Migrate(t.Context()); err != nil {
 				t.Error(err)
 			}
+			testPrepared(t, s)
 		})
 	}
 	all.Wait()
