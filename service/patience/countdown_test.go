@@ -43,6 +43,23 @@ func TestCountdownLeavesOutWhatWasLost(t *testing.T) {
 	})
 }
 
+// Timers that are as late as they usually are do not make it longer.
+func TestCountdownCountsUsualDelays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, ended := time.Now(), make(chan time.Duration, 1)
+		c := startCountdown(time.Second, func() { ended <- time.Since(began) })
+		for range parts / 2 {
+			time.Sleep(time.Second / parts / 2)
+			c.tickLate(usualDelay)
+			time.Sleep(time.Second/parts/2 + usualDelay)
+		}
+		if took := <-ended; took != time.Second {
+			t.Errorf("it took %s", took)
+		}
+		c.stop()
+	})
+}
+
 // tickLate makes the part that is running end that much too late.
 func (c *countdown) tickLate(by time.Duration) {
 	c.mu.Lock()
