@@ -71,8 +71,8 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.writePlan(); err != nil {
 		return err
 	}
-	if p, ok := r.System.(env.Preparer); ok {
-		if err := r.Driver.Prepare(ctx, p.Programs()); err != nil {
+	if programs := r.Programs(); len(programs) > 0 {
+		if err := r.Driver.Prepare(ctx, programs); err != nil {
 			return fmt.Errorf("%w: %w", ErrSetup, err)
 		}
 	}

@@ -52,6 +52,17 @@ func (s Scenario) Estimate() time.Duration {
 	return end + overhead
 }
 
+// Programs are what the system and the faults start, as far as they can say.
+func (s Scenario) Programs() (programs []env.Program) {
+	if p, ok := s.System.(env.Preparer); ok {
+		programs = p.Programs()
+	}
+	for _, f := range s.Faults {
+		programs = append(programs, f.Fault.Programs...)
+	}
+	return programs
+}
+
 var nameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // ErrScenario says that a scenario is not fit to be run.

@@ -46,6 +46,7 @@ func All() []harness.Scenario {
 		BrokenLLM(),
 		FlappingLLM(),
 		ClientAborts(),
+		RollingRestart(),
 	)...)
 }
 

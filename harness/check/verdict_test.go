@@ -269,7 +269,8 @@ func verdictCases() []verdictCase {
 
 // scriptedCases are all that alter a scripted history.
 func scriptedCases() []verdictCase {
-	return slices.Concat(verdictCases(), accountingCases(), promiseCases(), healthyAfterCases(), leftHeldCases(), panicCases(), staysZeroCases())
+	return slices.Concat(verdictCases(), accountingCases(), promiseCases(), healthyAfterCases(), leftHeldCases(), panicCases(), staysZeroCases(),
+		buildCases())
 }
 
 func TestVerdicts(t *testing.T) {

@@ -27,9 +27,7 @@ func (imagesCmd) Run(ctx context.Context, a *app) error {
 	defer d.Close(context.WithoutCancel(ctx))
 	var programs []env.Program
 	for _, sc := range a.catalogue {
-		if s, ok := sc.System.(env.Preparer); ok {
-			programs = append(programs, s.Programs()...)
-		}
+		programs = append(programs, sc.Programs()...)
 	}
 	if err := d.Prepare(ctx, programs); err != nil {
 		return fmt.Errorf("%w: %w", harness.ErrSetup, err)

@@ -36,6 +36,15 @@ type Delayer interface {
 	Slow(ctx context.Context, n *Node, s Slowness) (Undo, error)
 }
 
+// Replacer is a Driver that can put another build of its program in a node's place.
+type Replacer interface {
+	// Replace starts a node that has ended, with another program and everything else as it was. Its logs go on from the old ones.
+	// From then on Proc.Start starts that program.
+	Replace(ctx context.Context, n *Node, p Program) error
+	// Build names what the node was last started from, by the engine's account: two builds have two names.
+	Build(ctx context.Context, n *Node) (string, error)
+}
+
 // Slowness is by how much what is sent to a server arrives later.
 type Slowness struct {
 	Port        int
@@ -52,6 +61,7 @@ const (
 	Partition Capability = "partition" // of a Partitioner
 	Quota     Capability = "quota"     // of a Throttler
 	Delay     Capability = "delay"     // of a Delayer
+	Upgrade   Capability = "upgrade"   // of a Replacer
 )
 
 // ErrUnable says that the driver lacks an ability.
@@ -62,6 +72,7 @@ func Able(d Driver, needs ...Capability) error {
 	_, cuts := d.(Partitioner)
 	_, limits := d.(Throttler)
 	_, slows := d.(Delayer)
+	_, replaces := d.(Replacer)
 	var has []Capability
 	if cuts {
 		has = append(has, Partition)
@@ -71,6 +82,9 @@ func Able(d Driver, needs ...Capability) error {
 	}
 	if slows {
 		has = append(has, Delay)
+	}
+	if replaces {
+		has = append(has, Upgrade)
 	}
 	for _, c := range needs {
 		if !slices.Contains(has, c) {
@@ -102,6 +116,22 @@ func (e *Env) Slow(ctx context.Context, n *Node, s Slowness) (Undo, error) {
 		return nil, err
 	}
 	return e.driver.(Delayer).Slow(ctx, n, s)
+}
+
+// Replace is the driver's Replacer, or ErrUnable.
+func (e *Env) Replace(ctx context.Context, n *Node, p Program) error {
+	if err := Able(e.driver, Upgrade); err != nil {
+		return err
+	}
+	return e.driver.(Replacer).Replace(ctx, n, p)
+}
+
+// Build is the driver's Replacer, or ErrUnable.
+func (e *Env) Build(ctx context.Context, n *Node) (string, error) {
+	if err := Able(e.driver, Upgrade); err != nil {
+		return "", err
+	}
+	return e.driver.(Replacer).Build(ctx, n)
 }
 
 // Throttled is the driver's Throttler, or ErrUnable.

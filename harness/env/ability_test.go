@@ -30,6 +30,12 @@ func (slower) Slow(context.Context, *env.Node, env.Slowness) (env.Undo, error) {
 	return nil, errRefused
 }
 
+// replacer is a driver that can replace a node's program.
+type replacer struct{ driver }
+
+func (replacer) Replace(context.Context, *env.Node, env.Program) error { return errRefused }
+func (replacer) Build(context.Context, *env.Node) (string, error)      { return "build-1", nil }
+
 func TestAbilities(t *testing.T) {
 	for _, c := range []struct {
 		driver env.Driver
@@ -44,6 +50,8 @@ func TestAbilities(t *testing.T) {
 		{limiter{}, []env.Capability{env.Partition}, env.Partition},
 		{slower{}, []env.Capability{env.Delay}, ""},
 		{driver{}, []env.Capability{env.Delay}, env.Delay},
+		{replacer{}, []env.Capability{env.Upgrade}, ""},
+		{slower{}, []env.Capability{env.Upgrade}, env.Upgrade},
 		{limiter{}, []env.Capability{"flight"}, "flight"},
 	} {
 		err := env.Able(c.driver, c.needs...)
@@ -62,7 +70,9 @@ func TestAnEnvHasItsDriversAbilities(t *testing.T) {
 	_, limited := of(driver{}).Limit(t.Context(), nil, 1)
 	_, read := of(driver{}).Throttled(t.Context(), nil)
 	_, slowed := of(driver{}).Slow(t.Context(), nil, env.Slowness{})
-	for _, err := range []error{cut, limited, read, slowed} {
+	replaced := of(driver{}).Replace(t.Context(), nil, env.Program{})
+	_, named := of(driver{}).Build(t.Context(), nil)
+	for _, err := range []error{cut, limited, read, slowed, replaced, named} {
 		if !errors.Is(err, env.ErrUnable) {
 			t.Errorf("a driver that cannot: %v", err)
 		}
@@ -70,8 +80,14 @@ func TestAnEnvHasItsDriversAbilities(t *testing.T) {
 	_, cut = of(cutter{}).Cut(t.Context(), nil, 1)
 	_, limited = of(limiter{}).Limit(t.Context(), nil, 1)
 	_, slowed = of(slower{}).Slow(t.Context(), nil, env.Slowness{})
-	if !errors.Is(cut, errRefused) || !errors.Is(limited, errRefused) || !errors.Is(slowed, errRefused) {
-		t.Errorf("not passed on: %v, %v, %v", cut, limited, slowed)
+	replaced = of(replacer{}).Replace(t.Context(), nil, env.Program{})
+	for _, err := range []error{cut, limited, slowed, replaced} {
+		if !errors.Is(err, errRefused) {
+			t.Errorf("not passed on: %v", err)
+		}
+	}
+	if build, err := of(replacer{}).Build(t.Context(), nil); build != "build-1" || err != nil {
+		t.Errorf("%s, %v", build, err)
 	}
 	if d, err := of(limiter{}).Throttled(t.Context(), nil); d != time.Second || err != nil {
 		t.Errorf("%s, %v", d, err)

@@ -69,10 +69,12 @@ type Proc interface {
 	Endpoint(ctx context.Context, port int) (string, error)
 }
 
-// Program says what a node runs: exactly one field is set. Neither means the fixtures image with the stack's servers.
+// Program says what a node runs: Go or Image is set. Neither means the fixtures image with the stack's servers.
 type Program struct {
 	Go    string // a main package of this module, built static, e.g. ./service/cmd/sentinel
 	Image string // an image by its name, for a service that is built elsewhere
+	// Version is what the linker writes into main.version, for Go only; empty leaves it as it is. Another one is another build.
+	Version string
 }
 
 // Spec describes a node.

@@ -222,6 +222,12 @@ const (
 // SourceThrottling tells whether the kernel keeps a node from the CPU, as it accounts for it.
 const SourceThrottling = "throttling"
 
+// Observers of what a node runs. What they say is a version, and the name of a build.
+const (
+	SourceVersion = "version" // the node's own word
+	SourceBuild   = "build"   // the engine's
+)
+
 // SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
 func SourceReach(from string) string { return "reach from " + from }
 

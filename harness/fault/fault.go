@@ -17,6 +17,8 @@ type Fault struct {
 	Name  string
 	Needs []env.Capability // abilities of the driver without which it cannot be injected
 	Nodes []string         // names or roles of which the system must have a node
+	// Programs are those that it starts, so that they are built before anything is broken.
+	Programs []env.Program
 	// Inject breaks it. Whatever is random about the fault draws from r. An Undo that comes with an error is still called.
 	Inject func(ctx context.Context, e *env.Env, r *rand.Rand) (Injected, error)
 	// Certificate finds the proof that it took effect and ended.

@@ -21,15 +21,20 @@ func signal(name string, s env.Signal) func(context.Context, *env.Env, *rand.Ran
 		if err != nil {
 			return Injected{Target: name}, err
 		}
-		deadline := time.Now().Add(grace(e) + pastGrace)
-		in := Injected{Target: name, Undo: func(ctx context.Context) error { return bringBack(ctx, n, deadline) }}
-		return in, n.Signal(ctx, s) // with Undo: a signal whose answer got lost may have hit
+		return end(ctx, e, n, s, n.Start)
 	}
+}
+
+// end sends s to the node and heals by starting it with start.
+func end(ctx context.Context, e *env.Env, n *env.Node, s env.Signal, start func(context.Context) error) (Injected, error) {
+	deadline := time.Now().Add(grace(e) + pastGrace)
+	in := Injected{Target: n.Name, Undo: func(ctx context.Context) error { return bringBack(ctx, n, deadline, start) }}
+	return in, n.Signal(ctx, s) // with Undo: a signal whose answer got lost may have hit
 }
 
 // bringBack waits until the node has ended, kills it if it still runs at deadline, and starts it again. The engine gets a
 // moment to answer even when the deadline passed long ago.
-func bringBack(ctx context.Context, n *env.Node, deadline time.Time) error {
+func bringBack(ctx context.Context, n *env.Node, deadline time.Time, start func(context.Context) error) error {
 	patient, cancel := context.WithTimeout(ctx, max(time.Until(deadline), pastGrace))
 	_, err := n.Wait(patient)
 	cancel()
@@ -39,7 +44,7 @@ func bringBack(ctx context.Context, n *env.Node, deadline time.Time) error {
 	if err != nil {
 		return fmt.Errorf("await the end of %s: %w", n.Name, err)
 	}
-	if err := n.Start(ctx); err != nil {
+	if err := start(ctx); err != nil {
 		return fmt.Errorf("start %s again: %w", n.Name, err)
 	}
 	return nil

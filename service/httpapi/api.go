@@ -41,6 +41,7 @@ type Meter interface {
 // Options are what an API is made of.
 type Options struct {
 	Replica    string
+	Version    string         // of the program
 	AdminToken string         // "" closes the admin endpoints
 	Timeout    time.Duration  // of one request, from its arrival
 	Proxies    []netip.Prefix // whose X-Forwarded-For is believed

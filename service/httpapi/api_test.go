@@ -282,11 +282,11 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-func TestHealthNamesWhatIsDown(t *testing.T) {
-	a, _ := newAPI(fine)
+func TestHealthNamesTheBuildAndWhatIsDown(t *testing.T) {
+	a, _ := newAPI(fine, func(o *httpapi.Options) { o.Version = "1.2.3" })
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/health", nil))
-	want := `{"dependencies":{"postgres":"up","redis":"down"},"status":"degraded"}`
+	want := `{"dependencies":{"postgres":"up","redis":"down"},"status":"degraded","version":"1.2.3"}`
 	if w.Body.String() != want {
 		t.Errorf("got %s", w.Body)
 	}

@@ -20,7 +20,7 @@ func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// health tells how each dependency does. The gateway itself can serve as long as it can say so.
+// health tells who answers and how each dependency does. The gateway itself can serve as long as it can say so.
 func (a *API) health(w http.ResponseWriter, _ *http.Request) {
 	dependencies := make(map[string]string, len(a.Health))
 	status := "ok"
@@ -31,5 +31,7 @@ func (a *API) health(w http.ResponseWriter, _ *http.Request) {
 			status = "degraded"
 		}
 	}
-	reply(w, http.StatusOK, map[string]any{"status": status, "dependencies": dependencies})
+	reply(w, http.StatusOK, map[string]any{
+		"status": status, "dependencies": dependencies, "version": a.Version,
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -38,7 +39,7 @@ type app struct {
 func assemble(c Config, log *slog.Logger) (*app, error) {
 	a := &app{config: c, log: log}
 	boot := rand.Text()
-	meter := metrics.New(c.Replica, boot, version())
+	meter := metrics.New(c.Replica, boot, build())
 	a.redis = rediskv.Open(rediskv.Options{
 		Sentinels: c.RedisSentinels, Master: c.RedisMaster, Replica: c.Replica, Budget: c.RedisBudget,
 	}, log)
@@ -64,7 +65,7 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 		Upstream: a.llm, Ledger: a.ledger, Meter: meter, Log: log,
 	})
 	a.api = httpapi.New(httpapi.Options{
-		Replica: c.Replica, AdminToken: c.AdminToken, Timeout: c.RequestTimeout, Proxies: c.RateIPProxies,
+		Replica: c.Replica, Version: build(), AdminToken: c.AdminToken, Timeout: c.RequestTimeout, Proxies: c.RateIPProxies,
 		Answerer: a.gateway, Keyring: service.NewKeyring(a.postgres), Accounts: a.postgres, Meter: meter, Metrics: meter.Handler(),
 		Health: map[string]func() bool{
 			"redis": a.redis.Up, "postgres": a.postgres.Up, "llm": func() bool { return a.llm.BreakerState() == 0 },
@@ -106,12 +107,15 @@ func (a *app) expose(m *metrics.Metrics) {
 	m.Pool("postgres", a.postgres.Pool)
 }
 
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+// version is the linker's to set: go build -ldflags "-X main.version=1.2.3".
+var version string
+
+// build names what this program was built as.
+func build() string {
+	if info, ok := debug.ReadBuildInfo(); version == "" && ok {
+		return info.Main.Version
 	}
-	return info.Main.Version
+	return cmp.Or(version, "unknown")
 }
 
 // run serves until term ends, and then shuts down. An error means that it could not serve, or left work behind.
