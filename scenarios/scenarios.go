@@ -47,6 +47,7 @@ func All() []harness.Scenario {
 		FlappingLLM(),
 		ClientAborts(),
 		RollingRestart(),
+		Overload(),
 	)...)
 }
 

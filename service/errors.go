@@ -20,6 +20,7 @@ var (
 const (
 	ReasonNoAuthority = "no_authority"      // neither authority granted the flight
 	ReasonDeadline    = "deadline"          // somebody else's flight did not land in time
+	ReasonOverloaded  = "overloaded"        // as many queries as may be are being answered
 	ReasonLedgerFull  = "ledger_full"       // no room for another row
 	ReasonLeaseLost   = "lease_lost"        // the flight was aborted
 	ReasonBreaker     = "breaker_open"      // the upstream is given a rest

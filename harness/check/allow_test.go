@@ -39,6 +39,9 @@ func TestAllowedRefusals(t *testing.T) {
 		{"the whole share", refusals([]evidence.Allowance{{To: 10 * time.Second, Share: 0.29}}, 100, seq(29)...), nil, check.Pass, 0},
 		{"in one of two windows", refusals(append(firstSecond, evidence.Allowance{From: time.Second, To: 2 * time.Second, Share: 1}), 20, 12, 13), nil, check.Pass, 0},
 		{"a hit", refusals(firstSecond, 20, 3), func(h *history) { h.Calls[3].Key = keyOf("acme", 90) }, check.Fail, 1},
+		{"a hit where hits are allowed for", refusals([]evidence.Allowance{{To: time.Second, Share: 0.29, Hits: true}}, 20, 3, 4), func(h *history) { h.Calls[3].Key = keyOf("acme", 90) }, check.Pass, 0},
+		{"hits beyond the share", refusals([]evidence.Allowance{{To: time.Second, Share: 0.29, Hits: true}}, 20, 3, 4, 5), func(h *history) { h.Calls[3].Key = keyOf("acme", 90) }, check.Fail, 1},
+		{"a hit after the window", refusals([]evidence.Allowance{{To: time.Second, Share: 1, Hits: true}}, 20, 13), func(h *history) { h.Calls[13].Key = keyOf("acme", 90) }, check.Fail, 1},
 		{"a hit expired", refusals(firstSecond, 20, 3), func(h *history) {
 			h.Calls[3].Key = keyOf("acme", 90)
 			h.plan.Params[evidence.ParamLifetime] = 2 * time.Second

@@ -10,7 +10,7 @@ import (
 
 // NothingDropped: no planned request was dropped. Dropped is every request that failed or whose fate is ambiguous, and
 // every refusal that the plan does not allow: outside the windows of Allow, beyond a window's share of the misses due in
-// it, or of a request that must have been a hit. A request is a hit if a successful upstream call of its key had ended
+// it, or of a request that must have been a hit, unless the window allows for hits as well. A request is a hit if a successful upstream call of its key had ended
 // before it was due and within the lifetime. Requests that the plan aborted are not dropped; unsent ones break an
 // assumption. Unknown unless every planned request is recorded exactly once.
 func NothingDropped() Check { return complete("NothingDropped", nothingDropped) }
@@ -142,20 +142,21 @@ func allowedRefusals(run *evidence.Run, refusals int) (allowed map[uint64]bool, 
 // rounding keeps a share such as 0.29 of 100 from allowing 28.
 const rounding = 1e-9
 
-// permit allows the first refusals of the window, as many as its share of the misses due in it.
+// permit allows the first refusals of the window, as many as its share of the misses due in it, or of all requests if hits may
+// be refused, too.
 func permit(run *evidence.Run, a evidence.Allowance, start time.Duration, answers hits, allowed map[uint64]bool) {
-	var misses int
+	var due int
 	var refused []uint64
 	for i, c := range run.EachCall() {
-		if at := c.Due - start; at < a.From || at >= a.To || answers[i] {
+		if at := c.Due - start; at < a.From || at >= a.To || answers[i] && !a.Hits {
 			continue
 		}
-		misses++
+		due++
 		if c.Outcome == evidence.Refused && !allowed[c.Seq] {
 			refused = append(refused, c.Seq)
 		}
 	}
-	most := int(a.Share*float64(misses) + rounding)
+	most := int(a.Share*float64(due) + rounding)
 	for _, seq := range refused[:min(most, len(refused))] {
 		allowed[seq] = true
 	}

@@ -50,6 +50,9 @@ func histories() (all []told) {
 	for _, c := range leadCases() {
 		all = append(all, told{c.check, c.run, c.want})
 	}
+	for _, c := range overloadCases() {
+		all = append(all, told{c.check, c.run, c.want})
+	}
 	for _, c := range limitCases() {
 		all = append(all, told{check.LimitHolds("flood"), c.run, c.want})
 	}

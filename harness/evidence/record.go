@@ -265,6 +265,8 @@ type Allowance struct {
 	From  time.Duration `json:"from_ns"` // offsets from the start of the load, not from the epoch
 	To    time.Duration `json:"to_ns"`
 	Share float64       `json:"share"` // largest share, 0 to 1, of the misses due in the window
+	// Hits says that hits may be refused, too, and count like misses: in an overload, whoever looks at each request has lost.
+	Hits bool `json:"hits,omitempty"`
 }
 
 // Plan is what was meant to happen; it carries every parameter that a check reads, so that a newer build judges an old

@@ -44,6 +44,8 @@ type Options struct {
 	Version    string         // of the program
 	AdminToken string         // "" closes the admin endpoints
 	Timeout    time.Duration  // of one request, from its arrival
+	MaxQueries int            // that are answered at a time, at least 1; others wait or are turned away
+	MaxWait    time.Duration  // of a query until it is its turn
 	Proxies    []netip.Prefix // whose X-Forwarded-For is believed
 	Answerer   Answerer
 	Keyring    Keyring
@@ -58,6 +60,7 @@ type Options struct {
 type API struct {
 	Options
 	mux      *http.ServeMux
+	door     *door
 	validate *validator.Validate
 	active   service.Gauge
 	started  atomic.Bool
@@ -66,8 +69,8 @@ type API struct {
 
 // New makes an API that is not ready yet.
 func New(o Options) *API {
-	a := &API{Options: o, mux: http.NewServeMux(), validate: newValidator()}
-	a.mux.Handle("POST /v1/query", a.route("/v1/query", a.query))
+	a := &API{Options: o, mux: http.NewServeMux(), door: newDoor(o.MaxQueries, o.MaxWait), validate: newValidator()}
+	a.mux.Handle("POST /v1/query", a.route("/v1/query", a.admitted(a.query)))
 	a.mux.Handle("POST /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.issueKey)))
 	a.mux.Handle("GET /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.listKeys)))
 	a.mux.Handle("DELETE /v1/admin/keys/{id}", a.route("/v1/admin/keys/{id}", a.admin(a.revokeKey)))

@@ -79,7 +79,7 @@ func (m *meter) Served(route string, code int, _ time.Duration) {
 func newAPI(p pipeline, change ...func(*httpapi.Options)) (*httpapi.API, *meter) {
 	m := &meter{}
 	o := httpapi.Options{
-		Replica: "gateway-1", AdminToken: "admin", Timeout: time.Minute,
+		Replica: "gateway-1", AdminToken: "admin", Timeout: time.Minute, MaxQueries: 100,
 		Answerer: p, Keyring: ring{}, Meter: m, Metrics: http.NotFoundHandler(),
 		Health: map[string]func() bool{"redis": func() bool { return false }, "postgres": func() bool { return true }},
 		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),

@@ -38,6 +38,9 @@ type Config struct {
 	Drain          time.Duration `env:"SENTINEL_DRAIN" envDefault:"500ms"`         // serving on while unready, until the balancer has noticed
 	Grace          time.Duration `env:"SENTINEL_GRACE" envDefault:"10s"`           // from SIGTERM to the exit, drain included
 
+	MaxQueries int           `env:"SENTINEL_MAX_QUERIES" envDefault:"4000"` // answered at a time; as many more wait for their turn
+	MaxWait    time.Duration `env:"SENTINEL_MAX_WAIT" envDefault:"100ms"`   // of a query for its turn, before it is refused
+
 	BreakerFailures uint32        `env:"SENTINEL_BREAKER_FAILURES" envDefault:"5"`      // in a row, until it opens
 	BreakerPatience time.Duration `env:"SENTINEL_BREAKER_PATIENCE" envDefault:"1500ms"` // and without an answer, until it opens; less than the timeout of an attempt
 	BreakerOpen     time.Duration `env:"SENTINEL_BREAKER_OPEN" envDefault:"5s"`         // until it lets probes through
@@ -101,6 +104,8 @@ func (c Config) check() error {
 		{!fills(c.RateKey, c.RateKeyBurst), "SENTINEL_RATE_KEY must not be negative, and SENTINEL_RATE_KEY_BURST at least 1 and at most a day's worth"},
 		{!fills(c.RateIP, c.RateIPBurst), "SENTINEL_RATE_IP must not be negative, and SENTINEL_RATE_IP_BURST at least 1 and at most a day's worth"},
 		{c.RateReplicas < 1, "SENTINEL_RATE_REPLICAS must be at least 1"},
+		{c.MaxQueries < 1, "SENTINEL_MAX_QUERIES must be at least 1"},
+		{c.MaxWait < 0 || c.MaxWait >= c.RequestTimeout, "SENTINEL_MAX_WAIT must not be negative, and shorter than SENTINEL_REQUEST_TIMEOUT"},
 		{c.LedgerRoom < 1, "SENTINEL_LEDGER_ROOM must be at least 1"},
 		{c.PricePrompt < 0 || c.PriceCompletion < 0, "prices must not be negative"},
 	}

@@ -53,6 +53,9 @@ func TestBadSettingsAreNamedInOneLine(t *testing.T) {
 		{"SENTINEL_BREAKER_PATIENCE", "-1s"},
 		{"SENTINEL_STALE_FOR", "-1s"},
 		{"SENTINEL_LEDGER_ROOM", "0"},
+		{"SENTINEL_MAX_QUERIES", "0"},
+		{"SENTINEL_MAX_WAIT", "-1ms"},
+		{"SENTINEL_MAX_WAIT", "10s"},
 		{"SENTINEL_RATE_KEY", "-1"},
 		{"SENTINEL_RATE_KEY", "Inf"},
 		{"SENTINEL_RATE_KEY", "0.2"}, // the default burst would take more than a day to come back
