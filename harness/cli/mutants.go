@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,20 +89,20 @@ func pickMutants(dir string, names []string) ([]mutant, error) {
 }
 
 // tryMutant builds the service with the defect and runs the scenario that must notice it.
-func (a *app) tryMutant(ctx context.Context, s *Session, m mutant, p *progress) fate {
-	f := fate{mutant: m, status: fateNotRun, dir: m.Name}
+func (a *app) tryMutant(ctx context.Context, s *Session, m mutant, p *progress) (f fate) {
+	f = fate{mutant: m, status: fateNotRun, dir: m.Name}
 	sc, err := a.find(m.Scenario)
 	if err != nil {
 		f.err = err
 		return f
 	}
-	tmp, err := os.MkdirTemp("", "chaos-mutant-")
+	tmp, err := newScratch(ctx, filepath.Base(s.Dir)+"-"+m.Name)
 	if err != nil {
 		f.err = fmt.Errorf("folder for mutant: %w", err)
 		return f
 	}
-	defer os.RemoveAll(tmp)
-	if s.Overlay, f.err = m.overlay(ctx, s.Root, tmp); f.err != nil {
+	defer func() { f.err = errors.Join(f.err, tmp.remove()) }()
+	if s.Overlay, f.err = m.overlay(ctx, s.Root, tmp.path); f.err != nil {
 		return f
 	}
 	j, err := s.Run(ctx, sc, m.Name)
