@@ -18,7 +18,7 @@ import (
 const mutantsDir = "scenarios/mutants"
 
 type mutantsCmd struct {
-	Names []string `arg:"" optional:"" help:"Mutants to run; all without any."`
+	Names []string `arg:"" optional:"" help:"Mutants to run; without any, all but those of soaks."`
 }
 
 // fate is what became of one mutant.
@@ -51,6 +51,9 @@ func (c mutantsCmd) Run(ctx context.Context, a *app) error {
 		if err := m.named(a.catalogue); err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
+	}
+	if len(c.Names) == 0 {
+		ms = slices.DeleteFunc(ms, a.soaks)
 	}
 	p := newProgress(a.err, a.live)
 	s, err := NewSession(cfg, p.logf)
@@ -86,6 +89,12 @@ func pickMutants(dir string, names []string) ([]mutant, error) {
 		return nil, fmt.Errorf("%w: no *.patch in %s", errUsage, mutantsDir)
 	}
 	return slices.DeleteFunc(all, func(m mutant) bool { return len(names) > 0 && !slices.Contains(names, m.Name) }), nil
+}
+
+// soaks says whether the mutant's scenario takes many minutes.
+func (a *app) soaks(m mutant) bool {
+	sc, err := a.find(m.Scenario)
+	return err == nil && sc.Soak
 }
 
 // tryMutant builds the service with the defect and runs the scenario that must notice it.
