@@ -1,6 +1,6 @@
 # Every target works alone on a fresh clone; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build test race chaos mutants bench report lint images clean
+.PHONY: help build test race chaos soak mutants bench report lint images clean
 
 comma := ,
 CHAOS := bin/chaos
@@ -25,6 +25,9 @@ race: ## The same tests under the race detector (needs a C compiler)
 
 chaos: build ## Run the scenarios and write the HTML report [S=name,name] [SEED=n] [RACE=1]
 	@$(CHAOS) run $(if $(RACE),--race) $(subst $(comma), ,$(S))
+
+soak: build ## 300 SIGTERMs under load, then 10 minutes of unique keys: some 35 minutes [SEED=n]
+	@$(CHAOS) run soak-sigterm soak-unique-keys
 
 mutants: build ## See that each seeded defect is caught by its check [M=name,name] [SEED=n]
 	@$(CHAOS) mutants $(subst $(comma), ,$(M))

@@ -18,7 +18,7 @@ func Judge(dir string, s Scenario) (*evidence.Run, check.Judgement, error) {
 	if err != nil {
 		return nil, check.Judgement{}, fmt.Errorf("open evidence: %w", err)
 	}
-	j := judge(run, s)
+	j := judge(run, s.Drawn(run.Plan.Seed))
 	if err := evidence.WriteJSON(filepath.Join(dir, VerdictsFile), j); err != nil {
 		return nil, check.Judgement{}, err
 	}

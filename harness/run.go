@@ -32,6 +32,7 @@ type Options struct {
 // failed is a judgement after all where the evidence proves that it was the service's doing, such as a panic. A run that
 // ctx cuts short is healed, saved and judged like any other; its incompleteness shows in the verdict.
 func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Judgement, error) {
+	s = s.Drawn(opt.Seed)
 	if err := s.Validate(); err != nil {
 		return nil, check.Judgement{}, err
 	}

@@ -147,6 +147,14 @@ func TestRun(t *testing.T) {
 				t.Errorf("%s: %s, %+v", j.Status, j.Reason, j.Faults)
 			}
 		}},
+		"a plan drawn from the seed": {logs: clean, alter: func(s *harness.Scenario) { s.Draw = drawnFreeze },
+			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+				want := harness.Scenario{Draw: drawnFreeze}.Drawn(run.Plan.Seed).Faults[0]
+				recorded := []evidence.Step{{Fault: want.Fault.Name, At: want.At, For: want.For}}
+				if !slices.Equal(run.Plan.Faults, recorded) || len(j.Faults) != 1 || j.Faults[0].Fault != want.Fault.Name {
+					t.Errorf("recorded %v and judged %+v, want %v", run.Plan.Faults, j.Faults, recorded)
+				}
+			}},
 		"a probe that cannot collect": {logs: clean, alter: func(s *harness.Scenario) { s.Probes = []probe.Probe{watching(errors.New("no such table"))} },
 			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
 				if j.Status != check.Unknown || j.Reason != "EvidenceComplete: probe fake failed: no such table" {
@@ -183,6 +191,11 @@ func TestRun(t *testing.T) {
 	for _, judge := range later {
 		judge()
 	}
+}
+
+// drawnFreeze freezes the store at some time in the first half second.
+func drawnFreeze(r *rand.Rand) fault.Plan {
+	return fault.Plan{{At: time.Duration(r.Int64N(int64(time.Second / 2))), For: 100 * time.Millisecond, Fault: fault.Freeze("store-1")}}
 }
 
 type outcome struct {

@@ -5,6 +5,8 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"time"
@@ -24,12 +26,31 @@ type Scenario struct {
 	System    env.System    // what to start
 	Load      load.Profile  // what to send, and what may be refused
 	Faults    fault.Plan    // what to break, when, for how long
+	Draw      Draw          // draws Faults from the run's seed; nil if they are always the same
 	Probes    []probe.Probe // what to observe
 	Expect    []check.Check // what must hold
 	Sometimes []check.Check // what must have happened at least once, or the run proved nothing
 	Short     bool          // one of the few that a hurried run takes: go test -short
 	Trial     bool          // not yet shown to pass every time: run only when it is named
+	Soak      bool          // takes many minutes: run only when it is named
 }
+
+// Draw makes a plan of random choices, all of which come from r.
+type Draw func(r *rand.Rand) fault.Plan
+
+// drawStream keeps the random choices of a plan apart from those of the faults in it, whose streams are their places.
+const drawStream = math.MaxUint64
+
+// Drawn is the scenario with the plan that the seed decides: the same seed, the same plan.
+func (s Scenario) Drawn(seed uint64) Scenario {
+	if s.Draw != nil {
+		s.Faults, s.Draw = s.Draw(rand.New(rand.NewPCG(seed, drawStream))), nil
+	}
+	return s
+}
+
+// OnlyNamed says whether the scenario is run by none but those who name it.
+func (s Scenario) OnlyNamed() bool { return s.Trial || s.Soak }
 
 // Limits of the phases. They bound a run that hangs; none of them is waited out when things go well.
 const (

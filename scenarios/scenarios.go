@@ -48,6 +48,9 @@ func All() []harness.Scenario {
 		ClientAborts(),
 		RollingRestart(),
 		Overload(),
+		Storm(),
+		SoakSigterm(),
+		SoakUniqueKeys(),
 	)...)
 }
 
@@ -60,16 +63,19 @@ func onTrial(list ...harness.Scenario) []harness.Scenario {
 }
 
 // base is what every scenario claims.
-func base(more ...check.Check) []check.Check {
+func base(more ...check.Check) []check.Check { return baseOf(nil, more...) }
+
+// baseOf is base where several faults may leave none of the authorities: what nobody could prevent then is not claimed.
+func baseOf(authorities []check.Authority, more ...check.Check) []check.Check {
 	return append([]check.Check{
 		check.NothingDropped(),
-		check.OncePerKey(),
+		check.OncePerKey(authorities...),
 		check.RightAnswer(),
 		check.NoHiddenRetries(),
 		check.GaugesReturnToZero(fixtures.InFlightGauges()...),
 		check.Accounting(fixtures.Counters()),
 		check.TenantIsolation(),
-		check.SameKeySameAnswer(),
+		check.SameKeySameAnswer(authorities...),
 		check.NothingLeftHeld(fixtures.RoleLLM),
 		check.NoPanics(),
 	}, more...)

@@ -19,13 +19,14 @@ const (
 type explainer struct {
 	lifetime, llmTimeout, lease time.Duration
 	kills, freezes, isolations  []disturbance
+	unguarded                   []span // when no authority took writes
 	ledger                      *ledger
 	told                        told
 	spent                       map[[2]string]bool // key and fault that have explained their one call
 }
 
-// newExplainer says what is missing if the plan lacks a parameter.
-func newExplainer(run *evidence.Run) (x *explainer, missing string) {
+// newExplainer says what is missing if the plan lacks a parameter, or nobody saw one of the authorities.
+func newExplainer(run *evidence.Run, authorities []Authority) (x *explainer, missing string) {
 	x = &explainer{kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
 		isolations: isolations(run), ledger: readLedger(run), told: readTold(run), spent: map[[2]string]bool{}}
 	var ok bool
@@ -38,7 +39,8 @@ func newExplainer(run *evidence.Run) (x *explainer, missing string) {
 	if x.lease, ok = run.Param(evidence.ParamLease); !ok {
 		return nil, "the plan lacks the lease of the lock"
 	}
-	return x, ""
+	x.unguarded, missing = unguarded(run, authorities)
+	return x, missing
 }
 
 // told is when a client first held the answer of a call, by the call's place in the upstream's ledger; forever if none did.
@@ -92,7 +94,7 @@ func (x *explainer) over(p *evidence.Upstream, t time.Duration) bool {
 }
 
 func (x *explainer) explains(p, c *evidence.Upstream) bool {
-	return endedBadly(p, c) || x.timedOut(p, c) || x.killed(p, c) || x.frozen(p, c) || x.isolated(p, c)
+	return endedBadly(p, c) || x.timedOut(p, c) || x.killed(p, c) || x.frozen(p, c) || x.isolated(p, c) || x.lost(p, c)
 }
 
 func endedBadly(p, c *evidence.Upstream) bool {
@@ -145,6 +147,15 @@ func (x *explainer) isolated(p, c *evidence.Upstream) bool {
 		}
 	}
 	return false
+}
+
+// lost: there was a moment at which no authority could have kept p's lease, or its answer, for c's caller to find.
+func (x *explainer) lost(p, c *evidence.Upstream) bool {
+	between := span{p.Arrived, c.Arrived}
+	if endOf(p) < c.Arrived {
+		between.to = min(c.Arrived, p.Ended+storedWithin)
+	}
+	return meetsAny(x.unguarded, between)
 }
 
 // spend uses up the one extra call of a key that a fault explains.

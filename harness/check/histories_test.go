@@ -36,6 +36,16 @@ func histories() (all []told) {
 			return h.run()
 		}, c.want})
 	}
+	for _, c := range refusedCases() {
+		all = append(all, told{c.check, func() *evidence.Run {
+			h := outage()
+			c.alter(h)
+			return h.run()
+		}, c.want})
+	}
+	for _, c := range flatCases() {
+		all = append(all, told{flat(), c.run, c.want})
+	}
 	for _, c := range slices.Concat(windowCases(), lateCases()) {
 		all = append(all, told{c.check, c.run, c.want})
 	}

@@ -16,18 +16,24 @@ import (
 //	(ii)  the extra one arrived no earlier than 100 ms before that call's timeout, and that call lasted as long;
 //	(iii) that call's caller was certified killed before any client had its answer, and the extra one came after;
 //	(iv)  that call's caller, or its own, was certified frozen for longer than the lease, or that call's caller was
-//	      certified cut off for as long from all that the replicas share; one extra per key and fault.
+//	      certified cut off for as long from all that the replicas share; one extra per key and fault;
+//	(v)   of the given authorities, none took writes at some moment from that call's arrival to the extra one's, at the
+//	      latest a second after that call's end: nobody could keep the answer, or who was at it.
 //
 // An answer that a client held by then refutes (ii), (iii) and (iv): it was stored. Explained calls are counted; each needs
 // an earlier call that the fault hit, so there are at most as many as calls in flight at the fault.
-func OncePerKey() Check { return complete("OncePerKey", oncePerKey) }
+//
+// Without authorities there is no (v): that is for plans of several faults, which may leave no authority to claim it of.
+func OncePerKey(authorities ...Authority) Check {
+	return complete("OncePerKey", func(run *evidence.Run) Verdict { return oncePerKey(run, authorities) })
+}
 
-func oncePerKey(run *evidence.Run) Verdict {
+func oncePerKey(run *evidence.Run, authorities []Authority) Verdict {
 	l := readLedger(run)
 	if l.flaw != "" {
 		return unknown("%s", l.flaw)
 	}
-	x, missing := newExplainer(run)
+	x, missing := newExplainer(run, authorities)
 	if missing != "" {
 		return unknown("%s", missing)
 	}

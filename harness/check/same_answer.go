@@ -9,16 +9,18 @@ import (
 
 // SameKeySameAnswer: within one lifetime of an answer, all clients that were answered to one key hold the answer of the
 // same call. Two answers to one key may differ only if the later call came when the lifetime of the earlier one was over, or
-// was extra and is explained as OncePerKey explains it. Even then the change is for good: nobody whose request was due after
-// a client held the later answer is given the earlier one. Unknown unless some key was answered twice.
-func SameKeySameAnswer() Check { return complete("SameKeySameAnswer", sameKeySameAnswer) }
+// was extra and is explained as OncePerKey of the same authorities explains it. Even then the change is for good: nobody whose
+// request was due after a client held the later answer is given the earlier one. Unknown unless some key was answered twice.
+func SameKeySameAnswer(authorities ...Authority) Check {
+	return complete("SameKeySameAnswer", func(run *evidence.Run) Verdict { return sameKeySameAnswer(run, authorities) })
+}
 
-func sameKeySameAnswer(run *evidence.Run) Verdict {
+func sameKeySameAnswer(run *evidence.Run, authorities []Authority) Verdict {
 	l := readLedger(run)
 	if l.flaw != "" {
 		return unknown("%s", l.flaw)
 	}
-	x, missing := newExplainer(run)
+	x, missing := newExplainer(run, authorities)
 	if missing != "" {
 		return unknown("%s", missing)
 	}

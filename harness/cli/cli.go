@@ -133,10 +133,10 @@ func statusCode(s check.Status) int {
 	}
 }
 
-// pick finds scenarios by name, in the catalogue's order; no names means all but those on trial.
+// pick finds scenarios by name, in the catalogue's order; no names means all but those that have to be named.
 func (a *app) pick(names []string) ([]harness.Scenario, error) {
 	if len(names) == 0 {
-		return slices.DeleteFunc(slices.Clone(a.catalogue), func(s harness.Scenario) bool { return s.Trial }), nil
+		return slices.DeleteFunc(slices.Clone(a.catalogue), harness.Scenario.OnlyNamed), nil
 	}
 	var out []harness.Scenario
 	for _, s := range a.catalogue {
@@ -172,8 +172,11 @@ func (listCmd) Run(a *app) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, s := range a.catalogue {
 		name := s.Name
-		if s.Trial {
+		switch {
+		case s.Trial:
 			name += " (on trial)"
+		case s.Soak:
+			name += " (soak)"
 		}
 		fmt.Fprintf(w, "%s\t%s\n", name, s.Claim)
 	}

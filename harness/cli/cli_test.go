@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
@@ -14,6 +16,27 @@ func TestWorse(t *testing.T) {
 			if worse(a, b) != a || worse(b, a) != a {
 				t.Errorf("of %d and %d: %d and %d, want %d", a, b, worse(a, b), worse(b, a), a)
 			}
+		}
+	}
+}
+
+// TestOnlyNamed: those on trial and the soaks run when somebody names them, and not else.
+func TestOnlyNamed(t *testing.T) {
+	a := &app{catalogue: []harness.Scenario{{Name: "first"}, {Name: "tried", Trial: true}, {Name: "long", Soak: true}, {Name: "last"}}}
+	for _, c := range []struct {
+		asked []string
+		want  string
+	}{{nil, "first last"}, {[]string{"long", "tried"}, "tried long"}} {
+		picked, err := a.pick(c.asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range picked {
+			got = append(got, s.Name)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%v: %v, want %s", c.asked, got, c.want)
 		}
 	}
 }

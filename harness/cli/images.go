@@ -50,7 +50,7 @@ func (cleanCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", harness.ErrSetup, err)
 	}
-	if err := errors.Join(d.Close(ctx), images.Clean(ctx)); err != nil {
+	if err := errors.Join(d.Close(ctx), images.Clean(ctx), sweepScratch()); err != nil {
 		return fmt.Errorf("%w: %w", harness.ErrSetup, err)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ import (
 const mutantsDir = "scenarios/mutants"
 
 type mutantsCmd struct {
-	Names []string `arg:"" optional:"" help:"Mutants to run; all without any."`
+	Names []string `arg:"" optional:"" help:"Mutants to run; without any, all but those of soaks."`
 }
 
 // fate is what became of one mutant.
@@ -52,6 +51,9 @@ func (c mutantsCmd) Run(ctx context.Context, a *app) error {
 		if err := m.named(a.catalogue); err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
+	}
+	if len(c.Names) == 0 {
+		ms = slices.DeleteFunc(ms, a.soaks)
 	}
 	p := newProgress(a.err, a.live)
 	s, err := NewSession(cfg, p.logf)
@@ -89,21 +91,27 @@ func pickMutants(dir string, names []string) ([]mutant, error) {
 	return slices.DeleteFunc(all, func(m mutant) bool { return len(names) > 0 && !slices.Contains(names, m.Name) }), nil
 }
 
+// soaks says whether the mutant's scenario takes many minutes.
+func (a *app) soaks(m mutant) bool {
+	sc, err := a.find(m.Scenario)
+	return err == nil && sc.Soak
+}
+
 // tryMutant builds the service with the defect and runs the scenario that must notice it.
-func (a *app) tryMutant(ctx context.Context, s *Session, m mutant, p *progress) fate {
-	f := fate{mutant: m, status: fateNotRun, dir: m.Name}
+func (a *app) tryMutant(ctx context.Context, s *Session, m mutant, p *progress) (f fate) {
+	f = fate{mutant: m, status: fateNotRun, dir: m.Name}
 	sc, err := a.find(m.Scenario)
 	if err != nil {
 		f.err = err
 		return f
 	}
-	tmp, err := os.MkdirTemp("", "chaos-mutant-")
+	tmp, err := newScratch(ctx, filepath.Base(s.Dir)+"-"+m.Name)
 	if err != nil {
 		f.err = fmt.Errorf("folder for mutant: %w", err)
 		return f
 	}
-	defer os.RemoveAll(tmp)
-	if s.Overlay, f.err = m.overlay(ctx, s.Root, tmp); f.err != nil {
+	defer func() { f.err = errors.Join(f.err, tmp.remove()) }()
+	if s.Overlay, f.err = m.overlay(ctx, s.Root, tmp.path); f.err != nil {
 		return f
 	}
 	j, err := s.Run(ctx, sc, m.Name)

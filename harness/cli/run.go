@@ -16,7 +16,7 @@ import (
 )
 
 type runCmd struct {
-	Names []string `arg:"" optional:"" help:"Scenarios to run; without any, all but those on trial."`
+	Names []string `arg:"" optional:"" help:"Scenarios to run; without any, all but those on trial and soaks."`
 	Race  bool     `help:"Build the service and the fake LLM with the race detector (needs a C compiler). They are slower then: claims about latency may fail."`
 }
 
@@ -30,7 +30,7 @@ func (c runCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	for _, sc := range picked {
-		if err := sc.Validate(); err != nil {
+		if err := sc.Drawn(cfg.Seed).Validate(); err != nil {
 			return err // before anything starts, also of those that would run last
 		}
 	}

@@ -36,7 +36,7 @@ type Session struct {
 	record reports.Run
 }
 
-// NewSession makes the run's folder and points `latest` at it.
+// NewSession makes the run's folder and points `latest` at it. It removes what killed processes left of their scratch files.
 func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
 	id := newRunID()
 	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), Logf: logf,
@@ -46,6 +46,9 @@ func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
 	}
 	if err := os.Mkdir(s.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create the run's folder: %w", err)
+	}
+	if err := sweepScratch(); err != nil { // leftovers must not keep a new run from starting
+		logf("sweep of earlier leftovers: %v", err)
 	}
 	return s, errors.Join(reports.WriteRun(s.Dir, s.record), pointLatest(c.Out, id))
 }

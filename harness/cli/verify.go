@@ -47,13 +47,13 @@ func (m mutant) named(catalogue []harness.Scenario) error {
 }
 
 // compiles builds the packages that the patch touches, and nothing of what depends on them.
-func (m mutant) compiles(ctx context.Context, root string) error {
-	tmp, err := os.MkdirTemp("", "chaos-mutant-")
+func (m mutant) compiles(ctx context.Context, root string) (err error) {
+	tmp, err := newScratch(ctx, newRunID()+"-verify-"+m.Name)
 	if err != nil {
 		return fmt.Errorf("folder for mutant: %w", err)
 	}
-	defer os.RemoveAll(tmp)
-	overlay, err := m.overlay(ctx, root, tmp)
+	defer func() { err = errors.Join(err, tmp.remove()) }()
+	overlay, err := m.overlay(ctx, root, tmp.path)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,38 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+)
+
+// SoakUniqueKeys asks new questions for 10 minutes, so that whatever the service keeps for each key, or each call, adds up. One
+// request in twenty is a known question, to see that hits go on.
+func SoakUniqueKeys() harness.Scenario {
+	const (
+		length    = 10 * time.Minute
+		rate      = 100 // requests/s
+		hot       = 20
+		coldShare = 0.95
+		slackHeap = 2 << 20 // bytes; 100 for each key that a replica sees from the second quarter to the last
+		slackRSS  = 4 << 20 // bytes; the runtime gives memory back late
+		slackGo   = 10      // goroutines
+	)
+	tenants := fixtures.DefaultTenants()
+	client := steadyAt(rate, tenants, length)
+	client.Stages = []load.Stage{{Name: "unique", Shape: load.Constant(rate, length), Request: mixed(tenants, hot, coldShare, "cold case")}}
+	return harness.Scenario{
+		Name:   "soak-unique-keys",
+		Claim:  "Over 10 minutes of 95 new keys per second, memory and goroutines of the service stay as they are, no key is called twice, and no row is lost or booked twice.",
+		System: fixtures.GatewayStack{},
+		Load:   client,
+		Probes: fixtures.Probes(),
+		Expect: base(check.FlatUse(0.1, check.Use{Metric: fixtures.MetricHeap, Slack: slackHeap}, check.Use{Metric: fixtures.MetricResident, Slack: slackRSS},
+			check.Use{Metric: fixtures.MetricGoroutines, Slack: slackGo})),
+		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Soak:      true,
+	}
+}
