@@ -322,12 +322,17 @@ func testSweep(t *testing.T, s *Store) {
 	old, young := t.Name()+" old", t.Name()+" young"
 	settle(t, s, service.Settlement{Key: young, Answer: service.Answer{CallID: "c"}})
 	settle(t, s, service.Settlement{Key: old, Answer: service.Answer{CallID: "c"}, Dies: time.Now()})
-	err := s.do(t.Context(), func(ctx context.Context, conn *pgxpool.Conn) error {
-		_, err := conn.Exec(ctx, sweepSQL, time.Duration(0))
-		return err
-	})
-	if err != nil {
+	const many = 2*sweepBatch + 1
+	if _, err := s.pool.Exec(t.Context(), `INSERT INTO claims (key, owner, state, lease_until)
+		SELECT $1 || n, 'somebody', 'failed', now() - interval '1 hour' FROM generate_series(1, $2) n`, old, many); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.sweep(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	var left int
+	if err := s.pool.QueryRow(t.Context(), `SELECT count(*) FROM claims WHERE key LIKE $1 || '%'`, old).Scan(&left); err != nil || left > 0 {
+		t.Errorf("%d of %d old claims are still there: %v", left, many, err)
 	}
 	if _, err := s.Find(t.Context(), old, time.Hour); !errors.Is(err, service.ErrNoAnswer) {
 		t.Errorf("the old claim is still there: %v", err)

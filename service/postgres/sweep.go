@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,19 +13,34 @@ import (
 // sweepEvery is how often each replica removes claims that are of no more use.
 const sweepEvery = 30 * time.Second
 
-// sweepSQL removes a few claims at a time, so that no sweep ever takes long. Answers stay as long as they may be given.
+// sweepBatch is how many claims go at a time, so that no statement of a sweep takes long.
+const sweepBatch = 1000
+
+// sweepSQL removes some claims that no other replica is removing. Answers stay as long as they may be given.
 const sweepSQL = `
 DELETE FROM claims WHERE id IN (
 	SELECT id FROM claims
 	WHERE lease_until < now() - $1::interval AND coalesce(expires_at, lease_until) < now() - $1::interval
-	ORDER BY lease_until LIMIT 1000)`
+	ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)`
 
 // Sweep removes old claims until the context ends. What it misses it finds the next time.
 func (s *Store) Sweep(ctx context.Context) {
 	for pause := (patience.Pause{Next: sweepEvery, Most: sweepEvery}); pause.Wait(ctx) == nil; {
-		_ = s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
-			_, err := conn.Exec(ctx, sweepSQL, s.retention)
+		_ = s.sweep(ctx, s.retention)
+	}
+}
+
+// sweep removes all claims that have been over for longer than the retention.
+func (s *Store) sweep(ctx context.Context, retention time.Duration) error {
+	for gone := int64(sweepBatch); gone == sweepBatch; {
+		err := s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+			done, err := conn.Exec(ctx, sweepSQL, retention, sweepBatch)
+			gone = done.RowsAffected()
 			return err
 		})
+		if err != nil {
+			return fmt.Errorf("remove old claims: %w", err)
+		}
 	}
+	return nil
 }
