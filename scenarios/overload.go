@@ -16,12 +16,12 @@ import (
 // give is measured just before, by asking for about twice that.
 func Overload() harness.Scenario {
 	const (
-		// Each query takes 300 ms, the LLM's time, and a little more: 36 at a time are at most 120 requests/s, or 132 where they
+		// Each query takes 300 ms, the LLM's time, and a little more: 24 at a time are at most 80 requests/s, or 88 where they
 		// come in waves and 3 s have eleven of them. Without a limit, the quota is used up at a few hundred.
-		atATime, wait = 12, 100 * time.Millisecond // of each of three gateways
-		cores         = 0.25                       // each of three; the generator and the stores have what is left of two
-		quiet         = 40                         // requests/s
-		twice, five   = 250, 680                   // times, at least, what can be given
+		atATime, wait = 8, 100 * time.Millisecond // of each of three gateways
+		cores         = 0.25                      // each of three; the generator and the stores have what is left of two
+		quiet         = 40                        // requests/s
+		twice, five   = 180, 450                  // times, at least, what can be given
 
 		measureAt, measureFor = 6 * time.Second, 6 * time.Second
 		overloadAt, lasts     = measureAt + measureFor, 10 * time.Second
