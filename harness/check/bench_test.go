@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
@@ -20,7 +21,7 @@ const (
 
 // large is a correct run of n requests, one per millisecond, every fourth of them a miss, sampled ten times a second, with a
 // fault of a dependency in the middle that does no harm. Like evidence from a disk, it shares no strings.
-func large(n int) *evidence.Run {
+func large(n int) *history {
 	length := time.Duration(n) * time.Millisecond
 	h := &history{plan: scripted("").plan}
 	h.plan.Load[0].Requests = uint64(n)
@@ -69,7 +70,22 @@ func large(n int) *evidence.Run {
 		h.Samples = append(h.Samples, evidence.Sample{At: at, Node: node(1), Boot: boot1, Values: map[string]float64{gauge: 0, gauge + "_high_water": 3,
 			"go_goroutines": 40, names.Hits: hits, names.Calls: misses, names.Cost: cost, names.Answers + `{code="200"}`: float64(n)}})
 	}
-	return h.run()
+	return h
+}
+
+// limited makes one flood of a large run, and refuses what a bucket of 500 requests/s does not let through.
+func limited(h *history) *history {
+	const every, fill = 2 * time.Millisecond, 2 * time.Second
+	h.plan.Params[evidence.ParamTokenEvery], h.plan.Params[evidence.ParamBucketFill] = every, fill
+	g := newGate(every, fill)
+	for i := range h.Calls {
+		c := &h.Calls[i]
+		c.Stage, c.Tenant = "flood", "acme"
+		if !g.admits(c.Sent) {
+			c.Outcome, c.Status, c.RetryAfter = evidence.Refused, 429, time.Second
+		}
+	}
+	return h
 }
 
 // largeChecks are all checks of the package that such a run is to pass, and those that have nothing to judge in it.
@@ -92,25 +108,45 @@ func largeChecks(n int) (pass, unknown []check.Check) {
 		check.OkInGoodSpells(largeFault, check.Frozen, limit, limit, 0.9)}
 }
 
-// BenchmarkAllChecks judges runs of up to a million requests with their records by all checks. It reports the cost per
-// request, by the clock and in time of the CPU, and the peak of the memory that the process held, evidence included.
+// BenchmarkAllChecks judges runs of up to a million requests with their records by all checks.
 func BenchmarkAllChecks(b *testing.B) {
+	ofSizes(b, func(n int) (*evidence.Run, func()) {
+		run := large(n).run()
+		pass, unknown := largeChecks(n)
+		return run, func() {
+			judgeAll(b, run, pass, check.Pass)
+			judgeAll(b, run, unknown, check.Unknown)
+		}
+	})
+}
+
+// BenchmarkLimitHolds judges floods of up to a million requests, since a large run of BenchmarkAllChecks has no rate limit.
+func BenchmarkLimitHolds(b *testing.B) {
+	ofSizes(b, func(n int) (*evidence.Run, func()) {
+		run := limited(large(n)).run()
+		return run, func() { judgeAll(b, run, []check.Check{check.LimitHolds("flood")}, check.Pass) }
+	})
+}
+
+// ofSizes measures the judging of a run of each size. It reports the cost per request, by the clock and in time of the CPU,
+// and the peak of the memory that the process held, evidence included.
+func ofSizes(b *testing.B, prepare func(n int) (run *evidence.Run, judge func())) {
+	b.Helper()
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
-			run := large(n)
+			run, judge := prepare(n)
 			debug.FreeOSMemory()
 			evidence := held()
-			pass, unknown := largeChecks(n)
 			peak, began := watchMemory(), spent(b)
 			for b.Loop() {
-				judgeAll(b, run, pass, check.Pass)
-				judgeAll(b, run, unknown, check.Unknown)
+				judge()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/request")
 			b.ReportMetric(float64((spent(b)-began).Nanoseconds())/float64(b.N)/float64(n), "cpu-ns/request")
 			b.ReportMetric(float64(peak())/(1<<20), "peak-MiB")
 			b.ReportMetric(float64(evidence)/(1<<20), "evidence-MiB")
+			runtime.KeepAlive(run)
 		})
 	}
 }

@@ -1,7 +1,7 @@
 package check
 
 import (
-	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -68,44 +68,29 @@ func (b bucket) lets(at []time.Duration) (n int) {
 	return n
 }
 
-// passage is when a request was admitted.
-type passage struct {
-	span
-	seq uint64
-}
-
 // limits gathers what there is to judge.
 type limits struct {
 	bucket
-	flood     string
-	tenant    string // whose the flood is
-	doubt     string // why nothing can be said of the flood
-	sent      []time.Duration
-	admitted  int // of the flood
-	byTenant  map[string][]passage
-	harmed    []uint64 // refused to other tenants
-	misled    []uint64 // refused with the wrong advice
-	exceeding []uint64
-	figures   map[string]float64
+	flood    string
+	tenant   string // whose the flood is
+	doubt    string // why nothing can be said of the flood
+	sent     []time.Duration
+	admitted int // of the flood
+	byTenant map[string][]passage
+	harmed   []uint64 // refused to other tenants
+	misled   []uint64 // refused with the wrong advice
+	figures  map[string]float64
 }
 
 func (l *limits) read(run *evidence.Run) {
-	arrived := map[string]time.Duration{} // by id of the request that made the call
-	for u := range run.Upstream() {
-		if _, ok := arrived[u.RequestID]; !ok {
-			arrived[u.RequestID] = u.Arrived
-		}
-	}
-	for c := range run.Calls() {
+	arrived := firstArrivals(run)
+	for i, c := range run.EachCall() {
 		if c.Stage == l.flood && c.Outcome != evidence.Unsent {
 			l.flooding(c)
 		}
 		if c.Outcome == evidence.OK {
-			p := passage{span{c.Sent, c.End}, c.Seq}
-			if at, ok := arrived[c.ID]; ok {
-				p.to = max(c.Sent, min(c.End, at))
-			}
-			l.byTenant[c.Tenant] = append(l.byTenant[c.Tenant], p)
+			at := span{c.Sent, max(c.Sent, min(c.End, arrived[i]))}
+			l.byTenant[c.Tenant] = append(l.byTenant[c.Tenant], passage{at, c.Seq})
 		}
 	}
 	if len(l.sent) == 0 {
@@ -114,7 +99,7 @@ func (l *limits) read(run *evidence.Run) {
 	if l.doubt != "" {
 		return // nobody knows whose refusals are in order
 	}
-	for c := range run.Calls() {
+	for _, c := range run.EachCall() {
 		if c.Outcome == evidence.Refused {
 			l.refusal(c)
 		}
@@ -122,7 +107,19 @@ func (l *limits) read(run *evidence.Run) {
 	l.fullBefore(run)
 }
 
-func (l *limits) flooding(c evidence.Call) {
+// firstArrivals is when the first upstream call of each request arrived, by the request's place; forever if it made none.
+func firstArrivals(run *evidence.Run) []time.Duration {
+	at := slices.Repeat([]time.Duration{forever}, count(run.EachCall()))
+	caller := readPlaces(run).caller
+	for i, u := range run.EachUpstream() {
+		if place := caller[i]; place != none {
+			at[place] = min(at[place], u.Arrived)
+		}
+	}
+	return at
+}
+
+func (l *limits) flooding(c *evidence.Call) {
 	switch l.tenant {
 	case "":
 		l.tenant = c.Tenant
@@ -136,7 +133,7 @@ func (l *limits) flooding(c evidence.Call) {
 	}
 }
 
-func (l *limits) refusal(c evidence.Call) {
+func (l *limits) refusal(c *evidence.Call) {
 	longest := (l.every + time.Second - 1).Truncate(time.Second)
 	switch {
 	case c.Tenant != l.tenant:
@@ -150,7 +147,7 @@ func (l *limits) refusal(c evidence.Call) {
 func (l *limits) fullBefore(run *evidence.Run) {
 	slices.Sort(l.sent)
 	before := span{l.sent[0] - l.fill, l.sent[0] - 1}
-	for w := range run.Rows() {
+	for _, w := range run.EachRow() {
 		if w.Tenant == l.tenant && before.holds(w.At) {
 			l.doubt = l.tenant + "'s bucket need not have been full when the flood began: it was used less than " + l.fill.String() + " before"
 		}
@@ -158,16 +155,13 @@ func (l *limits) fullBefore(run *evidence.Run) {
 }
 
 func (l *limits) judge() Verdict {
-	worst := 0.0
-	for _, tenant := range l.tenants() {
-		worst = max(worst, l.excess(l.byTenant[tenant]))
-	}
+	worst, exceeding := l.worst()
 	ideal := l.lets(l.sent)
 	l.figures["flood"], l.figures["flood_admitted"], l.figures["flood_expected"] = float64(len(l.sent)), float64(l.admitted), float64(ideal)
 	l.figures["most_of_limit"] = worst
 	switch {
 	case worst > 1+limitTolerance:
-		return fail(nil, l.exceeding, "%.1f %% of what the limit allows was admitted in some span of time", 100*worst)
+		return fail(nil, exceeding, "%.1f %% of what the limit allows was admitted in some span of time", 100*worst)
 	case len(l.harmed) > 0:
 		return fail(nil, l.harmed, "%d requests were refused that were none of the flood's tenant", len(l.harmed))
 	case len(l.misled) > 0:
@@ -182,30 +176,14 @@ func (l *limits) judge() Verdict {
 	return pass(nil, "%d of %d requests of the flood were admitted, where one bucket admits %d, and none of another tenant was refused", l.admitted, len(l.sent), ideal)
 }
 
-func (l *limits) tenants() (names []string) {
-	for name := range l.byTenant {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// excess is the largest share of the limit that was surely admitted in a span of time, over all spans.
-func (l *limits) excess(admitted []passage) (worst float64) {
-	slices.SortStableFunc(admitted, func(a, b passage) int { return cmp.Compare(a.to, b.to) })
-	var within []uint64
-	for _, first := range admitted {
-		within = within[:0]
-		for _, p := range admitted {
-			if p.from < first.from {
-				continue
-			}
-			within = append(within, p.seq)
-			share := float64(len(within)) / l.most(p.to-first.from)
-			if worst = max(worst, share); share > 1+limitTolerance && l.exceeding == nil {
-				l.exceeding = slices.Clone(within)
-			}
+// worst is the largest share of the limit that some tenant was surely admitted in a span of time, and the first requests of
+// that span.
+func (l *limits) worst() (share float64, requests []uint64) {
+	for _, tenant := range slices.Sorted(maps.Keys(l.byTenant)) {
+		c := newCrowd(l.byTenant[tenant])
+		if of, most := c.busiest(l.bucket); most > share {
+			share, requests = most, c.requests(of)
 		}
 	}
-	return worst
+	return share, requests
 }
