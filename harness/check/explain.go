@@ -173,5 +173,5 @@ func unstoredAt(p *evidence.Upstream, t time.Duration) bool { return endOf(p) >=
 
 // toldBy says whether a client held p's answer by t, which proves that it was stored.
 func (x *explainer) toldBy(p *evidence.Upstream, t time.Duration) bool {
-	return x.told[x.ledger.byID[p.ID]] <= t
+	return x.told[x.ledger.place(p.ID)] <= t
 }

@@ -45,14 +45,22 @@ func GaugesReturnToZero(names ...string) Check {
 }
 
 // lastActivity is the last response or the last end of an upstream call.
-func lastActivity(run *evidence.Run) (last time.Duration) {
+func lastActivity(run *evidence.Run) time.Duration {
+	return time.Duration(evidence.Derive(run, newActivity))
+}
+
+// activity is the moment of the last one.
+type activity time.Duration
+
+func newActivity(run *evidence.Run) activity {
+	var last time.Duration
 	for _, c := range run.EachCall() {
 		last = max(last, c.End)
 	}
 	for _, u := range run.EachUpstream() {
 		last = max(last, u.Ended)
 	}
-	return last
+	return activity(last)
 }
 
 // replica is one node of the service and what was scraped of it.

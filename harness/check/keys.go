@@ -19,10 +19,10 @@ type keys struct {
 func readKeys(run *evidence.Run) *keys { return evidence.Derive(run, newKeys) }
 
 func newKeys(run *evidence.Run) *keys {
-	calls := count(run.EachUpstream())
-	number := make(numbers, calls)
-	k := &keys{call: make([]int32, 0, calls), request: make([]int32, 0, count(run.EachCall())),
-		answer: make([]int32, 0, count(run.EachCall())), row: make([]int32, 0, count(run.EachRow()))}
+	calls, requests := count(run.EachUpstream()), count(run.EachCall())
+	number := newNumbers(calls)
+	k := &keys{call: make([]int32, 0, calls), request: make([]int32, 0, requests),
+		answer: make([]int32, 0, requests), row: make([]int32, 0, count(run.EachRow()))}
 	for _, c := range run.EachCall() {
 		k.request = append(k.request, number.enter(c.Key))
 	}
@@ -33,33 +33,46 @@ func newKeys(run *evidence.Run) *keys {
 		if c.Answer.Key == c.Key {
 			k.answer = append(k.answer, k.request[i])
 		} else {
-			k.answer = append(k.answer, number.find(c.Answer.Key))
+			k.answer = append(k.answer, number.of(c.Answer.Key))
 		}
 	}
 	for _, w := range run.EachRow() {
-		k.row = append(k.row, number.find(w.Key))
+		k.row = append(k.row, number.of(w.Key))
 	}
-	k.total = len(number)
+	k.total = len(number.keys)
 	return k
 }
 
 // numbers are those of the keys.
-type numbers map[string]int32
+type numbers struct {
+	*index
+	keys []string
+	last int32 // that was asked for: neighbours often have the same key
+}
 
-func (s numbers) enter(key string) int32 {
-	n, known := s[key]
-	if !known {
-		n = int32(len(s))
-		s[key] = n
-	}
+// newNumbers has room for that many keys, and grows for more.
+func newNumbers(keys int) *numbers {
+	n := &numbers{last: none}
+	n.index = newIndex(keys, func(number int32) string { return n.keys[number] })
 	return n
 }
 
-func (s numbers) find(key string) int32 {
-	if n, known := s[key]; known {
-		return n
+// enter gives the number of a key, a new one if it has none.
+func (n *numbers) enter(key string) int32 {
+	if n.of(key) == none {
+		n.last = int32(len(n.keys))
+		n.keys = append(n.keys, key)
+		n.add(key, n.last)
 	}
-	return none
+	return n.last
+}
+
+// of gives the number of a key; none if it has none.
+func (n *numbers) of(key string) int32 {
+	if n.last == none || n.keys[n.last] != key {
+		n.last = n.find(key)
+	}
+	return n.last
 }
 
 func count[T any](records iter.Seq2[int, T]) (n int) {

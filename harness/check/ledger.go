@@ -14,7 +14,7 @@ const lifetimeMargin = time.Second
 // ledger is the upstream's own record of its calls.
 type ledger struct {
 	calls []*evidence.Upstream // by arrival
-	byID  map[string]int32     // their places
+	byID  *index               // their places
 	flaw  string               // why it cannot be the whole ledger; empty if nothing speaks against it
 }
 
@@ -23,12 +23,13 @@ func readLedger(run *evidence.Run) *ledger { return evidence.Derive(run, newLedg
 
 func newLedger(run *evidence.Run) *ledger {
 	n, k := count(run.EachUpstream()), readKeys(run)
-	l := &ledger{calls: make([]*evidence.Upstream, 0, n), byID: make(map[string]int32, n)}
+	l := &ledger{calls: make([]*evidence.Upstream, 0, n)}
+	l.byID = newIndex(n, func(place int32) string { return l.calls[place].ID })
 	last := make([]uint64, k.total)
 	for i, u := range run.EachUpstream() {
 		last := &last[k.call[i]]
-		_, twice := l.byID[u.ID]
-		switch {
+		l.calls = append(l.calls, u)
+		switch twice := l.byID.add(u.ID, int32(i)) != none; {
 		case twice:
 			l.object("the upstream's ledger lists call %s twice", u.ID)
 		case u.Key != "" && u.N != *last+1:
@@ -39,8 +40,6 @@ func newLedger(run *evidence.Run) *ledger {
 			l.object("the upstream's ledger contradicts itself: call %s ended before it arrived", u.ID)
 		}
 		*last = u.N
-		l.byID[u.ID] = int32(i)
-		l.calls = append(l.calls, u)
 	}
 	if len(l.calls) == 0 {
 		l.object("there is no ledger of the upstream")
@@ -58,12 +57,7 @@ func (l *ledger) object(format string, args ...any) {
 func (l *ledger) call(id string) (*evidence.Upstream, bool) { return l.at(l.place(id)) }
 
 // place finds the place of a call by its id; none if there is no such call.
-func (l *ledger) place(id string) int32 {
-	if i, ok := l.byID[id]; ok {
-		return i
-	}
-	return none
-}
+func (l *ledger) place(id string) int32 { return l.byID.find(id) }
 
 // at gives the call at a place, which may be none.
 func (l *ledger) at(place int32) (*evidence.Upstream, bool) {

@@ -29,7 +29,7 @@ func newestAnswer(run *evidence.Run) Verdict {
 		}
 		replaced, old := false, false
 		for _, u := range calls {
-			if told[l.byID[u.ID]] < c.Due {
+			if told[l.place(u.ID)] < c.Due {
 				replaced = replaced || u.ID != calls[0].ID
 				old = old || u.Arrived > got.Arrived
 			}

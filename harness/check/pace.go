@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -80,6 +81,29 @@ func speedBefore(fastestFirst []answered, until time.Duration) (s speed) {
 	return s
 }
 
+// speeds are those before each moment that was asked for: most checks ask for the same fault's.
+type speeds struct {
+	all   byLatency
+	mu    sync.Mutex
+	known map[time.Duration]map[class]speed
+}
+
+func newSpeeds(run *evidence.Run) *speeds {
+	return &speeds{all: newByLatency(run), known: map[time.Duration]map[class]speed{}}
+}
+
+func (s *speeds) before(until time.Duration) map[class]speed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known[until] == nil {
+		s.known[until] = map[class]speed{}
+		for k, all := range s.all {
+			s.known[until][k] = speedBefore(all, until)
+		}
+	}
+	return s.known[until]
+}
+
 // newPace measures the requests that were answered before the moment until. It says why it cannot.
 func newPace(run *evidence.Run, until time.Duration) (p pace, missing string) {
 	if _, ok := lifetimeOf(run); !ok {
@@ -88,10 +112,8 @@ func newPace(run *evidence.Run, until time.Duration) (p pace, missing string) {
 	if l := readLedger(run); l.flaw != "" {
 		return pace{}, l.flaw
 	}
-	p = pace{hits: readHits(run), before: map[class]speed{}, late: !keptSchedule(run)}
-	for k, all := range evidence.Derive(run, newByLatency) {
-		p.before[k] = speedBefore(all, until)
-	}
+	p = pace{hits: readHits(run), late: !keptSchedule(run)}
+	p.before = evidence.Derive(run, newSpeeds).before(until)
 	return p, ""
 }
 

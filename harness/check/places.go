@@ -22,20 +22,24 @@ func newPlaces(run *evidence.Run) *places {
 	l := readLedger(run)
 	p := &places{answer: make([]int32, 0, count(run.EachCall())), caller: make([]int32, 0, len(l.calls)), hop: make([]int32, 0, count(run.EachHop())),
 		rowRequest: make([]int32, 0, count(run.EachRow())), rowCall: make([]int32, 0, count(run.EachRow()))}
+	last := none
 	for _, c := range run.EachCall() {
-		p.answer = append(p.answer, l.place(c.Answer.CallID))
+		if last == none || l.calls[last].ID != c.Answer.CallID { // neighbours often share an answer
+			last = l.place(c.Answer.CallID)
+		}
+		p.answer = append(p.answer, last)
 	}
 	r := newRoster(run)
 	p.twice = r.twice
-	seek := r.seeker(run)
+	seek := r.seeker()
 	for _, u := range l.calls {
 		p.caller = append(p.caller, seek(u.RequestID))
 	}
-	seek = r.seeker(run)
+	seek = r.seeker()
 	for _, h := range run.EachHop() {
 		p.hop = append(p.hop, seek(h.RequestID))
 	}
-	seek = r.seeker(run)
+	seek = r.seeker()
 	for _, w := range run.EachRow() {
 		request := seek(w.RequestID)
 		p.rowRequest = append(p.rowRequest, request)
@@ -46,22 +50,4 @@ func newPlaces(run *evidence.Run) *places {
 		}
 	}
 	return p
-}
-
-// seeker finds the places of requests by their ids. Records come in nearly the order of the requests that they are of, so it
-// looks first at the request after the one that it found last.
-func (r *roster) seeker(run *evidence.Run) func(id string) int32 {
-	n, next := int32(count(run.EachCall())), int32(0)
-	return func(id string) int32 {
-		if r.twice == "" && next < n && run.CallAt(int(next)).ID == id {
-			next++
-			return next - 1
-		}
-		place, known := r.place[id]
-		if !known {
-			return none
-		}
-		next = place + 1
-		return place
-	}
 }

@@ -89,8 +89,8 @@ func recoveryOf(run *evidence.Run, p pace, k class, from time.Duration) (r recov
 	r = recovery{class: k, doubt: fmt.Sprintf("no %d of the class %s in a row succeeded before the run was over", inARow, k)}
 	streak := 0
 	var first time.Duration
-	for i, c := range run.EachCall() {
-		if c.Due < from || p.class(i) != k || !waited(c) {
+	for i, c := range dueSince(run, from) {
+		if p.class(i) != k || !waited(c) {
 			continue
 		}
 		if asked = true; missing != "" {

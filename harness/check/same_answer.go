@@ -57,7 +57,7 @@ func (x *explainer) replacements(calls []*evidence.Upstream, replaced map[int32]
 	}
 	first := forever
 	for _, u := range slices.Backward(calls) {
-		place := x.ledger.byID[u.ID]
+		place := x.ledger.place(u.ID)
 		if first != forever {
 			replaced[place] = first
 		}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"iter"
+	"sort"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -95,12 +96,48 @@ func dividedBy(fault string, proof Certificate, name string) Window {
 // dueIn yields the requests, with their places, that were due in the window and that somebody waited for.
 func dueIn(run *evidence.Run, w evidence.Window) iter.Seq2[int, *evidence.Call] {
 	return func(yield func(int, *evidence.Call) bool) {
-		for i, c := range run.EachCall() {
-			if w.From <= c.Due && c.Due < w.To && waited(c) && !yield(i, c) {
+		ordered := inOrder(run)
+		for i, c := range dueSince(run, w.From) {
+			switch {
+			case c.Due >= w.To && ordered:
+				return
+			case c.Due < w.To && waited(c) && !yield(i, c):
 				return
 			}
 		}
 	}
+}
+
+// dueSince yields the requests, with their places, that were due at that moment or later. As a rule the record is in the order
+// of due, so that those before need not be looked at.
+func dueSince(run *evidence.Run, from time.Duration) iter.Seq2[int, *evidence.Call] {
+	n, first := count(run.EachCall()), 0
+	if inOrder(run) {
+		first = sort.Search(n, func(i int) bool { return run.CallAt(i).Due >= from })
+	}
+	return func(yield func(int, *evidence.Call) bool) {
+		for i := first; i < n; i++ {
+			if c := run.CallAt(i); c.Due >= from && !yield(i, c) {
+				return
+			}
+		}
+	}
+}
+
+// order says whether the record of requests is in the order in which they were due.
+type order bool
+
+func inOrder(run *evidence.Run) bool { return bool(evidence.Derive(run, newOrder)) }
+
+func newOrder(run *evidence.Run) order {
+	var due time.Duration
+	for _, c := range run.EachCall() {
+		if c.Due < due {
+			return false
+		}
+		due = c.Due
+	}
+	return true
 }
 
 // placesOf collects the places of requests.
