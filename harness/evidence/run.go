@@ -88,7 +88,7 @@ func Open(dir string) (*Run, error) {
 		return nil, err
 	}
 	run.Complete = err == nil
-	l := &loader{dir: filepath.Join(dir, evidenceDir), run: run, manifest: m}
+	l := &loader{dir: filepath.Join(dir, evidenceDir), run: run, manifest: m, strings: pool{}}
 	load(l, kindCalls, &run.calls)
 	load(l, kindUpstream, &run.upstream)
 	load(l, kindHops, &run.hops)
@@ -246,12 +246,16 @@ type loader struct {
 	dir      string
 	run      *Run
 	manifest manifest
+	strings  pool
 	err      error
 }
 
 // optional says whether the kind came to the format later: a run that was recorded before has neither the file nor a count
 // in its manifest, and is complete without them. Checks that need such records say so.
 func optional(kind string) bool { return kind == kindLeases || kind == kindLogLines }
+
+// shortest is the size in bytes of records of which there are many; nearly all are longer.
+const shortest = 64
 
 func load[T any](l *loader, kind string, into *[]T) {
 	if l.err != nil {
@@ -270,7 +274,10 @@ func load[T any](l *loader, kind string, into *[]T) {
 		return
 	}
 	defer f.Close()
-	whole, err := readLines(f, into)
+	if info, err := f.Stat(); err == nil { // one piece of the right size, of as many records as the file can hold
+		*into = make([]T, 0, min(l.manifest.Records[kind], uint64(info.Size())/shortest))
+	}
+	whole, err := readLines(f, l.strings, into)
 	if err != nil {
 		l.err = fmt.Errorf("%s: %w", path, err)
 		return
@@ -281,7 +288,7 @@ func load[T any](l *loader, kind string, into *[]T) {
 }
 
 // readLines decodes one record per line; whole is false when the last line is cut.
-func readLines[T any](r io.Reader, into *[]T) (whole bool, err error) {
+func readLines[T any](r io.Reader, strings pool, into *[]T) (whole bool, err error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	for n := 1; ; n++ {
 		line, err := br.ReadBytes('\n')
@@ -294,6 +301,9 @@ func readLines[T any](r io.Reader, into *[]T) (whole bool, err error) {
 		var v T
 		if err := json.Unmarshal(bytes.TrimSpace(line), &v); err != nil {
 			return false, fmt.Errorf("line %d: %w: %w", n, ErrDamaged, err)
+		}
+		if s, ok := any(&v).(sharer); ok {
+			s.share(strings)
 		}
 		*into = append(*into, v)
 	}
