@@ -14,7 +14,7 @@ func Calm() harness.Scenario {
 		Name:      "calm",
 		Claim:     "Under 200 requests/s and no fault at all, every promise holds.",
 		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), 20*time.Second),
+		Load:      steadyAt(faster, fixtures.DefaultTenants(), 20*time.Second),
 		Probes:    observers(),
 		Expect:    base(),
 		Sometimes: []check.Check{check.SawHitsAndMisses()},

@@ -16,7 +16,7 @@ func GatewayFreeze() harness.Scenario {
 	const (
 		victim = "gateway-2"
 		lasts  = lease + 3*time.Second
-		rate   = 47 // per second; with one that divides 200 the load balancer would give a round to the same replica for ever
+		rate   = 47 // per second; with one that divides the pace the load balancer would give a round to the same replica for ever
 	)
 	f := fault.Freeze(victim)
 	client := steady(fixtures.DefaultTenants(), faultAt+lasts+tail)

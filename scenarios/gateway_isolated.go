@@ -18,7 +18,7 @@ func GatewayIsolated() harness.Scenario {
 		// Longer than the lease, and so short that what the balancer last sent to the victim is sent again by the kernel, about
 		// 6.2 s later (its waits double from 0.2 s), before the balancer's 11 s are over.
 		lasts = lease + 300*time.Millisecond
-		rate  = 47 // per second; with one that divides 200 the load balancer would give a round to the same replica for ever
+		rate  = 47 // per second; with one that divides the pace the load balancer would give a round to the same replica for ever
 	)
 	f := fixtures.GatewayIsolated(victim)
 	client := steady(fixtures.DefaultTenants(), faultAt+lasts+tail)

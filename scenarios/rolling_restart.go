@@ -28,7 +28,7 @@ func RollingRestart() harness.Scenario {
 		Name:      "rolling-restart",
 		Claim:     "While every replica in turn is replaced by another build under 200 requests/s, no request is dropped or silently retried, every replica exits 0 in time, and all serve again, on the new build.",
 		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+time.Duration(len(replicas))*turn+tail/2),
+		Load:      steadyAt(faster, fixtures.DefaultTenants(), faultAt+time.Duration(len(replicas))*turn+tail/2),
 		Faults:    plan,
 		Probes:    append(fixtures.Probes(), fixtures.GatewayBuilds()),
 		Expect:    expect,

@@ -18,7 +18,7 @@ func SigtermMidLoad() harness.Scenario {
 		Name:      "sigterm-mid-load",
 		Claim:     "A replica that gets SIGTERM under 200 requests/s finishes what it has begun and exits 0 in time; no request is dropped or silently retried.",
 		System:    fixtures.GatewayStack{Tenants: tenants},
-		Load:      steady(tenants, 20*time.Second),
+		Load:      steadyAt(faster, tenants, 20*time.Second),
 		Faults:    during(term, faultAt, 5*time.Second),
 		Probes:    fixtures.Probes(),
 		Expect:    base(check.CleanExit(victim), check.ServesAgain(victim)),

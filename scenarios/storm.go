@@ -15,7 +15,7 @@ import (
 func Storm() harness.Scenario {
 	const (
 		length = stormOver + 8*time.Second
-		rate   = 23 // per second; with one that divides 200 the load balancer would give a round to the same replica for ever
+		rate   = 23 // per second; with one that divides the pace the load balancer would give a round to the same replica for ever
 		again  = 7 * time.Second
 	)
 	client := steady(fixtures.DefaultTenants(), length)
