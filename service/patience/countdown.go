@@ -5,31 +5,35 @@ import (
 	"time"
 )
 
-// parts is in how many parts a countdown runs: a part that ends late does not shorten the others.
-const parts = 10
+// A countdown looks at the clock in parts of its length. It does not end before this many parts in a row, the last ones, were
+// on time, or late by no more than timers are on a busy machine.
+const (
+	parts       = 10
+	undisturbed = 2
+	usualDelay  = 10 * time.Millisecond
+)
 
-// usualDelay is by how much timers are late on a machine that is busy and not overloaded. That much is part of the time that
-// counts: left out of each part, it would make a budget a third longer than it says.
-const usualDelay = 10 * time.Millisecond
-
-// countdown calls a function when a length of time has passed in which this process could work. A single timer would
-// also count the time in which a process is kept from the processor, by a crowd of requests as much as by its machine: then
-// it fires before the answers are read that came long ago.
+// countdown calls a function when a length of time has passed, and this process could work at the end of it. A single timer
+// would not tell: when a process is kept from the processor, by a crowd of requests as much as by its machine, that fires
+// before the answers are read that came long ago.
 type countdown struct {
 	mu      sync.Mutex
 	timer   *time.Timer
-	slice   time.Duration
-	left    time.Duration
-	began   time.Time // when the part that runs did
+	end     time.Time
+	part    time.Duration
+	due     time.Time // when the part that runs is over
+	onTime  int       // parts in a row
 	then    func()
 	stopped bool
 }
 
 func startCountdown(length time.Duration, then func()) *countdown {
-	c := &countdown{slice: length / parts, left: length, began: time.Now(), then: then}
+	now := time.Now()
+	c := &countdown{end: now.Add(length), part: length / parts, then: then}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.timer = time.AfterFunc(c.slice, c.tick)
+	c.due = now.Add(c.part)
+	c.timer = time.AfterFunc(c.part, c.tick)
 	return c
 }
 
@@ -40,16 +44,20 @@ func (c *countdown) tick() {
 		return
 	}
 	now := time.Now()
-	took := now.Sub(c.began)
-	if took > c.slice+usualDelay {
-		took = c.slice
+	if c.onTime++; now.Sub(c.due) > usualDelay {
+		c.onTime = 0
 	}
-	if c.left -= took; c.left > 0 {
-		c.began = now
-		c.timer.Reset(min(c.slice, c.left))
+	left := c.end.Sub(now)
+	if left <= 0 && c.onTime >= undisturbed {
+		c.then()
 		return
 	}
-	c.then()
+	next := c.part
+	if left > 0 {
+		next = min(next, left)
+	}
+	c.due = now.Add(next)
+	c.timer.Reset(next)
 }
 
 // stop ends it; the function is not called afterwards.

@@ -28,41 +28,39 @@ func TestCountdownThatIsStopped(t *testing.T) {
 	})
 }
 
-// What keeps a part from ending on time, here the lock, adds to the whole.
-func TestCountdownLeavesOutWhatWasLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const lost = 700 * time.Millisecond
-		began, ended := time.Now(), make(chan time.Duration, 1)
-		c := startCountdown(time.Second, func() { ended <- time.Since(began) })
-		time.Sleep(time.Second / parts / 2)
-		c.tickLate(lost)
-		if took := <-ended; took != time.Second+lost {
-			t.Errorf("it took %s", took)
-		}
-		c.stop()
-	})
+// What keeps a part from ending on time, here the lock, matters only if it is one of the last.
+func TestCountdownGoesOnUntilNothingDisturbsIt(t *testing.T) {
+	const length = time.Second
+	for _, c := range []struct {
+		name string
+		part int // which of them is late
+		late time.Duration
+		ends time.Duration
+	}{
+		{"on time", parts, 0, length},
+		{"as late as timers are", parts, usualDelay, length + usualDelay},
+		{"early, and made good by the others", 1, 300 * time.Millisecond, length},
+		{"the last", parts, 300 * time.Millisecond, length + 300*time.Millisecond + undisturbed*length/parts},
+		{"beyond the end", 2, 5 * time.Second, length*2/parts + 5*time.Second + undisturbed*length/parts},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began, ended := time.Now(), make(chan time.Duration, 1)
+				d := startCountdown(length, func() { ended <- time.Since(began) })
+				time.Sleep(length*time.Duration(c.part)/parts - length/parts/2)
+				d.tickLate(length/parts/2 + c.late)
+				if took := <-ended; took != c.ends {
+					t.Errorf("it took %s, want %s", took, c.ends)
+				}
+				d.stop()
+			})
+		})
+	}
 }
 
-// Timers that are as late as they usually are do not make it longer.
-func TestCountdownCountsUsualDelays(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		began, ended := time.Now(), make(chan time.Duration, 1)
-		c := startCountdown(time.Second, func() { ended <- time.Since(began) })
-		for range parts / 2 {
-			time.Sleep(time.Second / parts / 2)
-			c.tickLate(usualDelay)
-			time.Sleep(time.Second/parts/2 + usualDelay)
-		}
-		if took := <-ended; took != time.Second {
-			t.Errorf("it took %s", took)
-		}
-		c.stop()
-	})
-}
-
-// tickLate makes the part that is running end that much too late.
-func (c *countdown) tickLate(by time.Duration) {
+// tickLate makes the part that is running end only after that time.
+func (c *countdown) tickLate(after time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.timer.Reset(c.slice/2 + by)
+	c.timer.Reset(after)
 }

@@ -21,13 +21,16 @@ const (
 	probePause   = 100 * time.Millisecond
 )
 
+// An operation that took this many budgets says more of this process, which must have stood still, than of the dependency.
+const stoodStillFor = 2
+
 // Line is the way to one shared dependency. It gives every operation a budget, retries it within that, and remembers
 // a silence: from then on operations fail at once, those under way too, until a probe in the background is answered. So only
 // the requests that meet the silence first pay for it.
 //
 // One operation without an answer is not yet a silence: this process may be short of CPU time. So halfway through its budget
-// it has the dependency probed, and while probes are answered it keeps trying. Nor is a budget that was spent while the
-// process stood still a silence: it says nothing of the dependency. Budgets end an operation's context by cancellation; it
+// it has the dependency probed, and while probes are answered it keeps trying. Nor is a budget a silence that was spent while
+// the process stood still, or ends while it is kept from working: it says nothing of the dependency. Budgets end an operation's context by cancellation; it
 // has no deadline of its own.
 type Line struct {
 	Options
@@ -52,7 +55,7 @@ func newSpell(silent bool) *spell {
 // Options are what a Line is made of.
 type Options struct {
 	Name   string
-	Budget time.Duration // for one operation with all its attempts, while this process can work
+	Budget time.Duration // for one operation with all its attempts, longer only while this process is kept from working
 	Slots  int           // operations at a time, the nearest deadline first; waiting for one counts against nobody's budget
 	// Probe should do what is asked of the dependency at its hardest, a write that is replicated: one that only reads would
 	// declare a dependency well that no longer accepts writes.
@@ -103,7 +106,7 @@ func (l *Line) Do(ctx context.Context, op func(context.Context) error) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if l.spell.Load() != now || l.answeredSince(began) || time.Since(began) > l.Budget+stoodStill {
+		if l.spell.Load() != now || l.answeredSince(began) || time.Since(began) > stoodStillFor*l.Budget {
 			continue
 		}
 		l.fall(err)
