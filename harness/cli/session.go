@@ -34,6 +34,7 @@ type Session struct {
 	OnCall  func(evidence.Call)
 
 	record reports.Run
+	images docker.Images
 }
 
 // NewSession makes the run's folder and points `latest` at it. It removes what killed processes left of their scratch files.
@@ -62,7 +63,7 @@ func newRunID() string {
 // run's, which is the scenario's name unless a scenario is run more than once. An error means that there is no judgement,
 // which the reports say too, or, with errLeftovers, that the judgement stands and nodes could not be removed.
 func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (check.Judgement, error) {
-	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay, Race: s.Race})
+	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay, Race: s.Race, Images: &s.images})
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errNoDriver, err)
 		return check.Judgement{}, errors.Join(err, s.NotRun(sc, oneLine(err)))
