@@ -71,6 +71,14 @@ func (s *store) set(down bool) {
 	s.down = down
 }
 
+// holds says whether somebody's lease of the key is running.
+func (s *store) holds(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.locks[key]
+	return ok && time.Now().Before(l.until)
+}
+
 func (s *store) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
 	err := s.enter(ctx)
 	defer s.mu.Unlock()

@@ -39,19 +39,19 @@ type Gateway struct {
 	Ports
 	flights flights
 	local   localBuckets
-	late    map[Authority]chan Settlement // answers that an authority has yet to get
-	base    context.Context               // of flights; ends only when the grace period has run out
+	late    map[Authority]late
+	base    context.Context // of flights; ends only when the grace period has run out
 	cut     context.CancelFunc
 }
 
 // New makes a Gateway.
 func New(s Settings, p Ports) *Gateway {
 	base, cut := context.WithCancel(context.Background())
-	late := make(map[Authority]chan Settlement, len(p.Authorities))
+	missed := make(map[Authority]late, len(p.Authorities))
 	for _, authority := range p.Authorities {
-		late[authority] = make(chan Settlement, lateRoom)
+		missed[authority] = newLate()
 	}
-	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, late: late, base: base, cut: cut}
+	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, late: missed, base: base, cut: cut}
 }
 
 // ActiveFlights is the gauge of flights under way.

@@ -61,11 +61,15 @@ func mayCall(replies []Reply) bool {
 	return granted
 }
 
-// release gives back what ask took, or what a silent authority may have granted all the same.
-func (h *hold) release(ctx context.Context) {
+// release gives back what ask took, or what a silent authority may have granted all the same. It returns those that could
+// not be told.
+func (h *hold) release(ctx context.Context) (silent []Authority) {
 	for _, authority := range h.authorities {
-		_ = authority.Release(ctx, h.key, h.token) // what cannot be released ends with its lease
+		if authority.Release(ctx, h.key, h.token) != nil {
+			silent = append(silent, authority)
+		}
 	}
+	return silent
 }
 
 // abortMargin is the part of a lease before whose end a call is aborted, so that the upstream has seen the caller hang up

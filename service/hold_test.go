@@ -314,6 +314,36 @@ func TestBackfillOfOneStoreDoesNotWaitForTheOther(t *testing.T) {
 	})
 }
 
+// What a silent authority holds for a flight that failed is given back when it answers again, so that others need not wait for
+// the lease to end; and if nobody answered, what was never granted is given back without harm.
+func TestWhatASilentAuthorityHoldsIsGivenBackLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, name := range []string{"redis", "postgres"} {
+			w := newWorld(300 * time.Millisecond)
+			g, _ := w.gateway("gateway-1")
+			work, stop := context.WithCancel(t.Context())
+			go g.Backfill(work)
+			silent := map[string]*store{"redis": w.redis, "postgres": w.postgres}[name]
+			r := ask("a", "p")
+			w.model.err = errDown
+			time.AfterFunc(100*time.Millisecond, func() { silent.set(true) }) // while the call is under way
+			if _, err := g.Answer(t.Context(), r); err == nil {
+				t.Fatal("answered although the model failed")
+			}
+			if !silent.holds(r.Key()) {
+				t.Fatalf("%s holds nothing, although nobody could give it back", name)
+			}
+			silent.set(false)
+			time.Sleep(time.Second)
+			if silent.holds(r.Key()) {
+				t.Errorf("%s still holds the key of a flight that is over", name)
+			}
+			stop()
+			synctest.Wait()
+		}
+	})
+}
+
 func TestAnswersDieWithTheirLifetimeAndNotTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(0)

@@ -89,9 +89,31 @@ func (h *hold) yield(ctx context.Context, replies []Reply) {
 	}
 }
 
-// abandon ends the hold without an answer.
+// abandon ends the hold without an answer. Its token is never used again, so that it can be given back at any time.
 func (g *Gateway) abandon(h *hold) {
-	h.release(context.WithoutCancel(g.base))
+	over := claim{key: h.key, token: h.token, ends: time.Now().Add(h.lease)}
+	for _, authority := range h.release(context.WithoutCancel(g.base)) {
+		select {
+		case g.late[authority].claims <- over:
+		default: // it ends with its lease
+		}
+	}
+}
+
+// late is what an authority missed while it was silent.
+type late struct {
+	answers chan Settlement
+	claims  chan claim
+}
+
+// claim is what an authority may have granted to a flight that is over. It keeps others out until it ends.
+type claim struct {
+	key, token string
+	ends       time.Time
+}
+
+func newLate() late {
+	return late{answers: make(chan Settlement, lateRoom), claims: make(chan claim, lateRoom)}
 }
 
 // Bounds of the work that is left for later, for each authority: room for some seconds of calls, and pauses that cost nothing
@@ -106,29 +128,36 @@ const (
 func (g *Gateway) settleLater(missed []Authority, s Settlement) {
 	for _, authority := range missed {
 		select {
-		case g.late[authority] <- s:
+		case g.late[authority].answers <- s:
 		default:
 			g.Log.Warn("no room to settle an answer later", "key", s.Key)
 		}
 	}
 }
 
-// Backfill brings answers to the authorities that missed them, until the context ends. None waits for another.
+// Backfill brings answers to the authorities that missed them, and gives back what they hold for flights that are over, until
+// the context ends. None waits for another.
 func (g *Gateway) Backfill(ctx context.Context) {
 	var all sync.WaitGroup
 	for authority, late := range g.late {
-		all.Go(func() { backfill(ctx, authority, late) })
+		all.Go(func() {
+			catchUp(ctx, late.answers, func(s Settlement) bool { return settledLate(ctx, authority, s) })
+		})
+		all.Go(func() {
+			catchUp(ctx, late.claims, func(c claim) bool { return givenBack(ctx, authority, c) })
+		})
 	}
 	all.Wait()
 }
 
-func backfill(ctx context.Context, authority Authority, late <-chan Settlement) {
+// catchUp does one thing after another, each until it is done.
+func catchUp[T any](ctx context.Context, missed <-chan T, done func(T) bool) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case s := <-late:
-			for pause := (patience.Pause{Next: firstLatePause, Most: latePause}); !settledLate(ctx, authority, s); {
+		case one := <-missed:
+			for pause := (patience.Pause{Next: firstLatePause, Most: latePause}); !done(one); {
 				if pause.Wait(ctx) != nil {
 					return
 				}
@@ -144,6 +173,11 @@ func settledLate(ctx context.Context, authority Authority, s Settlement) bool {
 	}
 	_, err := authority.Settle(ctx, s)
 	return err == nil
+}
+
+// givenBack reports whether nothing is left to do: the claim is gone, or over.
+func givenBack(ctx context.Context, authority Authority, c claim) bool {
+	return time.Until(c.ends) <= 0 || authority.Release(ctx, c.key, c.token) == nil
 }
 
 // Wait returns when every flight has landed. When the context ends first it aborts them and returns the context's error.
