@@ -116,11 +116,11 @@ func (a *app) tryMutant(ctx context.Context, s *Session, m mutant, p *progress) 
 	}
 	j, err := s.Run(ctx, sc, m.Name)
 	p.end(j, err)
-	if err != nil {
+	if err != nil && !errors.Is(err, errLeftovers) {
 		f.err = err
 		return f
 	}
-	f.err = reports.RenderScenario(filepath.Join(s.Dir, m.Name))
+	f.err = errors.Join(err, reports.RenderScenario(filepath.Join(s.Dir, m.Name)))
 	f.status, f.by = judgeMutant(m, j)
 	return f
 }
