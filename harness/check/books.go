@@ -47,6 +47,7 @@ type books struct {
 	gaps                          bool   // the load balancer's log has some
 	unproven                      string // the first thing that is not known
 	why                           tally
+	miscount                      string // what counters that disagree with the records are called
 	culprits                      []uint64
 }
 
