@@ -2,7 +2,6 @@ package check_test
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
@@ -130,6 +129,9 @@ func BenchmarkLimitHolds(b *testing.B) {
 
 // ofSizes measures the judging of runs of each size, as many of them as have a million requests. It reports the cost per
 // request, by the clock and in time of the CPU, and the peak of the memory that the process held, evidence included.
+//
+// Its peer is the floor: the time of the CPU, per request, of one walk through the same records that does nothing but add up.
+// It grows by what the memory is slower than the cache, which no judge can be rid of.
 func ofSizes(b *testing.B, prepare func(n int) (run *evidence.Run, judge func())) {
 	b.Helper()
 	const requests = 1_000_000
@@ -137,7 +139,7 @@ func ofSizes(b *testing.B, prepare func(n int) (run *evidence.Run, judge func())
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
 			var evidence, peak uint64
-			var took, cpu time.Duration
+			var took, cpu, floor time.Duration
 			for b.Loop() {
 				for range requests / n {
 					run, judge := prepare(n)
@@ -146,17 +148,46 @@ func ofSizes(b *testing.B, prepare func(n int) (run *evidence.Run, judge func())
 					most, began, start := watchMemory(), spent(b), time.Now()
 					judge()
 					took, cpu, peak = took+time.Since(start), cpu+spent(b)-began, max(peak, most())
-					runtime.KeepAlive(run)
+					floor += walking(b, run)
 				}
 			}
 			judged := float64(b.N) * requests
 			b.ReportMetric(0, "ns/op") // it counts the making of the runs
 			b.ReportMetric(float64(took.Nanoseconds())/judged, "ns/request")
 			b.ReportMetric(float64(cpu.Nanoseconds())/judged, "cpu-ns/request")
+			b.ReportMetric(float64(floor.Nanoseconds())/judged, "floor-cpu-ns/request")
+			b.ReportMetric(float64(cpu)/float64(floor), "judged/floor")
 			b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
 			b.ReportMetric(float64(evidence)/(1<<20), "evidence-MiB")
 		})
 	}
+}
+
+// walking is the time of the CPU that a walk through the calls, hops, rows and upstream calls of a run takes.
+func walking(b *testing.B, run *evidence.Run) time.Duration {
+	b.Helper()
+	const walks = 10 // one is too short to measure
+	var sum time.Duration
+	began := spent(b)
+	for range walks {
+		for _, c := range run.EachCall() {
+			sum += c.Due
+		}
+		for _, h := range run.EachHop() {
+			sum += h.At
+		}
+		for _, w := range run.EachRow() {
+			sum += w.At
+		}
+		for _, u := range run.EachUpstream() {
+			sum += u.Arrived
+		}
+	}
+	took := spent(b) - began
+	if sum == 0 {
+		b.Error("the records have no times")
+	}
+	return took / walks
 }
 
 func judgeAll(b *testing.B, run *evidence.Run, checks []check.Check, want check.Status) {

@@ -10,27 +10,27 @@ import (
 
 // account is where the records of one request are found.
 type account struct {
-	id         string
+	stranger   int32    // place of its id among those of strangers; none if it is in the client's record
 	call, hop  int32    // places in the client's record and in the load balancer's log
 	row        [2]int32 // of the first two rows
 	hops, rows uint16   // how many there are
 	odd        bool     // the records contradict each other
 }
 
-func newAccount(id string) account {
-	return account{id: id, call: none, hop: none, row: [2]int32{none, none}}
+// newAccount is that of a request of the client's record or of a stranger; the other one is none.
+func newAccount(call, stranger int32) account {
+	return account{call: call, stranger: stranger, hop: none, row: [2]int32{none, none}}
 }
-
-// warm says whether the request prepared the system.
-func (a *account) warm() bool { return strings.HasPrefix(a.id, evidence.WarmupPrefix) }
 
 // books bring the records together.
 type books struct {
 	run        *evidence.Run
+	briefs     briefs
 	upstream   *ledger
 	places     *places
 	accounts   []account        // first those of the client's record, in its order
-	others     map[string]int32 // the places of the rest, by request id
+	others     map[string]int32 // the places of the rest, strangers, by request id
+	strangers  []string         // their ids
 	entries    []uint16         // rows of kind call by the call's place in the upstream's ledger
 	kills      []disturbance
 	freezes    []disturbance
@@ -52,7 +52,7 @@ type books struct {
 }
 
 func newBooks(run *evidence.Run) *books {
-	b := &books{run: run, upstream: readLedger(run), places: readPlaces(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
+	b := &books{run: run, briefs: readBriefs(run), upstream: readLedger(run), places: readPlaces(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
 		freezes: disturbances(run, evidence.FaultFreeze), isolations: isolations(run), struck: takenAway(run),
 		tallies: map[boot]*tallied{}, why: tally{}}
 	b.entries = make([]uint16, len(b.upstream.calls))
@@ -71,20 +71,29 @@ func (b *books) account(place int32, id string) *account {
 	if !known {
 		i = int32(len(b.accounts))
 		b.others[id] = i
-		b.accounts = append(b.accounts, newAccount(id))
+		b.accounts = append(b.accounts, newAccount(none, int32(len(b.strangers))))
+		b.strangers = append(b.strangers, id)
 	}
 	return &b.accounts[i]
 }
+
+// id is that of the request.
+func (b *books) id(a *account) string {
+	if a.call != none {
+		return b.run.CallAt(int(a.call)).ID
+	}
+	return b.strangers[a.stranger]
+}
+
+// warm says whether the request prepared the system.
+func (b *books) warm(a *account) bool { return strings.HasPrefix(b.id(a), evidence.WarmupPrefix) }
 
 // enter reads all records.
 func (b *books) enter() {
 	planned := count(b.run.EachCall())
 	b.accounts = make([]account, 0, planned+planned/8) // the warm-up sends far fewer than the load
-	for _, c := range b.run.EachCall() {
-		a := newAccount(c.ID)
-		a.call = int32(b.clients)
-		b.accounts = append(b.accounts, a)
-		b.clients++
+	for ; b.clients < planned; b.clients++ {
+		b.accounts = append(b.accounts, newAccount(int32(b.clients), none))
 	}
 	for i, h := range b.run.EachHop() {
 		a := b.account(b.places.hop[i], h.RequestID)
@@ -208,7 +217,7 @@ func (b *books) bill() {
 // asked says for whom a call was made.
 func (b *books) asked(a *account, u *evidence.Upstream) {
 	if a.call == none {
-		if !a.warm() {
+		if !b.warm(a) {
 			b.object(a, "call for a request that was never sent")
 		}
 		return

@@ -22,12 +22,9 @@ func newPlaces(run *evidence.Run) *places {
 	l := readLedger(run)
 	p := &places{answer: make([]int32, 0, count(run.EachCall())), caller: make([]int32, 0, len(l.calls)), hop: make([]int32, 0, count(run.EachHop())),
 		rowRequest: make([]int32, 0, count(run.EachRow())), rowCall: make([]int32, 0, count(run.EachRow()))}
-	last := none
+	named := l.seeker()
 	for _, c := range run.EachCall() {
-		if last == none || l.calls[last].ID != c.Answer.CallID { // neighbours often share an answer
-			last = l.place(c.Answer.CallID)
-		}
-		p.answer = append(p.answer, last)
+		p.answer = append(p.answer, named(c.Answer.CallID))
 	}
 	r := newRoster(run)
 	p.twice = r.twice
