@@ -62,19 +62,24 @@ func newBooks(run *evidence.Run) *books {
 	return b
 }
 
-// account finds a request's account, by its place in the client's record, or opens one for a stranger.
+// account finds a request's account, by its place in the client's record, or by its id that of a stranger.
 func (b *books) account(place int32, id string) *account {
-	if place != none {
-		return &b.accounts[place]
+	if place == none {
+		place = b.other(id)
 	}
-	i, known := b.others[id]
+	return &b.accounts[place]
+}
+
+// other gives the place of the account of a request that is not in the client's record.
+func (b *books) other(id string) int32 {
+	place, known := b.others[id]
 	if !known {
-		i = int32(len(b.accounts))
-		b.others[id] = i
+		place = int32(len(b.accounts))
+		b.others[id] = place
 		b.accounts = append(b.accounts, newAccount(none, int32(len(b.strangers))))
 		b.strangers = append(b.strangers, id)
 	}
-	return &b.accounts[i]
+	return place
 }
 
 // id is that of the request.
@@ -95,21 +100,32 @@ func (b *books) enter() {
 	for ; b.clients < planned; b.clients++ {
 		b.accounts = append(b.accounts, newAccount(int32(b.clients), none))
 	}
-	for i, h := range b.run.EachHop() {
-		a := b.account(b.places.hop[i], h.RequestID)
+	for i, a := range b.accountsOf(b.places.hop, func(i int) string { return b.run.HopAt(i).RequestID }) {
 		a.hop = int32(i)
 		a.hops++
 	}
-	for i, w := range b.run.EachRow() {
-		a := b.account(b.places.rowRequest[i], w.RequestID)
+	for i, a := range b.accountsOf(b.places.rowRequest, func(i int) string { return b.run.RowAt(i).RequestID }) {
 		if a.rows < 2 {
-			a.row[a.rows] = int32(b.rows)
+			a.row[a.rows] = int32(i)
 		}
 		a.rows++
 		b.rows++
 	}
-	for i, u := range b.upstream.calls {
-		b.account(b.places.caller[i], u.RequestID)
+	for range b.accountsOf(b.places.caller, func(i int) string { return b.upstream.calls[i].RequestID }) {
+	}
+}
+
+// accountsOf yields the accounts of records whose requests are at those places. It asks only for the ids of strangers.
+func (b *books) accountsOf(places []int32, id func(i int) string) iter.Seq2[int, *account] {
+	return func(yield func(int, *account) bool) {
+		for i, place := range places {
+			if place == none {
+				place = b.other(id(i))
+			}
+			if !yield(i, &b.accounts[place]) {
+				return
+			}
+		}
 	}
 }
 

@@ -50,26 +50,23 @@ type walls struct {
 func newWalls(run *evidence.Run, l *ledger) *walls {
 	w := &walls{run: run, places: readPlaces(run), keys: readKeys(run), answered: map[string]bool{}, why: tally{}}
 	w.owner = make([]owner, w.keys.total)
-	for i, c := range run.EachCall() {
-		w.owner[w.keys.request[i]].take(c.Tenant)
+	for i, key := range w.keys.request {
+		if !w.owner[key].taken {
+			w.owner[key] = owner{run.CallAt(i).Tenant, true}
+		}
 	}
-	for i, u := range l.calls {
-		w.owner[w.keys.call[i]].take(u.Tenant)
+	for i, key := range w.keys.call {
+		if !w.owner[key].taken {
+			w.owner[key] = owner{l.calls[i].Tenant, true}
+		}
 	}
 	return w
 }
 
-// owner is whose a key is.
+// owner is whose a key is: the first one's who is seen with it.
 type owner struct {
 	tenant string
 	taken  bool
-}
-
-// take gives the key to the first who is seen with it.
-func (o *owner) take(tenant string) {
-	if !o.taken {
-		*o = owner{tenant, true}
-	}
 }
 
 // foreign says whether a key, which may be none, is another tenant's.

@@ -11,6 +11,7 @@ import (
 // its slices are by the place of the record.
 type keys struct {
 	total   int     // how many there are
+	empty   int32   // of the key that is an empty string; none if there is none
 	request []int32 // of the request's key
 	answer  []int32 // of the key that its answer names; none if nobody asked for it
 	call    []int32 // of the upstream call's key
@@ -41,7 +42,7 @@ func newKeys(run *evidence.Run) *keys {
 	for _, w := range run.EachRow() {
 		k.row = append(k.row, number.of(w.Key))
 	}
-	k.total = len(number.keys)
+	k.total, k.empty = len(number.keys), number.of("")
 	return k
 }
 

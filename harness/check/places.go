@@ -40,11 +40,14 @@ func newPlaces(run *evidence.Run) *places {
 	for _, w := range run.EachRow() {
 		request := seek(w.RequestID)
 		p.rowRequest = append(p.rowRequest, request)
-		if request != none && run.CallAt(int(request)).Answer.CallID == w.CallID {
-			p.rowCall = append(p.rowCall, p.answer[request]) // as in most rows
-		} else {
-			p.rowCall = append(p.rowCall, l.place(w.CallID))
+		call := none
+		if request != none {
+			call = p.answer[request] // as in most rows
 		}
+		if u, known := l.at(call); !known || u.ID != w.CallID {
+			call = l.place(w.CallID)
+		}
+		p.rowCall = append(p.rowCall, call)
 	}
 	return p
 }
