@@ -83,7 +83,7 @@ func (b *books) class(a *account) string {
 	switch {
 	case c.Outcome != evidence.OK:
 		return string(c.Outcome)
-	case a.rows == 1 && b.run.RowAt(int(a.row[0])).Kind == evidence.RowCall:
+	case a.called:
 		return byCall
 	}
 	return byHit

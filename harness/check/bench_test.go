@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -19,7 +20,8 @@ const (
 )
 
 // large is a correct run of n requests, one per millisecond, every fourth of them a miss, sampled ten times a second, with a
-// fault of a dependency in the middle that does no harm. Like evidence from a disk, it shares no strings.
+// fault of a dependency in the middle that does no harm. Its strings are as those of evidence from a disk: names and keys are
+// kept once, ids are not.
 func large(n int) *history {
 	length := time.Duration(n) * time.Millisecond
 	h := &history{plan: scripted("").plan}
@@ -28,14 +30,15 @@ func large(n int) *history {
 	h.Upstream = make([]evidence.Upstream, 0, n/4+1)
 	var call evidence.Upstream
 	var hits, misses, cost float64
+	gateway := node(1)
 	for i := range n {
 		id, due := fmt.Sprintf("1-%d", i), loadFrom+time.Duration(i)*time.Millisecond
-		tenant := fmt.Sprintf("tenant-%d", i/4%2)
-		row := evidence.Row{ID: "row-" + id, RequestID: id, Kind: evidence.RowHit, Tenant: tenant, At: due + time.Millisecond, Replica: node(1), Boot: boot1}
+		tenant := []string{"acme", "globex"}[i/4%2]
+		row := evidence.Row{ID: "row-" + id, RequestID: strings.Clone(id), Kind: evidence.RowHit, Tenant: tenant, At: due + time.Millisecond, Replica: gateway, Boot: boot1}
 		end := due + hitTakes
 		if i%4 == 0 {
 			key := fmt.Sprintf("%064d", i)
-			call = evidence.Upstream{ID: fmt.Sprintf("llm-%d", i), RequestID: id, Tenant: tenant, Key: key, N: 1, Caller: node(1),
+			call = evidence.Upstream{ID: fmt.Sprintf("llm-%d", i), RequestID: strings.Clone(id), Tenant: tenant, Key: key, N: 1, Caller: gateway,
 				Arrived: due, Ended: due + 900*time.Microsecond, Outcome: evidence.UpstreamOK, Status: 200, Cost: 3, Billed: true}
 			h.Upstream = append(h.Upstream, call)
 			row.Kind, row.Cost = evidence.RowCall, call.Cost
@@ -44,11 +47,11 @@ func large(n int) *history {
 		} else {
 			hits++
 		}
-		row.Key, row.CallID = call.Key, call.ID
+		row.Key, row.CallID = call.Key, strings.Clone(call.ID)
 		h.Rows = append(h.Rows, row)
-		h.Hops = append(h.Hops, evidence.Hop{RequestID: id, Server: node(1), At: due, End: end, Status: 200, Termination: "--"})
+		h.Hops = append(h.Hops, evidence.Hop{RequestID: strings.Clone(id), Server: gateway, At: due, End: end, Status: 200, Termination: "--"})
 		h.Calls = append(h.Calls, evidence.Call{Seq: uint64(i), ID: id, Stage: "steady", Tenant: tenant, Key: call.Key, Due: due, Sent: due, End: end,
-			Conns: 1, Status: 200, Outcome: evidence.OK, Answer: evidence.Answer{CallID: call.ID, Tenant: tenant, Key: call.Key}})
+			Conns: 1, Status: 200, Outcome: evidence.OK, Answer: evidence.Answer{CallID: strings.Clone(call.ID), Tenant: tenant, Key: call.Key}})
 	}
 	over := loadFrom + length
 	h.Windows = []evidence.Window{{Name: evidence.PhaseLoad, From: loadFrom, To: over}, {Name: evidence.PhaseQuiesce, From: over, To: over + 6*time.Second},

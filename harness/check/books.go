@@ -14,6 +14,7 @@ type account struct {
 	call, hop  int32    // places in the client's record and in the load balancer's log
 	row        [2]int32 // of the first two rows
 	hops, rows uint16   // how many there are
+	called     bool     // a row books a call as its own
 	odd        bool     // the records contradict each other
 }
 
@@ -172,6 +173,7 @@ func (b *books) price(place int, w *evidence.Row) {
 	b.booked += w.Cost
 	b.tally(w)
 	a := b.account(b.places.rowRequest[place], w.RequestID)
+	a.called = a.called || w.Kind == evidence.RowCall
 	i := b.places.rowCall[place]
 	if i == none {
 		b.object(a, "row of a call that the upstream never had")
