@@ -55,7 +55,7 @@ type numbers struct {
 
 // newNumbers has room for that many keys, and grows for more.
 func newNumbers(keys int) *numbers {
-	n := &numbers{last: none}
+	n := &numbers{keys: make([]string, 0, keys), last: none}
 	n.index = newIndex(keys, func(number int32) string { return n.keys[number] })
 	return n
 }
