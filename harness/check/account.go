@@ -26,7 +26,7 @@ func (b *books) request(a *account) {
 	switch {
 	case a.call != none:
 		b.planned(a, b.run.CallAt(int(a.call)))
-	case a.warm():
+	case b.warm(a):
 		b.warmedUp(a)
 	default:
 		b.stranger(a)
@@ -76,7 +76,7 @@ func (b *books) passed(a *account, c *evidence.Call) {
 	case c.Status != 0 && c.Status != h.Status:
 		b.object(a, "client and load balancer name another status")
 	case h.At < c.Sent-clientSlack, h.At > c.End+clockSlack, h.End-c.End > clientSlack, c.End-h.End > clientSlack:
-		b.doubt("client and load balancer disagree on when request " + a.id + " passed")
+		b.doubt("client and load balancer disagree on when request " + b.id(a) + " passed")
 	}
 	if c.Outcome == evidence.OK {
 		b.answered(a, h)
@@ -86,7 +86,7 @@ func (b *books) passed(a *account, c *evidence.Call) {
 // unlogged notes a request that must have passed the load balancer and is not in its log.
 func (b *books) unlogged(a *account) {
 	b.gaps = true
-	b.doubt("the load balancer's log lacks request " + a.id)
+	b.doubt("the load balancer's log lacks request " + b.id(a))
 }
 
 // answered compares the one row of an answered request, and the call that it books, with the load balancer's record.
@@ -118,7 +118,7 @@ func (b *books) warmedUp(a *account) {
 	case a.rows > 1:
 		b.object(a, "more than one row")
 	case h.Status != 200 || wasSentOn(h) || !clean(h):
-		b.doubt("request " + a.id + " of the warm-up was not answered at the first attempt")
+		b.doubt("request " + b.id(a) + " of the warm-up was not answered at the first attempt")
 	case a.rows == 0:
 		b.object(a, "answer without a row")
 	default:
@@ -189,7 +189,7 @@ func (b *books) takenElsewhere(a *account, lost, told *evidence.Row, c *evidence
 		return false
 	}
 	if a.hop == none {
-		b.doubt("request " + a.id + " has rows of two calls, and the load balancer's log does not say whether it was repeated")
+		b.doubt("request " + b.id(a) + " has rows of two calls, and the load balancer's log does not say whether it was repeated")
 		return true
 	}
 	h := b.run.HopAt(int(a.hop))

@@ -72,18 +72,18 @@ func (b *books) class(a *account) string {
 	switch {
 	case a.odd:
 		return unexplained
-	case a.call == none && a.warm():
+	case a.call == none && b.warm(a):
 		return ofWarmup
 	case a.call == none:
 		return ofSetup
 	case a.rows > 1:
 		return bookedTwice
 	}
-	c := b.run.CallAt(int(a.call))
+	c := &b.briefs[a.call]
 	switch {
 	case c.Outcome != evidence.OK:
 		return string(c.Outcome)
-	case a.rows == 1 && b.run.RowAt(int(a.row[0])).Kind == evidence.RowCall:
+	case a.called:
 		return byCall
 	}
 	return byHit
@@ -112,7 +112,7 @@ func (b *books) testimonies() string {
 	for i := range b.accounts {
 		if a := &b.accounts[i]; a.odd && told < maxTestimonies {
 			told++
-			fmt.Fprintf(&all, "; request %s (client: %s; balancer: %s; upstream: %s; ledger: %s)", a.id, b.clientSays(a), b.balancerSays(a), b.upstreamSays(a), b.ledgerSays(a))
+			fmt.Fprintf(&all, "; request %s (client: %s; balancer: %s; upstream: %s; ledger: %s)", b.id(a), b.clientSays(a), b.balancerSays(a), b.upstreamSays(a), b.ledgerSays(a))
 		}
 	}
 	return all.String()
@@ -151,7 +151,7 @@ func (b *books) balancerSays(a *account) string {
 func (b *books) upstreamSays(a *account) string {
 	var calls []string
 	for _, u := range b.upstream.calls {
-		if u.RequestID == a.id {
+		if u.RequestID == b.id(a) {
 			calls = append(calls, fmt.Sprintf("call %s by %s %s, %d nano-dollars, billed %t", u.ID, u.Caller, u.Outcome, u.Cost, u.Billed))
 		}
 	}

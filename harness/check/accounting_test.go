@@ -194,6 +194,20 @@ func TestEveryRequestHasOneClass(t *testing.T) {
 	}
 }
 
+// TestMiscounts: counters that disagree with the records are one kind of contradiction, however many there are.
+func TestMiscounts(t *testing.T) {
+	h := scripted("")
+	for i := range h.Samples {
+		for _, name := range []string{counters().Hits, counters().Calls, counters().Cost} {
+			h.Samples[i].Values[name] += 100
+		}
+	}
+	v := check.Accounting(counters()).Judge(h.run())
+	if want := "9 contradictions: 9 counters that disagree with the records (the first: " + counters().Calls + " of gateway-1 is "; v.Status != check.Fail || !strings.HasPrefix(v.Reason, want) || strings.Count(v.Reason, " is ") != 1 {
+		t.Errorf("%s: %s\nwant %s...", v.Status, v.Reason, want)
+	}
+}
+
 // TestTestimonies: the reason says what each record has of the requests that do not add up, and not of all of them.
 func TestTestimonies(t *testing.T) {
 	h := scripted("")

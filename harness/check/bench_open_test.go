@@ -21,7 +21,7 @@ func BenchmarkOpen(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			dir := b.TempDir()
-			large(n).save(b, dir)
+			save(b, large(n).run(), dir)
 			size, peer := scanned(b, dir)
 			debug.FreeOSMemory()
 			before := held()
@@ -45,39 +45,6 @@ func BenchmarkOpen(b *testing.B) {
 			b.ReportMetric(each/peer.Seconds(), "x-peer")
 			b.ReportMetric(float64(holds)/(1<<20), "holds-MiB")
 		})
-	}
-}
-
-// save writes the history as a run does.
-func (h *history) save(t testing.TB, dir string) {
-	t.Helper()
-	r, err := evidence.NewRecorder(dir, h.plan.Epoch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.WritePlan(h.plan); err != nil {
-		t.Fatal(err)
-	}
-	record(h.Calls, r.Call)
-	record(h.Upstream, r.Upstream)
-	record(h.Hops, r.Hop)
-	record(h.Rows, r.Row)
-	record(h.Samples, r.Sample)
-	record(h.Exits, r.Exit)
-	record(h.Injections, r.Injection)
-	record(h.Observations, r.Observation)
-	record(h.Windows, r.Window)
-	record(h.Nodes, r.Node)
-	record(h.Leases, r.Lease)
-	record(h.LogLines, r.LogLine)
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func record[T any](records []T, put func(T)) {
-	for _, r := range records {
-		put(r)
 	}
 }
 

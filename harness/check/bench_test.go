@@ -2,9 +2,9 @@ package check_test
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -20,7 +20,8 @@ const (
 )
 
 // large is a correct run of n requests, one per millisecond, every fourth of them a miss, sampled ten times a second, with a
-// fault of a dependency in the middle that does no harm. Like evidence from a disk, it shares no strings.
+// fault of a dependency in the middle that does no harm. Its strings are as those of evidence from a disk: names and keys are
+// kept once, ids are not.
 func large(n int) *history {
 	length := time.Duration(n) * time.Millisecond
 	h := &history{plan: scripted("").plan}
@@ -29,14 +30,15 @@ func large(n int) *history {
 	h.Upstream = make([]evidence.Upstream, 0, n/4+1)
 	var call evidence.Upstream
 	var hits, misses, cost float64
+	gateway := node(1)
 	for i := range n {
 		id, due := fmt.Sprintf("1-%d", i), loadFrom+time.Duration(i)*time.Millisecond
-		tenant := fmt.Sprintf("tenant-%d", i/4%2)
-		row := evidence.Row{ID: "row-" + id, RequestID: id, Kind: evidence.RowHit, Tenant: tenant, At: due + time.Millisecond, Replica: node(1), Boot: boot1}
+		tenant := []string{"acme", "globex"}[i/4%2]
+		row := evidence.Row{ID: "row-" + id, RequestID: strings.Clone(id), Kind: evidence.RowHit, Tenant: tenant, At: due + time.Millisecond, Replica: gateway, Boot: boot1}
 		end := due + hitTakes
 		if i%4 == 0 {
 			key := fmt.Sprintf("%064d", i)
-			call = evidence.Upstream{ID: fmt.Sprintf("llm-%d", i), RequestID: id, Tenant: tenant, Key: key, N: 1, Caller: node(1),
+			call = evidence.Upstream{ID: fmt.Sprintf("llm-%d", i), RequestID: strings.Clone(id), Tenant: tenant, Key: key, N: 1, Caller: gateway,
 				Arrived: due, Ended: due + 900*time.Microsecond, Outcome: evidence.UpstreamOK, Status: 200, Cost: 3, Billed: true}
 			h.Upstream = append(h.Upstream, call)
 			row.Kind, row.Cost = evidence.RowCall, call.Cost
@@ -45,11 +47,11 @@ func large(n int) *history {
 		} else {
 			hits++
 		}
-		row.Key, row.CallID = call.Key, call.ID
+		row.Key, row.CallID = call.Key, strings.Clone(call.ID)
 		h.Rows = append(h.Rows, row)
-		h.Hops = append(h.Hops, evidence.Hop{RequestID: id, Server: node(1), At: due, End: end, Status: 200, Termination: "--"})
+		h.Hops = append(h.Hops, evidence.Hop{RequestID: strings.Clone(id), Server: gateway, At: due, End: end, Status: 200, Termination: "--"})
 		h.Calls = append(h.Calls, evidence.Call{Seq: uint64(i), ID: id, Stage: "steady", Tenant: tenant, Key: call.Key, Due: due, Sent: due, End: end,
-			Conns: 1, Status: 200, Outcome: evidence.OK, Answer: evidence.Answer{CallID: call.ID, Tenant: tenant, Key: call.Key}})
+			Conns: 1, Status: 200, Outcome: evidence.OK, Answer: evidence.Answer{CallID: strings.Clone(call.ID), Tenant: tenant, Key: call.Key}})
 	}
 	over := loadFrom + length
 	h.Windows = []evidence.Window{{Name: evidence.PhaseLoad, From: loadFrom, To: over}, {Name: evidence.PhaseQuiesce, From: over, To: over + 6*time.Second},
@@ -130,6 +132,9 @@ func BenchmarkLimitHolds(b *testing.B) {
 
 // ofSizes measures the judging of runs of each size, as many of them as have a million requests. It reports the cost per
 // request, by the clock and in time of the CPU, and the peak of the memory that the process held, evidence included.
+//
+// Its peer is the floor: the time of the CPU, per request, of one walk through the same records that does nothing but add up.
+// It grows by what the memory is slower than the cache, which no judge can be rid of.
 func ofSizes(b *testing.B, prepare func(n int) (run *evidence.Run, judge func())) {
 	b.Helper()
 	const requests = 1_000_000
@@ -137,7 +142,7 @@ func ofSizes(b *testing.B, prepare func(n int) (run *evidence.Run, judge func())
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
 			var evidence, peak uint64
-			var took, cpu time.Duration
+			var took, cpu, floor time.Duration
 			for b.Loop() {
 				for range requests / n {
 					run, judge := prepare(n)
@@ -146,17 +151,46 @@ func ofSizes(b *testing.B, prepare func(n int) (run *evidence.Run, judge func())
 					most, began, start := watchMemory(), spent(b), time.Now()
 					judge()
 					took, cpu, peak = took+time.Since(start), cpu+spent(b)-began, max(peak, most())
-					runtime.KeepAlive(run)
+					floor += walking(b, run)
 				}
 			}
 			judged := float64(b.N) * requests
 			b.ReportMetric(0, "ns/op") // it counts the making of the runs
 			b.ReportMetric(float64(took.Nanoseconds())/judged, "ns/request")
 			b.ReportMetric(float64(cpu.Nanoseconds())/judged, "cpu-ns/request")
+			b.ReportMetric(float64(floor.Nanoseconds())/judged, "floor-cpu-ns/request")
+			b.ReportMetric(float64(cpu)/float64(floor), "judged/floor")
 			b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
 			b.ReportMetric(float64(evidence)/(1<<20), "evidence-MiB")
 		})
 	}
+}
+
+// walking is the time of the CPU that a walk through the calls, hops, rows and upstream calls of a run takes.
+func walking(b *testing.B, run *evidence.Run) time.Duration {
+	b.Helper()
+	const walks = 10 // one is too short to measure
+	var sum time.Duration
+	began := spent(b)
+	for range walks {
+		for _, c := range run.EachCall() {
+			sum += c.Due
+		}
+		for _, h := range run.EachHop() {
+			sum += h.At
+		}
+		for _, w := range run.EachRow() {
+			sum += w.At
+		}
+		for _, u := range run.EachUpstream() {
+			sum += u.Arrived
+		}
+	}
+	took := spent(b) - began
+	if sum == 0 {
+		b.Error("the records have no times")
+	}
+	return took / walks
 }
 
 func judgeAll(b *testing.B, run *evidence.Run, checks []check.Check, want check.Status) {

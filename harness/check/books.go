@@ -10,27 +10,28 @@ import (
 
 // account is where the records of one request are found.
 type account struct {
-	id         string
+	stranger   int32    // place of its id among those of strangers; none if it is in the client's record
 	call, hop  int32    // places in the client's record and in the load balancer's log
 	row        [2]int32 // of the first two rows
 	hops, rows uint16   // how many there are
+	called     bool     // a row books a call as its own
 	odd        bool     // the records contradict each other
 }
 
-func newAccount(id string) account {
-	return account{id: id, call: none, hop: none, row: [2]int32{none, none}}
+// newAccount is that of a request of the client's record or of a stranger; the other one is none.
+func newAccount(call, stranger int32) account {
+	return account{call: call, stranger: stranger, hop: none, row: [2]int32{none, none}}
 }
-
-// warm says whether the request prepared the system.
-func (a *account) warm() bool { return strings.HasPrefix(a.id, evidence.WarmupPrefix) }
 
 // books bring the records together.
 type books struct {
 	run        *evidence.Run
+	briefs     briefs
 	upstream   *ledger
 	places     *places
 	accounts   []account        // first those of the client's record, in its order
-	others     map[string]int32 // the places of the rest, by request id
+	others     map[string]int32 // the places of the rest, strangers, by request id
+	strangers  []string         // their ids
 	entries    []uint16         // rows of kind call by the call's place in the upstream's ledger
 	kills      []disturbance
 	freezes    []disturbance
@@ -47,11 +48,12 @@ type books struct {
 	gaps                          bool   // the load balancer's log has some
 	unproven                      string // the first thing that is not known
 	why                           tally
+	miscount                      string // what counters that disagree with the records are called
 	culprits                      []uint64
 }
 
 func newBooks(run *evidence.Run) *books {
-	b := &books{run: run, upstream: readLedger(run), places: readPlaces(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
+	b := &books{run: run, briefs: readBriefs(run), upstream: readLedger(run), places: readPlaces(run), others: map[string]int32{}, kills: disturbances(run, evidence.FaultKill),
 		freezes: disturbances(run, evidence.FaultFreeze), isolations: isolations(run), struck: takenAway(run),
 		tallies: map[boot]*tallied{}, why: tally{}}
 	b.entries = make([]uint16, len(b.upstream.calls))
@@ -61,45 +63,70 @@ func newBooks(run *evidence.Run) *books {
 	return b
 }
 
-// account finds a request's account, by its place in the client's record, or opens one for a stranger.
+// account finds a request's account, by its place in the client's record, or by its id that of a stranger.
 func (b *books) account(place int32, id string) *account {
-	if place != none {
-		return &b.accounts[place]
+	if place == none {
+		place = b.other(id)
 	}
-	i, known := b.others[id]
-	if !known {
-		i = int32(len(b.accounts))
-		b.others[id] = i
-		b.accounts = append(b.accounts, newAccount(id))
-	}
-	return &b.accounts[i]
+	return &b.accounts[place]
 }
+
+// other gives the place of the account of a request that is not in the client's record.
+func (b *books) other(id string) int32 {
+	place, known := b.others[id]
+	if !known {
+		place = int32(len(b.accounts))
+		b.others[id] = place
+		b.accounts = append(b.accounts, newAccount(none, int32(len(b.strangers))))
+		b.strangers = append(b.strangers, id)
+	}
+	return place
+}
+
+// id is that of the request.
+func (b *books) id(a *account) string {
+	if a.call != none {
+		return b.run.CallAt(int(a.call)).ID
+	}
+	return b.strangers[a.stranger]
+}
+
+// warm says whether the request prepared the system.
+func (b *books) warm(a *account) bool { return strings.HasPrefix(b.id(a), evidence.WarmupPrefix) }
 
 // enter reads all records.
 func (b *books) enter() {
 	planned := count(b.run.EachCall())
 	b.accounts = make([]account, 0, planned+planned/8) // the warm-up sends far fewer than the load
-	for _, c := range b.run.EachCall() {
-		a := newAccount(c.ID)
-		a.call = int32(b.clients)
-		b.accounts = append(b.accounts, a)
-		b.clients++
+	for ; b.clients < planned; b.clients++ {
+		b.accounts = append(b.accounts, newAccount(int32(b.clients), none))
 	}
-	for i, h := range b.run.EachHop() {
-		a := b.account(b.places.hop[i], h.RequestID)
+	for i, a := range b.accountsOf(b.places.hop, func(i int) string { return b.run.HopAt(i).RequestID }) {
 		a.hop = int32(i)
 		a.hops++
 	}
-	for i, w := range b.run.EachRow() {
-		a := b.account(b.places.rowRequest[i], w.RequestID)
+	for i, a := range b.accountsOf(b.places.rowRequest, func(i int) string { return b.run.RowAt(i).RequestID }) {
 		if a.rows < 2 {
-			a.row[a.rows] = int32(b.rows)
+			a.row[a.rows] = int32(i)
 		}
 		a.rows++
 		b.rows++
 	}
-	for i, u := range b.upstream.calls {
-		b.account(b.places.caller[i], u.RequestID)
+	for range b.accountsOf(b.places.caller, func(i int) string { return b.upstream.calls[i].RequestID }) {
+	}
+}
+
+// accountsOf yields the accounts of records whose requests are at those places. It asks only for the ids of strangers.
+func (b *books) accountsOf(places []int32, id func(i int) string) iter.Seq2[int, *account] {
+	return func(yield func(int, *account) bool) {
+		for i, place := range places {
+			if place == none {
+				place = b.other(id(i))
+			}
+			if !yield(i, &b.accounts[place]) {
+				return
+			}
+		}
 	}
 }
 
@@ -146,6 +173,7 @@ func (b *books) price(place int, w *evidence.Row) {
 	b.booked += w.Cost
 	b.tally(w)
 	a := b.account(b.places.rowRequest[place], w.RequestID)
+	a.called = a.called || w.Kind == evidence.RowCall
 	i := b.places.rowCall[place]
 	if i == none {
 		b.object(a, "row of a call that the upstream never had")
@@ -207,7 +235,7 @@ func (b *books) bill() {
 // asked says for whom a call was made.
 func (b *books) asked(a *account, u *evidence.Upstream) {
 	if a.call == none {
-		if !a.warm() {
+		if !b.warm(a) {
 			b.object(a, "call for a request that was never sent")
 		}
 		return

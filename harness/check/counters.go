@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,8 +162,17 @@ func (b *books) compare(c Counters, s evidence.Sample, whole bool) {
 func (b *books) within(series string, s evidence.Sample, recorded, more int64, whole bool) {
 	counted := int64(s.Values[series])
 	if counted > recorded+more || whole && counted < recorded {
-		b.object(nil, fmt.Sprintf("%s of %s is %d, and the records say %d", series, s.Node, counted, recorded))
+		b.miscounted("%s of %s is %d, and the records say %d", series, s.Node, counted, recorded)
 	}
+}
+
+// miscounted notes a counter that disagrees with the records. All of them are one kind, which tells the first: one fault
+// makes many disagree, and nobody reads them all.
+func (b *books) miscounted(format string, args ...any) {
+	if b.miscount == "" {
+		b.miscount = fmt.Sprintf("counters that disagree with the records (the first: %s)", fmt.Sprintf(format, args...))
+	}
+	b.object(nil, b.miscount)
 }
 
 // passages are the answers by status that the load balancer logged for each server.
@@ -204,10 +214,10 @@ func (b *books) answers(c Counters, replica string, boots []evidence.Sample, p *
 	for code := range p.clean[replica] {
 		counted[code] += 0 // the replica counted none of them
 	}
-	for code, n := range counted {
-		recorded := p.clean[replica][code]
+	for _, code := range slices.Sorted(maps.Keys(counted)) {
+		n, recorded := counted[code], p.clean[replica][code]
 		if n > recorded+p.other[replica]+int64(b.repeated) || whole && n < recorded {
-			b.object(nil, fmt.Sprintf("%s with code %d of %s is %d, and the load balancer logged %d", c.Answers, code, replica, n, recorded))
+			b.miscounted("%s with code %d of %s is %d, and the load balancer logged %d", c.Answers, code, replica, n, recorded)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func countOutcomes(run *evidence.Run) *outcomes {
 	for _, s := range run.Plan.Load {
 		o.planned += s.Requests
 	}
-	for _, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		if c.Seq != o.recorded && o.misnumbered == "" {
 			o.misnumbered = fmt.Sprintf("the record of requests is not whole: number %d follows %d others", c.Seq, o.recorded)
 		}
@@ -56,10 +56,11 @@ func countOutcomes(run *evidence.Run) *outcomes {
 		o.count[c.Outcome]++
 		switch c.Outcome {
 		case evidence.Failed, evidence.Ambiguous, evidence.Refused:
-			o.why[describe(c)]++
+			what := describe(run.CallAt(i))
+			o.why[what]++
 			o.dropped = append(o.dropped, c.Seq)
 			if c.Outcome == evidence.Refused {
-				o.refused[c.Seq] = describe(c)
+				o.refused[c.Seq] = what
 			}
 		}
 	}
@@ -147,7 +148,7 @@ const rounding = 1e-9
 func permit(run *evidence.Run, a evidence.Allowance, start time.Duration, answers hits, allowed map[uint64]bool) {
 	var due int
 	var refused []uint64
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		if at := c.Due - start; at < a.From || at >= a.To || answers[i] && !a.Hits {
 			continue
 		}

@@ -51,10 +51,13 @@ func readTold(run *evidence.Run) told { return evidence.Derive(run, whenTold) }
 func whenTold(run *evidence.Run) told {
 	t := told(slices.Repeat([]time.Duration{forever}, count(run.EachUpstream())))
 	answer := readPlaces(run).answer
-	for i, c := range run.EachCall() {
-		if place := answer[i]; place != none && c.Outcome == evidence.OK && c.Answer.CallID != "" {
+	for i, c := range eachBrief(run) {
+		if place := answer[i]; place != none && c.Outcome == evidence.OK {
 			t[place] = min(t[place], c.End)
 		}
+	}
+	if nameless := readLedger(run).place(""); nameless != none {
+		t[nameless] = forever // what names no call is the answer of none
 	}
 	return t
 }

@@ -54,7 +54,7 @@ type activity time.Duration
 
 func newActivity(run *evidence.Run) activity {
 	var last time.Duration
-	for _, c := range run.EachCall() {
+	for _, c := range eachBrief(run) {
 		last = max(last, c.End)
 	}
 	for _, u := range run.EachUpstream() {

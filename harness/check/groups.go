@@ -15,7 +15,7 @@ func byKey(run *evidence.Run, counts func(place int, u *evidence.Upstream) bool)
 	g := &groups{end: make([]int32, k.total), order: make([]int32, 0, k.total)}
 	total := int32(0)
 	for i, u := range run.EachUpstream() {
-		if u.Key == "" || !counts(i, u) {
+		if k.call[i] == k.empty || !counts(i, u) {
 			continue
 		}
 		if g.end[k.call[i]]++; g.end[k.call[i]] == 1 {
@@ -30,7 +30,7 @@ func byKey(run *evidence.Run, counts func(place int, u *evidence.Upstream) bool)
 	}
 	g.calls = make([]*evidence.Upstream, total)
 	for i, u := range run.EachUpstream() {
-		if u.Key == "" || !counts(i, u) {
+		if k.call[i] == k.empty || !counts(i, u) {
 			continue
 		}
 		g.calls[g.end[k.call[i]]] = u

@@ -22,7 +22,7 @@ func CallsHeldBack(fault string, proof Certificate, settled time.Duration, most 
 				calls++
 			}
 		}
-		for i, c := range run.EachCall() {
+		for i, c := range eachBrief(run) {
 			if while.holds(c.Due) && p.class(i) == miss {
 				misses++
 			}

@@ -15,6 +15,7 @@ import (
 
 // told is a history and what a check must make of it.
 type told struct {
+	name  string
 	check check.Check
 	run   func() *evidence.Run
 	want  check.Status
@@ -23,48 +24,48 @@ type told struct {
 // histories are those of all tables of this package. A new check needs some in one of them.
 func histories() (all []told) {
 	for _, c := range scriptedCases() {
-		all = append(all, told{c.check, func() *evidence.Run {
+		all = append(all, told{c.name, c.check, func() *evidence.Run {
 			h := scripted(c.fault)
 			c.alter(h)
 			return h.run()
 		}, c.want})
 	}
 	for _, c := range outageCases() {
-		all = append(all, told{c.check, func() *evidence.Run {
+		all = append(all, told{c.name, c.check, func() *evidence.Run {
 			h := outage()
 			c.alter(h)
 			return h.run()
 		}, c.want})
 	}
 	for _, c := range refusedCases() {
-		all = append(all, told{c.check, func() *evidence.Run {
+		all = append(all, told{c.name, c.check, func() *evidence.Run {
 			h := outage()
 			c.alter(h)
 			return h.run()
 		}, c.want})
 	}
 	for _, c := range flatCases() {
-		all = append(all, told{flat(), c.run, c.want})
+		all = append(all, told{c.name, flat(), c.run, c.want})
 	}
 	for _, c := range slices.Concat(windowCases(), lateCases()) {
-		all = append(all, told{c.check, c.run, c.want})
+		all = append(all, told{c.name, c.check, c.run, c.want})
 	}
 	for _, u := range upstreamTables() {
 		for _, c := range u.cases {
-			all = append(all, told{u.check, func() *evidence.Run { return u.run(c) }, c.want})
+			all = append(all, told{c.name, u.check, func() *evidence.Run { return u.run(c) }, c.want})
 		}
 	}
 	for _, c := range onceCases() {
-		all = append(all, told{check.OncePerKey(), func() *evidence.Run { return onceRun(c.calls, c.faults, c.drop) }, c.want})
+		all = append(all, told{c.name, check.OncePerKey(), func() *evidence.Run { return onceRun(c.calls, c.faults, c.drop) }, c.want})
 	}
 	for _, c := range leadCases() {
-		all = append(all, told{c.check, c.run, c.want})
+		all = append(all, told{c.name, c.check, c.run, c.want})
 	}
 	for _, c := range overloadCases() {
-		all = append(all, told{c.check, c.run, c.want})
+		all = append(all, told{c.name, c.check, c.run, c.want})
 	}
 	for _, c := range limitCases() {
-		all = append(all, told{check.LimitHolds("flood"), c.run, c.want})
+		all = append(all, told{c.name, check.LimitHolds("flood"), c.run, c.want})
 	}
 	return all
 }

@@ -208,7 +208,7 @@ func (h *history) observe() {
 }
 
 func (h *history) sample(name string, until time.Duration) {
-	for at := 9 * time.Second; at <= until; at += 100 * time.Millisecond {
+	for at := 9 * time.Second; at <= until; at += 200 * time.Millisecond {
 		s := evidence.Sample{At: at, Node: name, Boot: boot1}
 		if h.trouble.kind != "" && name == victim && at > loadFrom+h.trouble.at {
 			s.Boot = h.bootAt(name, at)

@@ -20,7 +20,7 @@ func newHits(run *evidence.Run) hits {
 	k := readKeys(run)
 	ends := successes(run, k)
 	h := make(hits, len(k.request))
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		of := ends[k.request[i]]
 		n := sort.Search(len(of), func(i int) bool { return of[i] >= c.Due })
 		h[i] = n > 0 && c.Due-of[n-1] < lifetime

@@ -38,6 +38,18 @@ func (x *index) add(name string, place int32) (before int32) {
 	return before
 }
 
+// enter gives the place that a name was entered with, and enters it with that place if it is new.
+func (x *index) enter(name string, place int32) int32 {
+	hash := x.hash(name)
+	s := x.slot(hash, name)
+	if s.place == 0 {
+		*s = slot{hash, place + 1}
+		x.grow()
+		return place
+	}
+	return s.place - 1
+}
+
 // grow makes room for one more.
 func (x *index) grow() {
 	x.taken++

@@ -13,6 +13,7 @@ func tenantIsolation(run *evidence.Run) Verdict {
 	l := readLedger(run)
 	w := newWalls(run, l)
 	for i, c := range run.EachCall() {
+		w.asker = append(w.asker, c.Tenant)
 		w.answer(i, c, l)
 	}
 	for i, u := range l.calls {
@@ -42,6 +43,7 @@ type walls struct {
 	places   *places
 	keys     *keys
 	owner    []owner         // by key
+	asker    []string        // the tenant of each request
 	answered map[string]bool // tenants
 	why      tally
 	culprits []uint64
@@ -49,27 +51,24 @@ type walls struct {
 
 func newWalls(run *evidence.Run, l *ledger) *walls {
 	w := &walls{run: run, places: readPlaces(run), keys: readKeys(run), answered: map[string]bool{}, why: tally{}}
-	w.owner = make([]owner, w.keys.total)
-	for i, c := range run.EachCall() {
-		w.owner[w.keys.request[i]].take(c.Tenant)
+	w.owner, w.asker = make([]owner, w.keys.total), make([]string, 0, len(w.keys.request))
+	for i, key := range w.keys.request {
+		if !w.owner[key].taken {
+			w.owner[key] = owner{run.CallAt(i).Tenant, true}
+		}
 	}
-	for i, u := range l.calls {
-		w.owner[w.keys.call[i]].take(u.Tenant)
+	for i, key := range w.keys.call {
+		if !w.owner[key].taken {
+			w.owner[key] = owner{l.calls[i].Tenant, true}
+		}
 	}
 	return w
 }
 
-// owner is whose a key is.
+// owner is whose a key is: the first one's who is seen with it.
 type owner struct {
 	tenant string
 	taken  bool
-}
-
-// take gives the key to the first who is seen with it.
-func (o *owner) take(tenant string) {
-	if !o.taken {
-		*o = owner{tenant, true}
-	}
 }
 
 // foreign says whether a key, which may be none, is another tenant's.
@@ -102,7 +101,7 @@ func (w *walls) answer(i int, c *evidence.Call, l *ledger) {
 
 // bill judges by whom something is paid.
 func (w *walls) bill(request, key int32, tenant, what string) {
-	if w.foreign(key, tenant) || request != none && w.run.CallAt(int(request)).Tenant != tenant {
+	if w.foreign(key, tenant) || request != none && w.asker[request] != tenant {
 		w.breach(request, what+" paid by another tenant")
 	}
 }

@@ -46,7 +46,7 @@ type added struct {
 func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration) added {
 	worst := map[class]time.Duration{}
 	a := added{figures: map[string]float64{"limit_ms": ms(limit)}}
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		if !waited(c) || c.End < d.Ordered {
 			continue
 		}

@@ -18,7 +18,7 @@ func newestAnswer(run *evidence.Run) Verdict {
 	groups := byKey(run, func(_ int, u *evidence.Upstream) bool { return u.Outcome == evidence.UpstreamOK })
 	var asked int
 	var older []uint64
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		got, known := l.at(answer[i])
 		if !known || c.Outcome != evidence.OK {
 			continue

@@ -121,7 +121,7 @@ func savings(run *evidence.Run, l *ledger) map[string]float64 {
 		}
 	}
 	answer := readPlaces(run).answer
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		if u, ok := l.at(answer[i]); ok && c.Outcome == evidence.OK {
 			answers++
 			worth += u.Cost

@@ -22,16 +22,7 @@ func AnswersOutliveClients() Check {
 			return unknown("%s", l.flaw)
 		}
 		o := outlived{lifetime: lifetime, later: map[string][]*evidence.Call{}, why: tally{}}
-		for _, c := range run.EachCall() {
-			if c.Outcome == evidence.Aborted {
-				o.later[c.Key] = nil
-			}
-		}
-		for _, c := range run.EachCall() {
-			if _, left := o.later[c.Key]; left && waited(c) {
-				o.later[c.Key] = append(o.later[c.Key], c)
-			}
-		}
+		o.read(run)
 		o.judge(run, byKey(run, anyCall))
 		figures := map[string]float64{"clients_left": float64(o.left), "calls_left": float64(o.calls), "calls_lost": float64(o.why.sum()), "not_asked_again": float64(o.unasked)}
 		switch {
@@ -55,14 +46,33 @@ type outlived struct {
 	culprits             []uint64
 }
 
+// read finds who asked for the keys that clients left.
+func (o *outlived) read(run *evidence.Run) {
+	for i, c := range eachBrief(run) {
+		if c.Outcome == evidence.Aborted {
+			o.later[run.CallAt(i).Key] = nil
+		}
+	}
+	if len(o.later) == 0 {
+		return
+	}
+	for i, b := range eachBrief(run) {
+		c := run.CallAt(i)
+		if _, left := o.later[c.Key]; left && waited(b) {
+			o.later[c.Key] = append(o.later[c.Key], c)
+		}
+	}
+}
+
 func (o *outlived) judge(run *evidence.Run, groups *groups) {
 	key := readKeys(run).request
 	seen := map[string]bool{}
-	for i, c := range run.EachCall() {
-		if c.Outcome != evidence.Aborted {
+	for i, b := range eachBrief(run) {
+		if b.Outcome != evidence.Aborted {
 			continue
 		}
 		o.left++
+		c := run.CallAt(i)
 		for _, u := range groups.of(key[i]) {
 			if u.Arrived <= c.End && c.End < endOf(u) && !seen[u.ID] {
 				seen[u.ID] = true

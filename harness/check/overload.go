@@ -80,7 +80,7 @@ func stageSpan(run *evidence.Run, stage string) (s span) {
 
 // answersBy are the moments at which requests were answered, ascending.
 func answersBy(run *evidence.Run) (ends []time.Duration) {
-	for _, c := range run.EachCall() {
+	for _, c := range eachBrief(run) {
 		if c.Outcome == evidence.OK {
 			ends = append(ends, c.End)
 		}
@@ -106,7 +106,7 @@ func peak(ends []time.Duration, within span) float64 {
 }
 
 func dueWithin(run *evidence.Run, s span) (n int) {
-	for _, c := range run.EachCall() {
+	for _, c := range eachBrief(run) {
 		if s.holds(c.Due) {
 			n++
 		}

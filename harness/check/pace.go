@@ -43,7 +43,7 @@ type byLatency map[class][]answered
 func newByLatency(run *evidence.Run) byLatency {
 	h := readHits(run)
 	n := map[class]int{}
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		if c.Outcome == evidence.OK {
 			n[h.class(i)]++
 		}
@@ -51,7 +51,7 @@ func newByLatency(run *evidence.Run) byLatency {
 	all := byLatency{}
 	for k := range n {
 		of := make([]answered, 0, n[k])
-		for i, c := range run.EachCall() {
+		for i, c := range eachBrief(run) {
 			if c.Outcome == evidence.OK && h.class(i) == k {
 				of = append(of, answered{c.End, latency(c)})
 			}
@@ -133,22 +133,11 @@ func (p pace) normal(k class) (d time.Duration, missing string) {
 	return p.before[k].p99, ""
 }
 
-// latency counts from the moment at which the request was due, so that a late generator hides nothing.
-func latency(c *evidence.Call) time.Duration { return c.End - c.Due }
-
-// service is the part of the latency that the load generator has no part in.
-func service(c *evidence.Call) time.Duration { return c.End - c.Sent }
-
 // blameless says whether nobody but the load generator need be to blame for a request that took longer than limit, and of
 // which served was the service's part: it was sent so late, or the load as a whole kept no schedule, so that the service was
 // asked at other times than was planned.
 func (p pace) blameless(served, limit time.Duration) bool {
 	return p.late || served <= limit
-}
-
-// waited says whether somebody sent the request and waited for its answer to the end.
-func waited(c *evidence.Call) bool {
-	return c.Outcome != evidence.Unsent && c.Outcome != evidence.Aborted
 }
 
 // certified finds a fault by its name, and its proven times. It says why there is none.

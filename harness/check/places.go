@@ -22,12 +22,9 @@ func newPlaces(run *evidence.Run) *places {
 	l := readLedger(run)
 	p := &places{answer: make([]int32, 0, count(run.EachCall())), caller: make([]int32, 0, len(l.calls)), hop: make([]int32, 0, count(run.EachHop())),
 		rowRequest: make([]int32, 0, count(run.EachRow())), rowCall: make([]int32, 0, count(run.EachRow()))}
-	last := none
+	named := l.seeker()
 	for _, c := range run.EachCall() {
-		if last == none || l.calls[last].ID != c.Answer.CallID { // neighbours often share an answer
-			last = l.place(c.Answer.CallID)
-		}
-		p.answer = append(p.answer, last)
+		p.answer = append(p.answer, named(c.Answer.CallID))
 	}
 	r := newRoster(run)
 	p.twice = r.twice
@@ -43,11 +40,14 @@ func newPlaces(run *evidence.Run) *places {
 	for _, w := range run.EachRow() {
 		request := seek(w.RequestID)
 		p.rowRequest = append(p.rowRequest, request)
-		if request != none && run.CallAt(int(request)).Answer.CallID == w.CallID {
-			p.rowCall = append(p.rowCall, p.answer[request]) // as in most rows
-		} else {
-			p.rowCall = append(p.rowCall, l.place(w.CallID))
+		call := none
+		if request != none {
+			call = p.answer[request] // as in most rows
 		}
+		if u, known := l.at(call); !known || u.ID != w.CallID {
+			call = l.place(w.CallID)
+		}
+		p.rowCall = append(p.rowCall, call)
 	}
 	return p
 }

@@ -32,7 +32,7 @@ func RefusedOnlyWithoutAuthority(e Excuses) Check {
 		}
 		r := refusals{excuses: e, gaps: gaps, faulty: e.faulty(run), why: tally{}}
 		stored := readHits(run)
-		for i, c := range run.EachCall() {
+		for i, c := range eachBrief(run) {
 			if r.requests++; c.Outcome == evidence.Refused {
 				r.judge(c, stored[i])
 			}
@@ -74,7 +74,7 @@ type refusals struct {
 	culprits            []uint64
 }
 
-func (r *refusals) judge(c *evidence.Call, stored bool) {
+func (r *refusals) judge(c *brief, stored bool) {
 	waited := span{c.Due, c.End}
 	switch {
 	case stored:
@@ -88,7 +88,7 @@ func (r *refusals) judge(c *evidence.Call, stored bool) {
 	}
 }
 
-func (r *refusals) blame(c *evidence.Call, what string) {
+func (r *refusals) blame(c *brief, what string) {
 	r.why[what]++
 	r.culprits = append(r.culprits, c.Seq)
 }

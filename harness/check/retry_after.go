@@ -33,7 +33,7 @@ func retryAfterHonoured(run *evidence.Run) Verdict {
 		}
 	}
 	answers := readHits(run)
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		if !answers[i] && rests.holdAny(c.Due) {
 			asked++
 		}

@@ -20,7 +20,11 @@ func RetryAfterHonest() Check { return complete("RetryAfterHonest", retryAfterHo
 func retryAfterHonest(run *evidence.Run) Verdict {
 	longest, stated := run.Param(evidence.ParamRetryAfter)
 	a := advice{run: run, most: longest, last: map[question]*evidence.Call{}, why: tally{}}
-	for _, c := range run.EachCall() {
+	for i, b := range eachBrief(run) {
+		if len(a.last) == 0 && b.Outcome != evidence.Refused {
+			continue // there is no advice that it could follow
+		}
+		c := run.CallAt(i)
 		a.follow(c)
 		if c.Outcome == evidence.Refused {
 			a.judge(c, stated)

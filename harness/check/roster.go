@@ -13,31 +13,31 @@ import (
 // bisection, from near where the last one was found: nothing has to be remembered, which at a million requests costs more
 // than to look. Only ids in another order are indexed.
 type roster struct {
-	run   *evidence.Run
-	n     int32
-	byID  *index // places in the client's record; of requests that share an id, the last. Nil if the ids are in order
-	twice string // an id that two requests have; empty if none
+	ids   []string // by place; in the records they are far apart
+	byID  *index   // places in the client's record; of requests that share an id, the last. Nil if the ids are in order
+	twice string   // an id that two requests have; empty if none
 }
 
 func newRoster(run *evidence.Run) *roster {
-	r := &roster{run: run, n: int32(count(run.EachCall()))}
+	r := &roster{ids: make([]string, 0, count(run.EachCall()))}
+	for _, c := range run.EachCall() {
+		r.ids = append(r.ids, c.ID)
+	}
 	if r.inOrder() {
 		return r
 	}
-	r.byID = newIndex(int(r.n), r.id)
-	for i, c := range run.EachCall() {
-		if r.byID.add(c.ID, int32(i)) != none && r.twice == "" {
-			r.twice = c.ID
+	r.byID = newIndex(len(r.ids), func(place int32) string { return r.ids[place] })
+	for i, id := range r.ids {
+		if r.byID.add(id, int32(i)) != none && r.twice == "" {
+			r.twice = id
 		}
 	}
 	return r
 }
 
-func (r *roster) id(place int32) string { return r.run.CallAt(int(place)).ID }
-
 func (r *roster) inOrder() bool {
-	for i := int32(1); i < r.n; i++ {
-		if compareIDs(r.id(i-1), r.id(i)) >= 0 {
+	for i := 1; i < len(r.ids); i++ {
+		if compareIDs(r.ids[i-1], r.ids[i]) >= 0 {
 			return false
 		}
 	}
@@ -62,15 +62,16 @@ func (r *roster) seeker() func(id string) int32 {
 
 // from finds the place of an id that is most likely there.
 func (r *roster) from(likely int32, id string) int32 {
+	n := int32(len(r.ids))
 	switch {
-	case r.twice == "" && likely < r.n && r.id(likely) == id:
+	case r.twice == "" && likely < n && r.ids[likely] == id:
 		return likely
 	case r.byID != nil:
 		return r.byID.find(id)
 	}
 	low, high := r.around(likely, id)
-	place := low + int32(sort.Search(int(high-low), func(i int) bool { return compareIDs(r.id(low+int32(i)), id) >= 0 }))
-	if place < r.n && r.id(place) == id {
+	place := low + int32(sort.Search(int(high-low), func(i int) bool { return compareIDs(r.ids[low+int32(i)], id) >= 0 }))
+	if place < n && r.ids[place] == id {
 		return place
 	}
 	return none
@@ -79,12 +80,13 @@ func (r *roster) from(likely int32, id string) int32 {
 // around bounds where an id is or would be, by ever longer steps away from the place where it is likely: it is not before low, and
 // at high at the latest.
 func (r *roster) around(likely int32, id string) (low, high int32) {
+	n := int32(len(r.ids))
 	low, high = likely, likely
-	for step := int32(1); low > 0 && compareIDs(r.id(low-1), id) >= 0; step *= 2 {
+	for step := int32(1); low > 0 && compareIDs(r.ids[low-1], id) >= 0; step *= 2 {
 		high, low = low-1, max(0, low-step)
 	}
-	for step := int32(1); high < r.n && compareIDs(r.id(high), id) < 0; step *= 2 {
-		low, high = high+1, min(r.n, high+step)
+	for step := int32(1); high < n && compareIDs(r.ids[high], id) < 0; step *= 2 {
+		low, high = high+1, min(n, high+step)
 	}
 	return low, high
 }

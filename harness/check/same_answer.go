@@ -68,7 +68,7 @@ func (x *explainer) replacements(calls []*evidence.Upstream, replaced map[int32]
 // relapses are the requests whose answer had been replaced when they were due.
 func relapses(run *evidence.Run, replaced map[int32]time.Duration) (back []uint64) {
 	answer := readPlaces(run).answer
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		at, ok := replaced[answer[i]]
 		if ok && c.Outcome == evidence.OK && c.Due > at {
 			back = append(back, c.Seq)
@@ -81,7 +81,7 @@ func relapses(run *evidence.Run, replaced map[int32]time.Duration) (back []uint6
 func answersByKey(run *evidence.Run) []int32 {
 	k := readKeys(run)
 	n := make([]int32, k.total)
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		if c.Outcome == evidence.OK && k.answer[i] != none {
 			n[k.answer[i]]++
 		}

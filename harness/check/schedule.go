@@ -37,9 +37,9 @@ type lags struct {
 }
 
 func newLags(run *evidence.Run) lags {
-	all := make([]time.Duration, 0, count(run.EachCall()))
+	all := make([]time.Duration, 0, len(readBriefs(run)))
 	var l lags
-	for _, c := range run.EachCall() {
+	for _, c := range eachBrief(run) {
 		if c.Outcome == evidence.Unsent {
 			l.unsent++
 			continue

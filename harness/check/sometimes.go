@@ -35,7 +35,7 @@ func SawHitsAndMisses() Check {
 		l := readLedger(run)
 		var hits, misses int
 		answer := readPlaces(run).answer
-		for i, c := range run.EachCall() {
+		for i, c := range eachBrief(run) {
 			u, known := l.at(answer[i])
 			switch {
 			case !known || c.Outcome != evidence.OK:

@@ -54,7 +54,7 @@ type answeredOf struct {
 
 func (s spells) misses(run *evidence.Run, p pace) map[bool]answeredOf {
 	out := map[bool]answeredOf{}
-	for i, c := range run.EachCall() {
+	for i, c := range eachBrief(run) {
 		good, known := s.isGood(c.Due)
 		if !known || !waited(c) || p.class(i) != miss {
 			continue

@@ -94,8 +94,8 @@ func dividedBy(fault string, proof Certificate, name string) Window {
 }
 
 // dueIn yields the requests, with their places, that were due in the window and that somebody waited for.
-func dueIn(run *evidence.Run, w evidence.Window) iter.Seq2[int, *evidence.Call] {
-	return func(yield func(int, *evidence.Call) bool) {
+func dueIn(run *evidence.Run, w evidence.Window) iter.Seq2[int, *brief] {
+	return func(yield func(int, *brief) bool) {
 		ordered := inOrder(run)
 		for i, c := range dueSince(run, w.From) {
 			switch {
@@ -110,14 +110,14 @@ func dueIn(run *evidence.Run, w evidence.Window) iter.Seq2[int, *evidence.Call] 
 
 // dueSince yields the requests, with their places, that were due at that moment or later. As a rule the record is in the order
 // of due, so that those before need not be looked at.
-func dueSince(run *evidence.Run, from time.Duration) iter.Seq2[int, *evidence.Call] {
-	n, first := count(run.EachCall()), 0
+func dueSince(run *evidence.Run, from time.Duration) iter.Seq2[int, *brief] {
+	all, first := readBriefs(run), 0
 	if inOrder(run) {
-		first = sort.Search(n, func(i int) bool { return run.CallAt(i).Due >= from })
+		first = sort.Search(len(all), func(i int) bool { return all[i].Due >= from })
 	}
-	return func(yield func(int, *evidence.Call) bool) {
-		for i := first; i < n; i++ {
-			if c := run.CallAt(i); c.Due >= from && !yield(i, c) {
+	return func(yield func(int, *brief) bool) {
+		for i := first; i < len(all); i++ {
+			if c := &all[i]; c.Due >= from && !yield(i, c) {
 				return
 			}
 		}
@@ -131,7 +131,7 @@ func inOrder(run *evidence.Run) bool { return bool(evidence.Derive(run, newOrder
 
 func newOrder(run *evidence.Run) order {
 	var due time.Duration
-	for _, c := range run.EachCall() {
+	for _, c := range eachBrief(run) {
 		if c.Due < due {
 			return false
 		}
@@ -141,7 +141,7 @@ func newOrder(run *evidence.Run) order {
 }
 
 // placesOf collects the places of requests.
-func placesOf(requests iter.Seq2[int, *evidence.Call]) []int32 {
+func placesOf(requests iter.Seq2[int, *brief]) []int32 {
 	all := make([]int32, 0, count(requests))
 	for i := range requests {
 		all = append(all, int32(i))

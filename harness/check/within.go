@@ -43,18 +43,20 @@ func leastFor(percent float64) int {
 }
 
 // nth is the percentile of what of tells of each request.
-func nth(run *evidence.Run, requests []int32, percent float64, of func(*evidence.Call) time.Duration) time.Duration {
+func nth(run *evidence.Run, requests []int32, percent float64, of func(*brief) time.Duration) time.Duration {
+	briefs := readBriefs(run)
 	all := make([]time.Duration, len(requests))
 	for i, place := range requests {
-		all[i] = of(run.CallAt(int(place)))
+		all[i] = of(&briefs[place])
 	}
 	slices.Sort(all)
 	return percentile(all, percent)
 }
 
 func slower(run *evidence.Run, requests []int32, limit time.Duration) (seqs []uint64) {
+	briefs := readBriefs(run)
 	for _, place := range requests {
-		if c := run.CallAt(int(place)); latency(c) > limit {
+		if c := &briefs[place]; latency(c) > limit {
 			seqs = append(seqs, c.Seq)
 		}
 	}
@@ -63,18 +65,18 @@ func slower(run *evidence.Run, requests []int32, limit time.Duration) (seqs []ui
 
 // ErrorsWithin: of the requests due in the window no more than that share, 0 to 1, failed or are of an unknown fate.
 func ErrorsWithin(window Window, share float64) Check {
-	return shareWithin("ErrorsWithin", "failed", window, share, func(c *evidence.Call) bool {
+	return shareWithin("ErrorsWithin", "failed", window, share, func(c *brief) bool {
 		return c.Outcome == evidence.Failed || c.Outcome == evidence.Ambiguous
 	})
 }
 
 // RefusalsWithin: of the requests due in the window no more than that share, 0 to 1, were refused.
 func RefusalsWithin(window Window, share float64) Check {
-	return shareWithin("RefusalsWithin", "were refused", window, share, func(c *evidence.Call) bool { return c.Outcome == evidence.Refused })
+	return shareWithin("RefusalsWithin", "were refused", window, share, func(c *brief) bool { return c.Outcome == evidence.Refused })
 }
 
 // shareWithin is Unknown if nobody waited for a request that was due in the window.
-func shareWithin(name, did string, window Window, share float64, is func(*evidence.Call) bool) Check {
+func shareWithin(name, did string, window Window, share float64, is func(*brief) bool) Check {
 	return complete(name, func(run *evidence.Run) Verdict {
 		w, missing := window(run)
 		if missing != "" {
