@@ -99,6 +99,7 @@ func onceCases() []onceCase {
 		{"(iv) frozen for less", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1000, 1300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 1300), "", check.Fail, 0, ""},
 		{"(iv) once per key and fault", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1700, 2000, bad, 0}, {"gateway-3", 2200, 2300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 1, "call c"},
 		{"(iv) the extra one's caller frozen", []upstreamCall{{"gateway-2", 1700, 2000, ok, 5}, {"gateway-1", 3050, 3400, ok, 0}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Pass, 1, ""},
+		{"(iv) stored long before the extra one's caller froze", []upstreamCall{{"gateway-2", 100, 400, ok, 5}, {"gateway-1", 12_050, 12_400, ok, 5}}, faultAt(evidence.FaultFreeze, 9500, 12_000), "", check.Fail, 0, "call b by gateway-1"},
 
 		{"no ledger", nil, none, "", check.Unknown, 0, "no ledger"},
 		{"no lifetime", []upstreamCall{{"gateway-1", 100, 400, ok, 5}}, none, evidence.ParamLifetime, check.Unknown, 0, "lifetime"},
