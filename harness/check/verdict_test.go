@@ -252,6 +252,20 @@ func verdictCases() []verdictCase {
 			h.sampleOn(8 * time.Second)
 			samples("gateway-3", loadFrom+2*time.Second, func(s *evidence.Sample) { s.Error = "refused" })(h)
 		}, check.Fail, "gateway-3 did not answer scrapes"},
+		{"does not answer in a kill that is not certified", check.ProbesSampled(100 * time.Millisecond), kill, func(h *history) {
+			h.Exits = nil
+			h.Injections[0].Healing += 3 * time.Second
+			samples(victim, h.Injections[0].Ordered, func(s *evidence.Sample) { s.Error = "refused" })(h)
+		}, check.Unknown, "gateway-2 did not answer scrapes for"},
+		{"does not answer, and could not be brought back", check.ProbesSampled(100 * time.Millisecond), kill, func(h *history) {
+			h.sampleOn(8 * time.Second)
+			undoFailed(h)
+			samples(victim, h.Injections[0].Ordered, func(s *evidence.Sample) { s.Error = "refused" })(h)
+		}, check.Unknown, "and a fault on it is not certified"},
+		{"does not answer long after a kill", check.ProbesSampled(100 * time.Millisecond), kill, func(h *history) {
+			h.sampleOn(8 * time.Second)
+			samples(victim, h.Injections[0].Ordered, func(s *evidence.Sample) { s.Error = "refused" })(h)
+		}, check.Fail, "gateway-2 did not answer scrapes for"},
 		{"named", check.ProbesSampled(time.Second, "gateway-1"), "", unchanged, check.Pass, "1 nodes"},
 		{"named, never sampled", check.ProbesSampled(time.Second, "llm-1"), "", unchanged, check.Unknown, "llm-1 was never looked at"},
 		{"named, not there", check.ProbesSampled(time.Second, "gateway-9"), "", unchanged, check.Unknown, "not every node"},
