@@ -235,6 +235,8 @@ func verdictCases() []verdictCase {
 		{"strange target", check.EvidenceComplete(), term, func(h *history) { h.Injections[0].Target = "gateway-7" }, check.Unknown, "gateway-7"},
 		{"strange exit", check.EvidenceComplete(), term, func(h *history) { h.Exits[0].Node = "gateway-8" }, check.Unknown, "gateway-8"},
 		{"unsent yet sent", check.EvidenceComplete(), "", func(h *history) { h.Calls[0].Outcome = evidence.Unsent }, check.Unknown, "is unsent, yet was sent"},
+		{"interrupted", check.EvidenceComplete(), "", func(h *history) { h.Calls[6].Outcome, h.Calls[6].Reason = evidence.Aborted, evidence.ReasonCancelled }, check.Unknown, "interrupted while request 6 was under way"},
+		{"left as planned", check.EvidenceComplete(), "", func(h *history) { h.Calls[6].Outcome, h.Calls[6].Reason = evidence.Aborted, "left" }, check.Pass, ""},
 
 		{"nobody died", check.NoUnplannedDeath(), "", unchanged, check.Pass, ""},
 		{"only whom it should", check.NoUnplannedDeath(), kill, unchanged, check.Pass, ""},
