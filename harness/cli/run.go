@@ -103,7 +103,8 @@ func (c judgeCmd) Run(a *app) error {
 	return nil
 }
 
-// judge judges one scenario's folder and returns the exit code that it asks for. Evidence that is damaged proves nothing.
+// judge judges one scenario's folder and returns the exit code that it asks for. Evidence that is damaged proves nothing, and
+// what was found before it was is no longer said of it.
 func (a *app) judge(dir string) (code int, err error) {
 	j, err := a.judgement(dir)
 	switch {
@@ -111,7 +112,9 @@ func (a *app) judge(dir string) (code int, err error) {
 		return 0, fmt.Errorf("%w: %w", errUsage, err)
 	case errors.Is(err, evidence.ErrDamaged):
 		j = check.Judgement{Reason: oneLine(err)}
-	case err != nil:
+		err = evidence.WriteJSON(filepath.Join(dir, harness.VerdictsFile), j)
+	}
+	if err != nil {
 		return 0, err
 	}
 	printJudgement(a.out, filepath.Base(dir), j)
