@@ -242,6 +242,7 @@ func verdictCases() []verdictCase {
 		{"only whom it should", check.NoUnplannedDeath(), kill, unchanged, check.Pass, ""},
 		{"the service died", check.NoUnplannedDeath(), "", func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: "gateway-1", Code: 2}) }, check.Fail, "gateway-1 ended with code 2"},
 		{"it died again", check.NoUnplannedDeath(), kill, func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: victim, At: lastSeen(h), Code: 2}) }, check.Fail, "gateway-2 ended with code 2"},
+		{"it died by itself when it was to be killed", check.NoUnplannedDeath(), kill, func(h *history) { h.Exits[0].Code = 2 }, check.Fail, "gateway-2 ended with code 2"},
 		{"a dependency died", check.NoUnplannedDeath(), "", func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: "llm-1", Code: 2}) }, check.Unknown, "llm-1 ended with code 2"},
 		{"both died", check.NoUnplannedDeath(), "", func(h *history) {
 			h.Exits = append(h.Exits, evidence.Exit{Node: "llm-1"}, evidence.Exit{Node: "gateway-1"})
