@@ -180,6 +180,15 @@ func TestWhoIsToBlame(t *testing.T) {
 			r.calls(ordered, late(time.Second))
 			r.calls(ordered, func(c *evidence.Call) { c.End += time.Second })
 		}, check.Unknown, "LoadKeptSchedule"},
+		{"a load generator that stalls, and bursts that use up the quota", nil, func(r *recorded) {
+			r.calls(ordered, late(time.Second))
+			c := &r.Calls[500]
+			c.Outcome, c.Status, c.RetryAfter, c.Answer = evidence.Refused, 429, time.Second, evidence.Answer{}
+		}, check.Unknown, "LoadKeptSchedule"},
+		{"a request that was refused for its rate, in time", nil, func(r *recorded) {
+			c := &r.Calls[500]
+			c.Outcome, c.Status, c.RetryAfter, c.Answer = evidence.Refused, 429, time.Second, evidence.Answer{}
+		}, check.Fail, "NothingDropped"},
 		{"requests that were never sent", nil, func(r *recorded) {
 			c := &r.Calls[7]
 			c.Outcome, c.Sent, c.Status, c.Answer = evidence.Unsent, 0, 0, evidence.Answer{}
