@@ -40,6 +40,11 @@ func samples(node string, from time.Duration, alter func(*evidence.Sample)) func
 
 func drop(param string) func(*history) { return func(h *history) { delete(h.plan.Params, param) } }
 
+// setUpFailed leaves what there is when the load never began.
+func setUpFailed(h *history) {
+	h.Calls, h.Upstream, h.Hops, h.Rows, h.Windows = nil, nil, nil, nil, nil
+}
+
 func lastSeen(h *history) time.Duration { return h.Samples[len(h.Samples)-1].At }
 
 func verdictCases() []verdictCase {
@@ -128,6 +133,8 @@ func verdictCases() []verdictCase {
 				h.Samples[i].Values[gauge+"_high_water"] = 0
 			}
 		}, check.Unknown, "never above zero"},
+		{"busy when the set-up failed", check.GaugesReturnToZero(gauge), "", both(setUpFailed, samples("gateway-1", 0, func(s *evidence.Sample) { s.Values[gauge]++ })), check.Unknown, "the start of the load"},
+		{"negative when the set-up failed", check.GaugesReturnToZero(gauge), "", both(setUpFailed, samples("gateway-1", 0, func(s *evidence.Sample) { s.Values[gauge] = -1 })), check.Fail, "was -1 on gateway-1"},
 		{"no such gauge", check.GaugesReturnToZero("other"), "", unchanged, check.Unknown, "does not export other"},
 		{"leak", check.GaugesReturnToZero(gauge), "", func(h *history) {
 			h.sampleOn(8 * time.Second)
