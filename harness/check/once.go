@@ -24,6 +24,8 @@ import (
 // An answer that a client held by then refutes (ii), (iii) and (iv): it was stored. Explained calls are counted; each needs
 // an earlier call that the fault hit, so there are at most as many as calls in flight at the fault.
 //
+// Unknown if the ledger lacks calls, unless those that it has prove one too many.
+//
 // Without authorities there is no (v): that is for plans of several faults, which may leave no authority to claim it of.
 func OncePerKey(authorities ...Authority) Check {
 	return complete("OncePerKey", func(run *evidence.Run) Verdict { return oncePerKey(run, authorities) })
@@ -31,7 +33,7 @@ func OncePerKey(authorities ...Authority) Check {
 
 func oncePerKey(run *evidence.Run, authorities []Authority) Verdict {
 	l := readLedger(run)
-	if l.flaw != "" {
+	if l.wrong || len(l.calls) == 0 {
 		return unknown("%s", l.flaw)
 	}
 	x, missing := newExplainer(run, authorities)
@@ -47,8 +49,11 @@ func oncePerKey(run *evidence.Run, authorities []Authority) Verdict {
 	figures["keys"] = float64(len(groups.order))
 	figures["extra_explained"] = float64(extra.explained)
 	figures["extra_unexplained"] = float64(extra.unexplained)
-	if extra.unexplained > 0 {
+	switch {
+	case extra.unexplained > 0: // whatever else is missing: each is proven by two calls that are there
 		return fail(figures, extra.requests(run), "%d calls too many: %s", extra.unexplained, extra.first)
+	case l.flaw != "":
+		return unknown("%s", l.flaw).with(figures)
 	}
 	return pass(figures, "%d calls for %d keys, %d extra and all of them explained", len(l.calls), len(groups.order), extra.explained)
 }
