@@ -3,9 +3,11 @@ package harness
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
 // VerdictsFile is where Judge leaves a run's judgement.
@@ -42,7 +44,8 @@ func judgeAll(run *evidence.Run, checks []check.Check) []check.Verdict {
 	return out
 }
 
-// certifyAll goes by the plan, so that a fault that was never injected is missed too.
+// certifyAll goes by the plan, so that a fault that was never injected is missed too, and one of a saved run that its scenario
+// has no certificate for any more.
 func certifyAll(run *evidence.Run, s Scenario) []check.Certified {
 	var out []check.Certified
 	for _, step := range s.Faults {
@@ -53,5 +56,15 @@ func certifyAll(run *evidence.Run, s Scenario) []check.Certified {
 		}
 		out = append(out, check.Certify(run, in, step.Fault.Certificate))
 	}
+	for _, step := range run.Plan.Faults {
+		if !s.has(step.Fault) {
+			out = append(out, check.Certified{Fault: step.Fault, Missing: "it was planned, and the scenario of this build does not have it"})
+		}
+	}
 	return out
+}
+
+// has says whether the plan of faults has one of that name.
+func (s Scenario) has(name string) bool {
+	return slices.ContainsFunc(s.Faults, func(f fault.Step) bool { return f.Fault.Name == name })
 }

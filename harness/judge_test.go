@@ -172,6 +172,8 @@ func TestWhoIsToBlame(t *testing.T) {
 			r.Observations = append(r.Observations, evidence.Observation{Source: evidence.SourceProbe, Node: "leases", What: evidence.ProbeFailed, Detail: "no redis\nno postgres"})
 		}, check.Unknown, "EvidenceComplete: probe leases failed: no redis; no postgres"},
 		{"a fault that was never injected", nil, func(r *recorded) { r.Injections = nil; r.Exits = nil }, check.Unknown, "it was planned and never injected"},
+		{"a fault that only the saved plan has", nil, func(r *recorded) { r.plan.Faults = []evidence.Step{{Fault: "kill store-1"}, {Fault: slow.Name}} },
+			check.Unknown, `fault "slow llm-1" is not certified: it was planned, and the scenario of this build does not have it`},
 		{"a fault without effect, and a double call", nil, func(r *recorded) { r.Exits = nil; r.callTwice() }, check.Fail, "OncePerKey"},
 
 		{"a slow load generator", nil, func(r *recorded) { r.calls(0, late(50*time.Millisecond)) }, check.Unknown, "LoadKeptSchedule: requests were sent late: lag p99 50.0 ms, limit 20 ms"},
@@ -180,6 +182,15 @@ func TestWhoIsToBlame(t *testing.T) {
 			r.calls(ordered, late(time.Second))
 			r.calls(ordered, func(c *evidence.Call) { c.End += time.Second })
 		}, check.Unknown, "LoadKeptSchedule"},
+		{"a load generator that stalls, and bursts that use up the quota", nil, func(r *recorded) {
+			r.calls(ordered, late(time.Second))
+			c := &r.Calls[500]
+			c.Outcome, c.Status, c.RetryAfter, c.Answer = evidence.Refused, 429, time.Second, evidence.Answer{}
+		}, check.Unknown, "LoadKeptSchedule"},
+		{"a request that was refused for its rate, in time", nil, func(r *recorded) {
+			c := &r.Calls[500]
+			c.Outcome, c.Status, c.RetryAfter, c.Answer = evidence.Refused, 429, time.Second, evidence.Answer{}
+		}, check.Fail, "NothingDropped"},
 		{"requests that were never sent", nil, func(r *recorded) {
 			c := &r.Calls[7]
 			c.Outcome, c.Sent, c.Status, c.Answer = evidence.Unsent, 0, 0, evidence.Answer{}

@@ -13,7 +13,7 @@ import (
 // Render reads a run's folder and writes every rendered file in it: a report.html per scenario, index.html,
 // results.json, junit.xml and summary.md.
 func Render(runDir string) (Results, error) {
-	run, err := readRun(runDir)
+	run, err := ReadRun(runDir)
 	if err != nil {
 		return Results{}, err
 	}

@@ -123,7 +123,7 @@ func results(run Run, measured []*scenario) Results {
 		r.Scenarios = append(r.Scenarios, m.result)
 		mergeVersions(r.Versions, m.versions)
 	}
-	for _, n := range run.NotRun {
+	for _, n := range run.unbegun(measured) {
 		r.Scenarios = append(r.Scenarios, Scenario{Name: n.Name, Claim: n.Claim, Status: Skipped, Reason: n.Reason,
 			Checks: []Check{}, Faults: []Fault{}, Recoveries: []Recovery{}})
 	}

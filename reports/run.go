@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -33,7 +34,7 @@ type Run struct {
 	NotRun  []NotRun  `json:"not_run"`
 }
 
-// NotRun is a scenario that was asked for but never started.
+// NotRun is a scenario that was asked for but never started, or not by the time at which run.json was written.
 type NotRun struct {
 	Name   string `json:"name"`
 	Claim  string `json:"claim"`
@@ -43,12 +44,20 @@ type NotRun struct {
 // WriteRun saves run.json in dir.
 func WriteRun(dir string, r Run) error { return evidence.WriteJSON(filepath.Join(dir, runFile), r) }
 
-func readRun(dir string) (Run, error) {
+// ReadRun reads run.json in dir.
+func ReadRun(dir string) (Run, error) {
 	var r Run
 	if err := readJSON(filepath.Join(dir, runFile), &r); err != nil {
 		return Run{}, fmt.Errorf("read the run: %w", err)
 	}
 	return r, nil
+}
+
+// unbegun are those scenarios that have left no folder either: of one that was begun when its run was killed, the folder tells.
+func (r Run) unbegun(begun []*scenario) []NotRun {
+	return slices.DeleteFunc(slices.Clone(r.NotRun), func(n NotRun) bool {
+		return slices.ContainsFunc(begun, func(s *scenario) bool { return s.folder == n.Name })
+	})
 }
 
 func readJSON(path string, v any) error {

@@ -10,7 +10,10 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-const neverJudged = "never judged: there is no verdicts.json"
+const (
+	neverJudged = "never judged: there is no verdicts.json"
+	judgedWhole = "the evidence is incomplete, and was judged when there was more of it"
+)
 
 // Names of figures that checks report and that the overview repeats.
 const (
@@ -62,6 +65,9 @@ func readJudgement(dir string, run *evidence.Run) check.Judgement {
 	var j check.Judgement
 	err := readJSON(filepath.Join(dir, verdictsFile), &j)
 	switch {
+	case err == nil && j.Status == check.Pass && !run.Complete:
+		j.Status, j.Reason = check.Unknown, judgedWhole
+		return j
 	case err == nil:
 		return j
 	case errors.Is(err, fs.ErrNotExist):

@@ -62,29 +62,49 @@ func booted(run *evidence.Run, in evidence.Injection) bool {
 }
 
 // EndsOnBuild: in the end every one of the nodes is the version, by its own word, and all were started from one build, by the
-// engine's account. Unknown if nobody looked at one of them.
+// engine's account. Unknown if nobody looked at one of them, or if one is another because the harness did not replace it.
 func EndsOnBuild(version string, nodes ...string) Check {
 	return complete("EndsOnBuild", func(run *evidence.Run) Verdict {
 		builds := map[string]bool{}
+		doubt, behind := "", ""
 		for _, node := range nodes {
 			whole := span{0, forever}
 			told, asked := lastSaid(run, node, evidence.SourceVersion, whole)
 			build, seen := lastSaid(run, node, evidence.SourceBuild, whole)
-			switch {
-			case asked && told != version:
-				return fail(nil, nil, "%s ends as version %q, not %q", node, told, version)
-			case !asked || !seen:
-				return unknown("nobody saw which build %s is", node)
-			}
 			builds[build] = true
+			if !replaced(run, node) {
+				behind = node
+			}
+			switch {
+			case asked && told != version && behind != node:
+				return fail(nil, nil, "%s ends as version %q, not %q", node, told, version)
+			case asked && told != version:
+				doubt = fmt.Sprintf("%s ends as version %q, and was not replaced", node, told)
+			case !asked || !seen:
+				doubt = fmt.Sprintf("nobody saw which build %s is", node)
+			}
 		}
 		figures := map[string]float64{"nodes": float64(len(nodes)), "builds": float64(len(builds))}
 		switch {
 		case len(nodes) == 0:
 			return unknown("no node is named").with(figures)
+		case doubt != "":
+			return unknown("%s", doubt)
+		case len(builds) > 1 && behind != "":
+			return unknown("%d nodes end on %d builds, and %s was not replaced", len(nodes), len(builds), behind).with(figures)
 		case len(builds) > 1:
 			return fail(figures, nil, "%d nodes end on %d builds, although all say that they are version %q", len(nodes), len(builds), version)
 		}
 		return pass(figures, "all %d nodes end on one build, version %q", len(nodes), version)
 	})
+}
+
+// replaced says whether the harness ended the node and had it come back.
+func replaced(run *evidence.Run, node string) bool {
+	for in := range run.Injections() {
+		if in.Target == node && in.Kind() == evidence.FaultTerm && in.Error == "" && in.Undo == "" && in.Healing != 0 {
+			return true
+		}
+	}
+	return false
 }

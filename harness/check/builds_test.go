@@ -40,6 +40,15 @@ func buildCases() []verdictCase {
 			says(0, evidence.SourceBuild, "gateway-1", build)(h)
 		}
 	}
+	// first has gateway-1 replaced, too, or tried to.
+	first := func(undo string, alter func(*history)) func(*history) {
+		return func(h *history) {
+			alter(h)
+			in := h.Injections[0]
+			in.Fault, in.Target, in.Undo = "term gateway-1", "gateway-1", undo
+			h.Injections = append(h.Injections, in)
+		}
+	}
 	return []verdictCase{
 		{"upgraded", ends, term, upgraded("next", "image-2"), check.Pass, "one build"},
 		{"the old one again", ends, term, upgraded("old", "image-1"), check.Fail, `as version "old"`},
@@ -47,8 +56,16 @@ func buildCases() []verdictCase {
 		{"its word alone", ends, term, says(0, evidence.SourceVersion, victim, "next"), check.Unknown, "nobody saw"},
 		{"no nodes", check.EndsOnBuild("next"), term, func(*history) {}, check.Unknown, "no node"},
 		{"both on it", two, term, other("next", "image-2"), check.Pass, "all 2 nodes"},
-		{"one left behind", two, term, other("old", "image-1"), check.Fail, "gateway-1 ends as version"},
-		{"one that only says so", two, term, other("next", "image-1"), check.Fail, "on 2 builds"},
+		{"one came back the same", two, term, first("", other("old", "image-1")), check.Fail, "gateway-1 ends as version"},
+		{"one that only says so", two, term, first("", other("next", "image-1")), check.Fail, "on 2 builds"},
+		{"one was never replaced", two, term, other("old", "image-1"), check.Unknown, `gateway-1 ends as version "old", and was not replaced`},
+		{"one could not be replaced", two, term, first("engine gone", other("old", "image-1")), check.Unknown, "and was not replaced"},
+		{"one was never replaced, and says otherwise", two, term, other("next", "image-1"), check.Unknown, "on 2 builds, and gateway-1 was not replaced"},
+		{"one was never replaced, and another came back the same", two, term, func(h *history) {
+			upgraded("old", "image-1")(h)
+			says(0, evidence.SourceVersion, "gateway-1", "old")(h)
+			says(0, evidence.SourceBuild, "gateway-1", "image-1")(h)
+		}, check.Fail, `gateway-2 ends as version "old"`},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // deathSlack is how long after its heal was ordered, and its grace period, a target may still end by the fault.
 const deathSlack = 5 * time.Second
 
-// NoUnplannedDeath: no process ended but those that a fault was meant to end, once each. The death of a node of the service
+// NoUnplannedDeath: no process ended but those that a fault was meant to end, once each; a kill ends none but by signal 9. The death of a node of the service
 // is its failure; that of any other node leaves the run without a verdict.
 func NoUnplannedDeath() Check { return complete("NoUnplannedDeath", noUnplannedDeath) }
 
@@ -41,8 +41,7 @@ func noUnplannedDeath(run *evidence.Run) Verdict {
 // planned looks for a fault that was meant to end the node and has not been used to explain an end yet.
 func planned(run *evidence.Run, e evidence.Exit, grace time.Duration, used map[evidence.Injection]bool) bool {
 	for in := range run.Injections() {
-		ends := in.Kind() == evidence.FaultTerm || in.Kind() == evidence.FaultKill
-		if !ends || in.Target != e.Node || used[in] {
+		if !ends(in, e) || in.Target != e.Node || used[in] {
 			continue
 		}
 		over := forever
@@ -55,4 +54,9 @@ func planned(run *evidence.Run, e evidence.Exit, grace time.Duration, used map[e
 		}
 	}
 	return false
+}
+
+// ends says whether the fault is of a kind that ends processes so.
+func ends(in evidence.Injection, e evidence.Exit) bool {
+	return in.Kind() == evidence.FaultTerm || in.Kind() == evidence.FaultKill && e.Code == killedCode
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -10,9 +11,11 @@ import (
 
 // NothingDropped: no planned request was dropped. Dropped is every request that failed or whose fate is ambiguous, and
 // every refusal that the plan does not allow: outside the windows of Allow, beyond a window's share of the misses due in
-// it, or of a request that must have been a hit, unless the window allows for hits as well. A request is a hit if a successful upstream call of its key had ended
-// before it was due and within the lifetime. Requests that the plan aborted are not dropped; unsent ones break an
-// assumption. Unknown unless every planned request is recorded exactly once.
+// it, or of a request that must have been a hit, unless the window allows for hits as well. A request is a hit if a
+// successful upstream call of its key had ended before it was due and within the lifetime. Requests that the plan aborted
+// are not dropped; unsent ones break an assumption. Unknown unless every planned request is recorded exactly once, or if all
+// that was dropped was refused with status 429 and the load kept no schedule: whoever is late asks in bursts, faster than was
+// planned.
 func NothingDropped() Check { return complete("NothingDropped", nothingDropped) }
 
 func nothingDropped(run *evidence.Run) Verdict {
@@ -22,6 +25,8 @@ func nothingDropped(run *evidence.Run) Verdict {
 	figures := o.figures()
 	figures["refusals_allowed"] = float64(len(allowed))
 	switch {
+	case len(o.dropped) > 0 && o.tooFast() && !keptSchedule(run):
+		return unknown("%d requests were refused for their rate, and the load kept no schedule", len(o.dropped)).with(figures)
 	case o.count[evidence.Failed]+o.count[evidence.Ambiguous] > 0, len(o.dropped) > 0 && unproven == "":
 		return fail(figures, o.dropped, "%d of %d requests were dropped: %s", len(o.dropped), o.planned, o.why)
 	case unproven != "":
@@ -39,12 +44,12 @@ type outcomes struct {
 	count             map[evidence.Outcome]int
 	why               tally    // dropped requests by outcome and reason
 	dropped           []uint64 // their numbers
-	refused           map[uint64]string
+	refused           map[uint64]*evidence.Call
 	misnumbered       string
 }
 
 func countOutcomes(run *evidence.Run) *outcomes {
-	o := &outcomes{count: map[evidence.Outcome]int{}, why: tally{}, refused: map[uint64]string{}}
+	o := &outcomes{count: map[evidence.Outcome]int{}, why: tally{}, refused: map[uint64]*evidence.Call{}}
 	for _, s := range run.Plan.Load {
 		o.planned += s.Requests
 	}
@@ -56,11 +61,11 @@ func countOutcomes(run *evidence.Run) *outcomes {
 		o.count[c.Outcome]++
 		switch c.Outcome {
 		case evidence.Failed, evidence.Ambiguous, evidence.Refused:
-			what := describe(run.CallAt(i))
-			o.why[what]++
+			c := run.CallAt(i)
+			o.why[describe(c)]++
 			o.dropped = append(o.dropped, c.Seq)
 			if c.Outcome == evidence.Refused {
-				o.refused[c.Seq] = what
+				o.refused[c.Seq] = c
 			}
 		}
 	}
@@ -71,11 +76,24 @@ func countOutcomes(run *evidence.Run) *outcomes {
 func (o *outcomes) spare(allowed map[uint64]bool) {
 	o.dropped = slices.DeleteFunc(o.dropped, func(seq uint64) bool { return allowed[seq] })
 	for seq := range allowed {
-		label := o.refused[seq]
+		label := describe(o.refused[seq])
 		if o.why[label]--; o.why[label] == 0 {
 			delete(o.why, label)
 		}
 	}
+}
+
+// tooFast says whether all that was dropped was refused for its rate.
+func (o *outcomes) tooFast() bool {
+	return !slices.ContainsFunc(o.dropped, func(seq uint64) bool {
+		c, refused := o.refused[seq]
+		return !refused || !forRate(c)
+	})
+}
+
+// forRate says whether a request was refused because too many came at once.
+func forRate(c *evidence.Call) bool {
+	return c.Outcome == evidence.Refused && c.Status == http.StatusTooManyRequests
 }
 
 // flaw says why the counts prove nothing; empty if they add up.

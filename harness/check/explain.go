@@ -123,13 +123,14 @@ func (x *explainer) killed(p, c *evidence.Upstream) bool {
 	return false
 }
 
+// frozen: p's caller, or c's, stood still. Whose answer was stored before c's caller froze was there for it to find.
 func (x *explainer) frozen(p, c *evidence.Upstream) bool {
 	for _, f := range x.freezes {
 		if f.Healed-f.Ordered <= x.lease {
 			continue
 		}
 		hitEarlier := f.Target == p.Caller && p.Arrived <= f.Healed && unstoredAt(p, f.Ordered) && c.Arrived >= f.Ordered && !x.toldBy(p, c.Arrived)
-		hitExtra := f.Target == c.Caller && f.Healed-seenLate <= c.Arrived && c.Arrived <= f.Healed+storedWithin
+		hitExtra := f.Target == c.Caller && unstoredAt(p, f.Ordered) && f.Healed-seenLate <= c.Arrived && c.Arrived <= f.Healed+storedWithin
 		if (hitEarlier || hitExtra) && x.spend(c.Key, f) {
 			return true
 		}

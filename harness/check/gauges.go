@@ -20,11 +20,12 @@ const (
 // within 5 s of the last response or ledger end, whichever is later, and stays so. Its high-water mark was above zero on
 // some replica, else nothing was tested. Goroutines, file descriptors and pool connections end at most 10 % or 10 above
 // their level after the warm-up, whichever is more. Unknown if a replica could not be scraped at the end, or if what is
-// too high then was last scraped before the 5 s were over.
+// too high then was last scraped before the 5 s were over, or if the load never began: nobody knows then when the last
+// response was.
 func GaugesReturnToZero(names ...string) Check {
 	return complete("GaugesReturnToZero", func(run *evidence.Run) Verdict {
 		g := gauges{names: names, rest: lastActivity(run), peak: map[string]float64{}}
-		g.warm, _ = loadStart(run)
+		g.warm, g.loaded = loadStart(run)
 		for _, r := range replicas(run) {
 			g.replica(r)
 		}
@@ -108,6 +109,7 @@ func (r *replica) atRest(since time.Duration) (rest []evidence.Sample) {
 type gauges struct {
 	names      []string
 	warm, rest time.Duration
+	loaded     bool // the load began
 	replicas   int
 	peak       map[string]float64
 	broken     []string
@@ -128,7 +130,11 @@ func (g *gauges) replica(r *replica) {
 		g.neverNegative(s)
 	}
 	rest := r.atRest(g.rest)
-	if len(rest) == 0 {
+	switch {
+	case !g.loaded:
+		g.doubts("the start of the load is not recorded")
+		return
+	case len(rest) == 0:
 		g.doubts("%s could not be scraped after the last response", r.name)
 		return
 	}

@@ -16,6 +16,7 @@ type ledger struct {
 	calls []*evidence.Upstream // by arrival
 	byID  *index               // their places
 	flaw  string               // why it cannot be the whole ledger; empty if nothing speaks against it
+	wrong bool                 // more is amiss than that calls are missing: those that it has are not to be believed either
 }
 
 // readLedger takes the ledger and looks for holes: ids are unique, and the calls of each key are numbered from 1.
@@ -32,22 +33,29 @@ func newLedger(run *evidence.Run) *ledger {
 		switch twice := l.byID.add(u.ID, int32(i)) != none; {
 		case twice:
 			l.object("the upstream's ledger lists call %s twice", u.ID)
-		case u.Key != "" && u.N != *last+1:
-			l.object("the upstream's ledger has a hole: call %s is number %d of its key, after number %d", u.ID, u.N, *last)
 		case u.Billed != (u.Outcome == evidence.UpstreamOK):
 			l.object("the upstream's ledger contradicts itself: call %s ended %q, billed %t", u.ID, u.Outcome, u.Billed)
 		case u.Outcome != evidence.UpstreamRunning && u.Ended < u.Arrived:
 			l.object("the upstream's ledger contradicts itself: call %s ended before it arrived", u.ID)
+		case u.Key != "" && u.N > *last+1:
+			l.lack("the upstream's ledger has a hole: call %s is number %d of its key, after number %d", u.ID, u.N, *last)
+		case u.Key != "" && u.N <= *last:
+			l.object("the upstream's ledger has a hole: call %s is number %d of its key, after number %d", u.ID, u.N, *last)
 		}
 		*last = u.N
 	}
 	if len(l.calls) == 0 {
-		l.object("there is no ledger of the upstream")
+		l.lack("there is no ledger of the upstream")
 	}
 	return l
 }
 
 func (l *ledger) object(format string, args ...any) {
+	l.wrong = true
+	l.lack(format, args...)
+}
+
+func (l *ledger) lack(format string, args ...any) {
 	if l.flaw == "" {
 		l.flaw = fmt.Sprintf(format, args...)
 	}

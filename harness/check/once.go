@@ -16,12 +16,15 @@ import (
 //	(ii)  the extra one arrived no earlier than 100 ms before that call's timeout, and that call lasted as long;
 //	(iii) that call's caller was certified killed before any client had its answer, and the extra one came after;
 //	(iv)  that call's caller, or its own, was certified frozen for longer than the lease, or that call's caller was
-//	      certified cut off for as long from all that the replicas share; one extra per key and fault;
+//	      certified cut off for as long from all that the replicas share; one extra per key and fault, and none if that call
+//	      had ended more than a second before the fault;
 //	(v)   of the given authorities, none took writes at some moment from that call's arrival to the extra one's, at the
 //	      latest a second after that call's end: nobody could keep the answer, or who was at it.
 //
 // An answer that a client held by then refutes (ii), (iii) and (iv): it was stored. Explained calls are counted; each needs
 // an earlier call that the fault hit, so there are at most as many as calls in flight at the fault.
+//
+// Unknown if the ledger lacks calls, unless those that it has prove one too many.
 //
 // Without authorities there is no (v): that is for plans of several faults, which may leave no authority to claim it of.
 func OncePerKey(authorities ...Authority) Check {
@@ -30,7 +33,7 @@ func OncePerKey(authorities ...Authority) Check {
 
 func oncePerKey(run *evidence.Run, authorities []Authority) Verdict {
 	l := readLedger(run)
-	if l.flaw != "" {
+	if l.wrong || len(l.calls) == 0 {
 		return unknown("%s", l.flaw)
 	}
 	x, missing := newExplainer(run, authorities)
@@ -46,8 +49,11 @@ func oncePerKey(run *evidence.Run, authorities []Authority) Verdict {
 	figures["keys"] = float64(len(groups.order))
 	figures["extra_explained"] = float64(extra.explained)
 	figures["extra_unexplained"] = float64(extra.unexplained)
-	if extra.unexplained > 0 {
+	switch {
+	case extra.unexplained > 0: // whatever else is missing: each is proven by two calls that are there
 		return fail(figures, extra.requests(run), "%d calls too many: %s", extra.unexplained, extra.first)
+	case l.flaw != "":
+		return unknown("%s", l.flaw).with(figures)
 	}
 	return pass(figures, "%d calls for %d keys, %d extra and all of them explained", len(l.calls), len(groups.order), extra.explained)
 }

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,7 @@ func onceCases() []onceCase {
 		{"(iv) frozen for less", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1000, 1300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 1300), "", check.Fail, 0, ""},
 		{"(iv) once per key and fault", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1700, 2000, bad, 0}, {"gateway-3", 2200, 2300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 1, "call c"},
 		{"(iv) the extra one's caller frozen", []upstreamCall{{"gateway-2", 1700, 2000, ok, 5}, {"gateway-1", 3050, 3400, ok, 0}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Pass, 1, ""},
+		{"(iv) stored long before the extra one's caller froze", []upstreamCall{{"gateway-2", 100, 400, ok, 5}, {"gateway-1", 12_050, 12_400, ok, 5}}, faultAt(evidence.FaultFreeze, 9500, 12_000), "", check.Fail, 0, "call b by gateway-1"},
 
 		{"no ledger", nil, none, "", check.Unknown, 0, "no ledger"},
 		{"no lifetime", []upstreamCall{{"gateway-1", 100, 400, ok, 5}}, none, evidence.ParamLifetime, check.Unknown, 0, "lifetime"},
@@ -153,5 +155,35 @@ func TestCulpritsAreNamed(t *testing.T) {
 	v := check.OncePerKey().Judge(onceRun(calls, evidence.Records{}, ""))
 	if v.Figures["extra_unexplained"] != 39 || len(v.Calls) != check.MaxCalls || v.Calls[0] != 1 {
 		t.Errorf("%v: %v", v.Figures, v.Calls)
+	}
+}
+
+// TestAHoleHidesNoDoubleCall: what a ledger with a hole still has proves a call too many all the same, and nothing else; a ledger
+// that contradicts itself proves nothing.
+func TestAHoleHidesNoDoubleCall(t *testing.T) {
+	const ok = evidence.UpstreamOK
+	twice := []upstreamCall{{"gateway-1", 100, 400, ok, 5}, {"gateway-2", 150, 450, ok, 5}}
+	once := []upstreamCall{{"gateway-1", 100, 400, ok, 5}, {"gateway-2", 60_000, 60_300, ok, 5}}
+	hole := func(us []evidence.Upstream) { us[1].N = 3 }
+	for _, c := range []struct {
+		name   string
+		calls  []upstreamCall
+		alter  func([]evidence.Upstream)
+		want   check.Status
+		reason string
+	}{
+		{"a hole", once, hole, check.Unknown, "has a hole: call b is number 3"},
+		{"a hole and a double call", twice, hole, check.Fail, "1 calls too many"},
+		{"one number twice", twice, func(us []evidence.Upstream) { us[1].N = 1 }, check.Unknown, "call b is number 1 of its key, after number 1"},
+		{"a hole, one call twice", twice, func(us []evidence.Upstream) { us[1].N, us[1].ID = 3, us[0].ID }, check.Unknown, "lists call a twice"},
+		{"billed for nothing", twice, func(us []evidence.Upstream) { us[1].N, us[1].Billed = 3, false }, check.Unknown, "contradicts itself"},
+	} {
+		run := onceRun(c.calls, evidence.Records{}, "")
+		r := evidence.Records{Calls: slices.Collect(run.Calls()), Upstream: slices.Collect(run.Upstream()), Windows: slices.Collect(run.Windows())}
+		c.alter(r.Upstream)
+		v := check.OncePerKey().Judge(evidence.New(run.Plan, r))
+		if v.Status != c.want || !strings.Contains(v.Reason, c.reason) {
+			t.Errorf("%s: %s: %s; want %s: ...%s...", c.name, v.Status, v.Reason, c.want, c.reason)
+		}
 	}
 }

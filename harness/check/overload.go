@@ -15,8 +15,8 @@ const (
 	clearlyMore = 1.2
 )
 
-// GoodputHolds: while the stage overload was asked, answers came at no less than share, 0 to 1, of the capacity. That is the
-// most answers per second in any 3 s of the stage measured. Unknown if the service may be capable of more, since it was not
+// GoodputHolds: while the stage overload was asked, answers came at no less than share, 0 to 1, of the capacity, or of what
+// was asked if that is less. The capacity is the most answers per second in any 3 s of the stage measured. Unknown if the service may be capable of more, since it was not
 // asked for clearly more then; if less than factor times the capacity was asked in the stage overload; or if the load kept no
 // schedule.
 func GoodputHolds(measured, overload string, factor, share float64) Check {
@@ -36,9 +36,9 @@ func GoodputHolds(measured, overload string, factor, share float64) Check {
 			return unknown("the load kept no schedule").with(figures)
 		case capacity == 0:
 			return unknown("nothing was answered in stage %s", measured).with(figures)
-		case goodput < share*capacity:
-			return fail(figures, nil, "of %.0f requests per second %.0f were answered; %.0f had been when %.0f were asked, and %.0f%% of that is wanted",
-				asked, goodput, capacity, tried, 100*share)
+		case goodput < share*min(capacity, asked):
+			return fail(figures, nil, "of %.0f requests per second %.0f were answered; %.0f had been when %.0f were asked, and %.0f are wanted",
+				asked, goodput, capacity, tried, share*min(capacity, asked))
 		case tried < clearlyMore*capacity:
 			return unknown("%.0f requests per second were answered of %.0f: it may be capable of more", capacity, tried).with(figures)
 		case asked < factor*capacity:

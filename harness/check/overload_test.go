@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,20 @@ func during(stage string, alter func(n int, c *evidence.Call)) func(*history) {
 	}
 }
 
+// askedOneIn leaves one in n requests of the overload, each of which ends in its stage, and alters them.
+func askedOneIn(n int, alter func(*evidence.Call)) func(*history) {
+	return func(h *history) {
+		i := 0
+		h.Calls = slices.DeleteFunc(h.Calls, func(c evidence.Call) bool {
+			if c.Stage == "overload" {
+				i++
+			}
+			return c.Stage == "overload" && i%n != 0
+		})
+		during("overload", func(_ int, c *evidence.Call) { alter(c); c.End = c.Due + time.Millisecond })(h)
+	}
+}
+
 func answer(c *evidence.Call) { c.Outcome, c.Status, c.RetryAfter = evidence.OK, 200, 0 }
 
 type overloadCase struct {
@@ -94,11 +109,13 @@ func overloadCases() []overloadCase {
 		{"a tenth less", goodput, during("overload", some(10)), check.Pass, ""},
 		{"collapses", goodput, during("overload", func(_ int, c *evidence.Call) { refused(c) }), check.Fail, "1 were answered"},
 		{"answers when it is over", goodput, during("overload", func(_ int, c *evidence.Call) { c.End += 15 * time.Second }), check.Fail, "were answered"},
-		{"could do more", goodput, during("measured", func(_ int, c *evidence.Call) { answer(c); c.End = c.Due + llmTakes }), check.Fail, "is wanted"},
+		{"could do more", goodput, during("measured", func(_ int, c *evidence.Call) { answer(c); c.End = c.Due + llmTakes }), check.Fail, "are wanted"},
 		{"was not asked for more", check.GoodputHolds("quiet", "overload", 5, 0.8), func(h *history) {
 			h.Calls = h.Calls[:60+100+240] // so that the quiet stage ends before
 		}, check.Unknown, "capable of more"},
 		{"too little was asked", check.GoodputHolds("measured", "overload", 8, 0.8), unchanged, check.Unknown, "not 8.0 times"},
+		{"less was asked than it can give", goodput, askedOneIn(20, answer), check.Unknown, "not 5.0 times"},
+		{"less was asked than it can give, and refused", goodput, askedOneIn(20, refused), check.Fail, "of 3 requests per second 0 were answered"},
 		{"nothing was answered", goodput, func(h *history) {
 			none := func(_ int, c *evidence.Call) { refused(c) }
 			during("quiet", none)(h)

@@ -97,7 +97,7 @@ func recoveryOf(run *evidence.Run, p pace, k class, from time.Duration) (r recov
 			return recovery{class: k, doubt: missing}, asked
 		}
 		slow, answered := latency(c) > normal+noise, c.Outcome == evidence.OK
-		if slow && answered && p.blameless(service(c), normal+noise) {
+		if slow && answered && p.blameless(service(c), normal+noise) || p.late && forRate(run.CallAt(i)) {
 			continue // it tells nothing of the service
 		}
 		if !answered || slow {

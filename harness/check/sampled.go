@@ -19,7 +19,8 @@ const (
 
 // ProbesSampled: from the start of the load to the end of the run's rest, every named node, or every node of the service if
 // none is named, was scraped without a long gap, the certified downtime of faults on it aside. A probe that did not look
-// leaves the run without a verdict; a node of the service that did not answer for 5 s fails it.
+// leaves the run without a verdict; a node of the service that did not answer for 5 s fails it, unless a SIGTERM, kill
+// or freeze that the harness had not healed may have kept it from that, certified or not.
 func ProbesSampled(every time.Duration, nodes ...string) Check {
 	return complete("ProbesSampled", func(run *evidence.Run) Verdict {
 		watched, ok := watchedSpan(run)
@@ -29,7 +30,7 @@ func ProbesSampled(every time.Duration, nodes ...string) Check {
 		s := sampling{limit: max(blindLimit, blindTicks*every)}
 		for n := range run.Nodes() {
 			if slices.Contains(nodes, n.Name) || len(nodes) == 0 && n.Subject {
-				s.node(n, looksAt(run, n.Name, watched), downtime(run, n.Name))
+				s.node(n, looksAt(run, n.Name, watched), downtime(run, n.Name), harmed(run, n.Name))
 			}
 		}
 		figures := map[string]float64{"samples": float64(s.samples), "longest_gap_ms": ms(s.gap), "longest_refusal_ms": ms(s.refusal)}
@@ -72,13 +73,32 @@ func looksAt(run *evidence.Run, node string, within span) looks {
 	return l
 }
 
+// takesAway are the kinds of faults whose target does not answer.
+func takesAway() []string {
+	return []string{evidence.FaultTerm, evidence.FaultKill, evidence.FaultFreeze}
+}
+
 func downtime(run *evidence.Run, node string) (down []span) {
-	for _, d := range disturbances(run, evidence.FaultTerm, evidence.FaultKill, evidence.FaultFreeze) {
+	for _, d := range disturbances(run, takesAway()...) {
 		if d.Target == node {
 			down = append(down, d.whole())
 		}
 	}
 	return down
+}
+
+// harmed are the times in which a fault that takes its target away may have done so, although it need not be certified.
+func harmed(run *evidence.Run, node string) (times []span) {
+	for in := range run.Injections() {
+		switch {
+		case in.Target != node || !slices.Contains(takesAway(), in.Kind()):
+		case in.Healing == 0 || in.Undo != "":
+			times = append(times, span{in.Ordered, forever})
+		default:
+			times = append(times, span{in.Ordered, in.Healing})
+		}
+	}
+	return times
 }
 
 // sampling gathers the findings over all nodes.
@@ -89,7 +109,7 @@ type sampling struct {
 	blind, refused string
 }
 
-func (s *sampling) node(n evidence.Node, l looks, down []span) {
+func (s *sampling) node(n evidence.Node, l looks, down, harmed []span) {
 	s.nodes++
 	s.samples += len(l.asked) - 2
 	gap, refusal := longest(l.asked, down), longest(l.answered, down)
@@ -99,6 +119,8 @@ func (s *sampling) node(n evidence.Node, l looks, down []span) {
 		s.blind = n.Name + " was never looked at"
 	case gap > s.limit:
 		s.blind = fmt.Sprintf("%s was not looked at for %.1f s", n.Name, gap.Seconds())
+	case refusal > refusalLimit && longest(l.answered, harmed) <= refusalLimit:
+		s.blind = fmt.Sprintf("%s did not answer scrapes for %.1f s, and a fault on it is not certified", n.Name, refusal.Seconds())
 	case refusal > refusalLimit && n.Subject:
 		s.refused = fmt.Sprintf("%s did not answer scrapes for %.1f s, and no fault was on it", n.Name, refusal.Seconds())
 	case refusal > refusalLimit:

@@ -40,6 +40,11 @@ func samples(node string, from time.Duration, alter func(*evidence.Sample)) func
 
 func drop(param string) func(*history) { return func(h *history) { delete(h.plan.Params, param) } }
 
+// setUpFailed leaves what there is when the load never began.
+func setUpFailed(h *history) {
+	h.Calls, h.Upstream, h.Hops, h.Rows, h.Windows = nil, nil, nil, nil, nil
+}
+
 func lastSeen(h *history) time.Duration { return h.Samples[len(h.Samples)-1].At }
 
 func verdictCases() []verdictCase {
@@ -128,6 +133,8 @@ func verdictCases() []verdictCase {
 				h.Samples[i].Values[gauge+"_high_water"] = 0
 			}
 		}, check.Unknown, "never above zero"},
+		{"busy when the set-up failed", check.GaugesReturnToZero(gauge), "", both(setUpFailed, samples("gateway-1", 0, func(s *evidence.Sample) { s.Values[gauge]++ })), check.Unknown, "the start of the load"},
+		{"negative when the set-up failed", check.GaugesReturnToZero(gauge), "", both(setUpFailed, samples("gateway-1", 0, func(s *evidence.Sample) { s.Values[gauge] = -1 })), check.Fail, "was -1 on gateway-1"},
 		{"no such gauge", check.GaugesReturnToZero("other"), "", unchanged, check.Unknown, "does not export other"},
 		{"leak", check.GaugesReturnToZero(gauge), "", func(h *history) {
 			h.sampleOn(8 * time.Second)
@@ -235,11 +242,14 @@ func verdictCases() []verdictCase {
 		{"strange target", check.EvidenceComplete(), term, func(h *history) { h.Injections[0].Target = "gateway-7" }, check.Unknown, "gateway-7"},
 		{"strange exit", check.EvidenceComplete(), term, func(h *history) { h.Exits[0].Node = "gateway-8" }, check.Unknown, "gateway-8"},
 		{"unsent yet sent", check.EvidenceComplete(), "", func(h *history) { h.Calls[0].Outcome = evidence.Unsent }, check.Unknown, "is unsent, yet was sent"},
+		{"interrupted", check.EvidenceComplete(), "", func(h *history) { h.Calls[6].Outcome, h.Calls[6].Reason = evidence.Aborted, evidence.ReasonCancelled }, check.Unknown, "interrupted while request 6 was under way"},
+		{"left as planned", check.EvidenceComplete(), "", func(h *history) { h.Calls[6].Outcome, h.Calls[6].Reason = evidence.Aborted, "left" }, check.Pass, ""},
 
 		{"nobody died", check.NoUnplannedDeath(), "", unchanged, check.Pass, ""},
 		{"only whom it should", check.NoUnplannedDeath(), kill, unchanged, check.Pass, ""},
 		{"the service died", check.NoUnplannedDeath(), "", func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: "gateway-1", Code: 2}) }, check.Fail, "gateway-1 ended with code 2"},
 		{"it died again", check.NoUnplannedDeath(), kill, func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: victim, At: lastSeen(h), Code: 2}) }, check.Fail, "gateway-2 ended with code 2"},
+		{"it died by itself when it was to be killed", check.NoUnplannedDeath(), kill, func(h *history) { h.Exits[0].Code = 2 }, check.Fail, "gateway-2 ended with code 2"},
 		{"a dependency died", check.NoUnplannedDeath(), "", func(h *history) { h.Exits = append(h.Exits, evidence.Exit{Node: "llm-1", Code: 2}) }, check.Unknown, "llm-1 ended with code 2"},
 		{"both died", check.NoUnplannedDeath(), "", func(h *history) {
 			h.Exits = append(h.Exits, evidence.Exit{Node: "llm-1"}, evidence.Exit{Node: "gateway-1"})
@@ -252,6 +262,20 @@ func verdictCases() []verdictCase {
 			h.sampleOn(8 * time.Second)
 			samples("gateway-3", loadFrom+2*time.Second, func(s *evidence.Sample) { s.Error = "refused" })(h)
 		}, check.Fail, "gateway-3 did not answer scrapes"},
+		{"does not answer in a kill that is not certified", check.ProbesSampled(100 * time.Millisecond), kill, func(h *history) {
+			h.Exits = nil
+			h.Injections[0].Healing += 3 * time.Second
+			samples(victim, h.Injections[0].Ordered, func(s *evidence.Sample) { s.Error = "refused" })(h)
+		}, check.Unknown, "gateway-2 did not answer scrapes for"},
+		{"does not answer, and could not be brought back", check.ProbesSampled(100 * time.Millisecond), kill, func(h *history) {
+			h.sampleOn(8 * time.Second)
+			undoFailed(h)
+			samples(victim, h.Injections[0].Ordered, func(s *evidence.Sample) { s.Error = "refused" })(h)
+		}, check.Unknown, "and a fault on it is not certified"},
+		{"does not answer long after a kill", check.ProbesSampled(100 * time.Millisecond), kill, func(h *history) {
+			h.sampleOn(8 * time.Second)
+			samples(victim, h.Injections[0].Ordered, func(s *evidence.Sample) { s.Error = "refused" })(h)
+		}, check.Fail, "gateway-2 did not answer scrapes for"},
 		{"named", check.ProbesSampled(time.Second, "gateway-1"), "", unchanged, check.Pass, "1 nodes"},
 		{"named, never sampled", check.ProbesSampled(time.Second, "llm-1"), "", unchanged, check.Unknown, "llm-1 was never looked at"},
 		{"named, not there", check.ProbesSampled(time.Second, "gateway-9"), "", unchanged, check.Unknown, "not every node"},

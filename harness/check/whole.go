@@ -8,7 +8,7 @@ import (
 )
 
 // EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, no probe
-// failed, the load and the collection were gone through, every planned request is recorded once with an outcome that its
+// failed, the load and the collection were gone through and not interrupted, every planned request is recorded once with an outcome that its
 // status bears out, the upstream's ledger has no holes, and every node that a record names is a member of the system.
 func EvidenceComplete() Check { return complete("EvidenceComplete", evidenceComplete) }
 
@@ -32,6 +32,9 @@ func evidenceComplete(run *evidence.Run) Verdict {
 			return unknown("request %d was due before the one that it follows", c.Seq)
 		}
 		due = c.Due
+		if c.Reason == evidence.ReasonCancelled {
+			return unknown("the run was interrupted while request %d was under way", c.Seq)
+		}
 		if flaw := contradiction(c); flaw != "" {
 			return unknown("request %d %s", c.Seq, flaw)
 		}

@@ -40,6 +40,9 @@ func (c runCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	s.OnCall, s.Race = p.call, c.Race
+	if err := s.Expect(picked); err != nil {
+		return err
+	}
 	p.logf("run %s, seed %d", filepath.Base(s.Dir), cfg.Seed)
 	return a.conclude(s, a.runAll(ctx, s, picked, p))
 }
@@ -89,7 +92,13 @@ func (c judgeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	code := ExitPass
+	code, err := a.notRun(c.Dir)
+	if err != nil {
+		return err
+	}
+	if len(dirs) == 0 {
+		code = ExitUnknown // whatever was asked for
+	}
 	for _, dir := range dirs {
 		one, err := a.judge(dir)
 		if err != nil {
@@ -103,7 +112,27 @@ func (c judgeCmd) Run(a *app) error {
 	return nil
 }
 
-// judge judges one scenario's folder and returns the exit code that it asks for. Evidence that is damaged proves nothing.
+// notRun tells which scenarios a run was asked for and never began, and returns the exit code that this asks for. A single
+// scenario's folder knows of no others.
+func (a *app) notRun(dir string) (code int, err error) {
+	r, err := reports.ReadRun(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ExitPass, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range r.NotRun {
+		if !isScenarioDir(filepath.Join(dir, n.Name)) {
+			fmt.Fprintf(a.out, "  not run %s - %s\n", n.Name, n.Reason)
+			code = ExitUnknown
+		}
+	}
+	return code, nil
+}
+
+// judge judges one scenario's folder and returns the exit code that it asks for. Evidence that is damaged proves nothing, and
+// what was found before it was is no longer said of it.
 func (a *app) judge(dir string) (code int, err error) {
 	j, err := a.judgement(dir)
 	switch {
@@ -111,7 +140,9 @@ func (a *app) judge(dir string) (code int, err error) {
 		return 0, fmt.Errorf("%w: %w", errUsage, err)
 	case errors.Is(err, evidence.ErrDamaged):
 		j = check.Judgement{Reason: oneLine(err)}
-	case err != nil:
+		err = evidence.WriteJSON(filepath.Join(dir, harness.VerdictsFile), j)
+	}
+	if err != nil {
 		return 0, err
 	}
 	printJudgement(a.out, filepath.Base(dir), j)
@@ -170,7 +201,12 @@ func isScenarioDir(dir string) bool {
 	return err == nil
 }
 
-// scenarioDirs takes one scenario's folder or a run's and returns the scenarios' folders by name.
+func isRunDir(dir string) bool {
+	_, err := reports.ReadRun(dir)
+	return err == nil
+}
+
+// scenarioDirs takes one scenario's folder or a run's and returns the scenarios' folders by name. A run may have begun none.
 func scenarioDirs(dir string) ([]string, error) {
 	if isScenarioDir(dir) {
 		return []string{dir}, nil
@@ -179,7 +215,7 @@ func scenarioDirs(dir string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if len(plans) == 0 {
+	if len(plans) == 0 && !isRunDir(dir) {
 		return nil, fmt.Errorf("%w: %s holds no run: name a folder with plan.json in it, or one that `chaos run` wrote", errUsage, dir)
 	}
 	for i := range plans {

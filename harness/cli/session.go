@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/fixtures/docker"
@@ -33,8 +34,9 @@ type Session struct {
 	Logf    func(string, ...any)
 	OnCall  func(evidence.Call)
 
-	record reports.Run
-	images docker.Images
+	record  reports.Run
+	waiting []reports.NotRun // still to be run
+	images  docker.Images
 }
 
 // NewSession makes the run's folder and points `latest` at it. It removes what killed processes left of their scratch files.
@@ -51,7 +53,7 @@ func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
 	if err := sweepScratch(); err != nil { // leftovers must not keep a new run from starting
 		logf("sweep of earlier leftovers: %v", err)
 	}
-	return s, errors.Join(reports.WriteRun(s.Dir, s.record), pointLatest(c.Out, id))
+	return s, errors.Join(s.write(), pointLatest(c.Out, id))
 }
 
 // newRunID names a run so that ids sort by time and no two processes of a machine share one.
@@ -69,7 +71,7 @@ func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (
 		return check.Judgement{}, errors.Join(err, s.NotRun(sc, oneLine(err)))
 	}
 	j, err := s.runOn(ctx, d, sc, filepath.Join(s.Dir, folder))
-	return j, errors.Join(err, removeNodes(ctx, d))
+	return j, errors.Join(err, s.begun(sc), removeNodes(ctx, d))
 }
 
 // runOn runs the scenario, and leaves in its folder why it could not be run.
@@ -96,10 +98,35 @@ func removeNodes(ctx context.Context, d env.Driver) error {
 	return nil
 }
 
+// Expect puts scenarios into the reports that are still to be run, so that of a run that is killed nobody takes what it got to
+// for all.
+func (s *Session) Expect(all []harness.Scenario) error {
+	for _, sc := range all {
+		s.waiting = append(s.waiting, notRun(sc, "the run was cut short before it began"))
+	}
+	return s.write()
+}
+
 // NotRun puts a scenario that was not run into the reports, so that nobody takes its absence for a pass.
 func (s *Session) NotRun(sc harness.Scenario, reason string) error {
-	s.record.NotRun = append(s.record.NotRun, reports.NotRun{Name: sc.Name, Claim: sc.Claim, Reason: reason})
-	return reports.WriteRun(s.Dir, s.record)
+	s.record.NotRun = append(s.record.NotRun, notRun(sc, reason))
+	return s.begun(sc)
+}
+
+func notRun(sc harness.Scenario, reason string) reports.NotRun {
+	return reports.NotRun{Name: sc.Name, Claim: sc.Claim, Reason: reason}
+}
+
+// begun says that the scenario is not waiting any more.
+func (s *Session) begun(sc harness.Scenario) error {
+	s.waiting = slices.DeleteFunc(s.waiting, func(n reports.NotRun) bool { return n.Name == sc.Name })
+	return s.write()
+}
+
+func (s *Session) write() error {
+	r := s.record
+	r.NotRun = slices.Concat(r.NotRun, s.waiting)
+	return reports.WriteRun(s.Dir, r)
 }
 
 // Report writes every report of the run anew from what is on disk.

@@ -26,6 +26,9 @@ const (
 // Outcomes lists every outcome in the order in which reports show them.
 func Outcomes() []Outcome { return []Outcome{OK, Refused, Failed, Ambiguous, Aborted, Unsent} }
 
+// ReasonCancelled is the reason of a request that was under way when the run was interrupted. It is aborted, yet by no plan.
+const ReasonCancelled = "cancelled"
+
 // Call is one planned request as the client saw it.
 type Call struct {
 	Seq        uint64        `json:"seq"` // numbered from 0 without gaps, in order of Due

@@ -22,7 +22,6 @@ const (
 	reasonResources = "resources" // this machine ran out of files or ports: the generator's fault
 	reasonStatus    = "status"    // a status that is neither 2xx nor a documented refusal
 	reasonMalformed = "malformed" // not HTTP, or a 2xx whose body is not what it should be
-	reasonCancelled = "cancelled" // the run ended first
 	reasonLeft      = "left"      // the client left, as planned
 	reasonNotSent   = "not_sent"  // the run ended before the request was due
 	reasonUnfit     = "unfit"     // the stage made a request that can not be sent
@@ -50,7 +49,7 @@ func (p Profile) judge(c *evidence.Call, r reply) {
 // explain gives a request without a complete response its outcome.
 func (g *generator) explain(s *shot) {
 	if g.ctx.Err() != nil && s.call.Sent != 0 {
-		s.call.Outcome, s.call.Reason = evidence.Aborted, reasonCancelled
+		s.call.Outcome, s.call.Reason = evidence.Aborted, evidence.ReasonCancelled
 		return
 	}
 	s.call.Outcome, s.call.Reason = classify(s.err)
