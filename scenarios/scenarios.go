@@ -95,8 +95,12 @@ const (
 	slack          = 100 * time.Millisecond
 )
 
-// primaryStepsDown is how long a Postgres primary may take to step down that may no longer lead: Patroni looks each second and
-// asks etcd for 3 s, then the server has to stop. It is half of the ttl, after which another one may lead.
+// patroniTTL is for how long a lead of Postgres lasts that is not renewed. Whoever cannot renew it has to step down before that:
+// Patroni tries for as long as it may, between 5 and 15 s as seen.
+const patroniTTL = 20 * time.Second
+
+// primaryStepsDown is for how long a former primary may go on calling itself one beside another. By then it has to have
+// stopped: half of the ttl, after which another one may lead.
 const primaryStepsDown = 10 * time.Second
 
 // The time of most faults: late enough to know what is normal before it, with an end of the run that is long enough after

@@ -72,14 +72,13 @@ func unpack(archive, dir string) error {
 	}
 }
 
-// realChecks are what every scenario of the gateway claims and takes for granted, the cheapest first; but for NothingLeftHeld
-// and NoPanics, since these runs were saved before leases and logs were recorded.
+// realChecks are what every scenario of the gateway claims and takes for granted, the cheapest first.
 func realChecks() []check.Check {
 	c := check.Counters{Answers: "sentinel_requests_total", Hits: `sentinel_cache_total{result="hit"}`, Calls: `sentinel_llm_calls_total{outcome="ok"}`,
 		Cost: "sentinel_llm_cost_nanousd_total"}
 	return append(check.Assumptions(), check.NothingDropped(), check.SawHitsAndMisses(), check.Accounting(c), check.RightAnswer(), check.NoHiddenRetries(),
 		check.GaugesReturnToZero("sentinel_active_requests", "sentinel_active_flights", "sentinel_active_llm_calls"),
-		check.OncePerKey(), check.SameKeySameAnswer(), check.TenantIsolation())
+		check.OncePerKey(), check.SameKeySameAnswer(), check.TenantIsolation(), check.NothingLeftHeld("llm"), check.NoPanics())
 }
 
 // objection is the first check that does not pass the records, or a planned fault without its certificate; empty if none.
