@@ -1,5 +1,11 @@
 // Package check judges evidence. A check is a pure function from a saved run to a verdict: it never looks at the clock,
 // the network or the service's own claims about itself, so that any saved run can be judged again.
+//
+// A check is in a file of its own, named by it: once.go has OncePerKey, retry_after_honest.go RetryAfterHonest. Certificates
+// of faults are in certificate.go and beside it in aimed, reach, slowed, limited, upstream_fault and builds; what every run takes for
+// granted is in assume.go. What several checks derive from a run is made once: requests in brief, roster and groups, the
+// upstream's calls in ledger, keys and hits, everybody's records of one request in places, books and account, and what is
+// normal in pace. index.go is the table that finds names in large runs.
 package check
 
 import (

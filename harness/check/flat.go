@@ -19,8 +19,8 @@ const leastScrapes = 100
 // FlatUse: no replica used more and more. Of each metric, the least that was scraped in the last quarter of the load is no
 // more than that share, 0 to 1, above the least of the second quarter, or by that metric's slack, whichever is more. The first
 // quarter is for caches and pools to fill. The least is what is left when garbage was just collected and nothing is in
-// flight; what is kept for each request adds to it. Unknown if a replica was started anew in between, does not export a
-// metric, or was not scraped often enough.
+// flight; what is kept for each request adds to it. Unknown if no metric is named, or a replica was started anew in between,
+// does not export a metric, or was not scraped often enough.
 func FlatUse(share float64, uses ...Use) Check {
 	return complete("FlatUse", func(run *evidence.Run) Verdict {
 		load, ok := run.Window(evidence.PhaseLoad)
@@ -39,6 +39,8 @@ func FlatUse(share float64, uses ...Use) Check {
 			return fail(f.figures, nil, "%s", f.grew)
 		case len(all) == 0:
 			return unknown("no node of the service is recorded")
+		case len(uses) == 0:
+			return unknown("no metric is named")
 		case f.unproven != "":
 			return unknown("%s", f.unproven).with(f.figures)
 		}

@@ -83,3 +83,11 @@ func TestFlatUse(t *testing.T) {
 		})
 	}
 }
+
+// A check that is to look at nothing cannot fail, so it may not pass either.
+func TestFlatUseOfNothing(t *testing.T) {
+	few := steadyUse(60)
+	if v := check.FlatUse(0.1).Judge(flatRun(few, few)()); v.Status != check.Unknown {
+		t.Errorf("%s: %s", v.Status, v.Reason)
+	}
+}

@@ -65,7 +65,8 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 		Upstream: a.llm, Ledger: a.ledger, Meter: meter, Log: log,
 	})
 	a.api = httpapi.New(httpapi.Options{
-		Replica: c.Replica, Version: build(), AdminToken: c.AdminToken, Timeout: c.RequestTimeout, Proxies: c.RateIPProxies, MaxQueries: c.MaxQueries, MaxWait: c.MaxWait,
+		Replica: c.Replica, Version: build(), AdminToken: c.AdminToken, Timeout: c.RequestTimeout, Proxies: c.RateIPProxies,
+		MaxQueries: c.MaxQueries, MaxWait: c.MaxWait,
 		Answerer: a.gateway, Keyring: service.NewKeyring(a.postgres), Accounts: a.postgres, Meter: meter, Metrics: meter.Handler(),
 		Health: map[string]func() bool{
 			"redis": a.redis.Up, "postgres": a.postgres.Up, "llm": func() bool { return a.llm.BreakerState() == 0 },
