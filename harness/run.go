@@ -25,6 +25,10 @@ type Options struct {
 	Seed   uint64               // every random choice draws from it
 	Logf   func(string, ...any) // progress, one line each
 	OnCall func(evidence.Call)  // hears of each finished request, for a live display; may be nil
+
+	// Where runs share a machine, these keep one's load apart from all else. Both may be nil.
+	Ready  func(context.Context) error // called when the system is ready; nothing is sent to it until this returns
+	Loaded func()                      // called when the load is over and healed: what is left needs little of the machine
 }
 
 // Run starts the scenario's system, runs its plan, saves the evidence and judges it. It returns an error only when there
@@ -83,10 +87,18 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.writePlan(); err != nil {
 		return err
 	}
+	if r.Ready != nil {
+		if err := r.Ready(ctx); err != nil {
+			return fmt.Errorf("%w: %w", ErrSetup, err)
+		}
+	}
 	watching := r.watch()
 	err := r.warmUp(ctx)
 	if err == nil {
 		err = r.loadAndBreak(ctx)
+	}
+	if r.Loaded != nil {
+		r.Loaded()
 	}
 	r.quiesce(context.WithoutCancel(ctx))
 	watching.stop()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -264,4 +265,42 @@ func TestFailedSetup(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(dir, harness.LogsDir, "gateway-1.log")); err != nil || string(b) != "why\n" {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+// TestOnASharedMachine: whoever has the machine is asked before anything is sent, and told when the load is over.
+func TestOnASharedMachine(t *testing.T) {
+	t.Run("in order", func(t *testing.T) {
+		s := fakeScenario(t)
+		var mu sync.Mutex
+		var order []string
+		note := func(what string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, what)
+		}
+		s.Load.Warmup = []load.Stage{{Name: "warm-up", Shape: load.Constant(10, 100*time.Millisecond), Request: func(uint64, *rand.Rand) load.Request {
+			note("sent")
+			return load.Request{Method: http.MethodGet, Path: "/"}
+		}}}
+		_, j, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{}, Dir: t.TempDir(), Logf: t.Logf,
+			Ready:  func(context.Context) error { note("ready"); return nil },
+			OnCall: func(evidence.Call) { note("answered") },
+			Loaded: func() { note("loaded") }})
+		if err != nil || len(j.Checks) == 0 {
+			t.Fatalf("%+v, %v", j, err)
+		}
+		if got := slices.Compact(order); !slices.Equal(got, []string{"ready", "sent", "answered", "loaded"}) {
+			t.Errorf("%v", got)
+		}
+	})
+	t.Run("never left to it", func(t *testing.T) {
+		s := fakeScenario(t)
+		taken := errors.New("the machine is another's")
+		_, _, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{}, Dir: t.TempDir(), Logf: t.Logf,
+			Ready:  func(context.Context) error { return taken },
+			OnCall: func(evidence.Call) { t.Error("a request was sent") }})
+		if !errors.Is(err, harness.ErrSetup) || !errors.Is(err, taken) {
+			t.Errorf("%v", err)
+		}
+	})
 }

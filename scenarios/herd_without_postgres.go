@@ -17,7 +17,7 @@ func HerdWithoutPostgres() harness.Scenario {
 		Name:      "herd-without-postgres",
 		Claim:     "With no Postgres primary, 1,000 requests at once for 10 cold keys, and 400 more over the next 2 s, still cost exactly 10 LLM calls.",
 		System:    fixtures.GatewayStack{LLMLatency: 300 * time.Millisecond},
-		Load:      afterHerd(client, 38*time.Second),
+		Load:      afterHerd(client, 34*time.Second),
 		Faults:    during(f, 0, 30*time.Second),
 		Probes:    observers(),
 		Expect:    base(check.ExactCalls(keys)),

@@ -22,6 +22,7 @@ func Overload() harness.Scenario {
 		cores         = 0.25                      // each of three; the generator and the stores have what is left of two
 		quiet         = 40                        // requests/s
 		twice, five   = 180, 450                  // times, at least, what can be given
+		asksAgain     = 19                        // with one that divides the others the load balancer would give all of it to the same replica
 
 		measureAt, measureFor = 6 * time.Second, 6 * time.Second
 		overloadAt, lasts     = measureAt + measureFor, 10 * time.Second
@@ -44,7 +45,7 @@ func Overload() harness.Scenario {
 		load.Stage{Name: "capacity", Start: measureAt, Shape: load.Constant(twice, measureFor), Request: fresh("measured question")},
 		load.Stage{Name: "overload", Start: overloadAt, Shape: load.Constant(five, lasts), Request: fresh("pressing question")},
 		afterwards,
-		load.Stage{Name: "again", Start: againAt, Shape: load.Constant(quiet/2, end-againAt), Request: fresh("pressing question")},
+		load.Stage{Name: "again", Start: againAt, Shape: load.Constant(asksAgain, end-againAt), Request: fresh("pressing question")},
 	)
 	client.Allow = []evidence.Allowance{{From: measureAt, To: over + normal, Share: refusable, Hits: true}}
 	return harness.Scenario{

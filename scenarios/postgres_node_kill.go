@@ -11,14 +11,17 @@ import (
 // PostgresNodeKill kills the primary with its Patroni for longer than the ttl, so that writes stop for some 20 s and the node
 // comes back empty as a standby.
 func PostgresNodeKill() harness.Scenario {
-	const lasts = 30 * time.Second
+	const (
+		at    = 2 * faultAt // a p99 of hits needs a thousand of them to be compared with
+		lasts = 30 * time.Second
+	)
 	f := fixtures.PostgresPrimaryKill()
 	return harness.Scenario{
 		Name:      "postgres-node-kill",
 		Claim:     "While the Postgres primary's node is dead and nobody else may lead yet, hits and misses are served, hits no slower than 1.5 times as before, the ledger is complete afterwards, and no connection stays on the old primary.",
 		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
-		Faults:    during(f, faultAt, lasts),
+		Load:      steady(fixtures.DefaultTenants(), at+lasts+tail),
+		Faults:    during(f, at, lasts),
 		Probes:    observers(),
 		Expect:    base(check.HitLatencyDuring(f.Name, f.Certificate, 1.5), check.RecoversWithin(f.Name, f.Certificate, lease), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawHitsAndMisses()},

@@ -17,7 +17,7 @@ func PostgresSlow() harness.Scenario {
 		Name:   "postgres-slow",
 		Claim:  "While every operation of Postgres takes 50 to 200 ms longer, requests are answered, none later than is normal by more than two Postgres budgets and 100 ms, none is refused, and no key is called twice.",
 		System: fixtures.GatewayStack{},
-		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
 		Probes: append(observers(), fixtures.PostgresPace()),
 		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, 2*postgresBudget+slack),

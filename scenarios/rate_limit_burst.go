@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/fixtures"
@@ -16,9 +17,10 @@ import (
 // short one before, which fits into the burst, gives pools the size that leaks are measured against.
 func RateLimitBurst() harness.Scenario {
 	const (
-		others, flood = 60, 300 // requests/s, of two tenants together and of the third
+		limit, burst  = 20, 40        // requests/s, and requests
+		others, flood = 24, 6 * limit // requests/s, of two tenants together and of the third
 		from, lasts   = 5 * time.Second, 10 * time.Second
-		refusable     = 0.8 // of the misses due meanwhile: the flood's 3,000 less the 600 that are let through, and some 180 others
+		refusable     = 0.8 // of the misses due meanwhile: the flood's 1,200 less the 240 that are let through, and some 70 others
 	)
 	floods := func(name string, start, length time.Duration) load.Stage {
 		return load.Stage{Name: name, Start: start, Shape: load.Constant(flood, length), Request: func(k uint64, _ *rand.Rand) load.Request {
@@ -32,7 +34,7 @@ func RateLimitBurst() harness.Scenario {
 	return harness.Scenario{
 		Name:   "rate-limit-burst",
 		Claim:  "Of a key that floods through all replicas, its burst and its rate are let through, within 1 %, and nobody else is refused anything.",
-		System: fixtures.GatewayStack{Env: map[string]string{"SENTINEL_RATE_KEY": "50", "SENTINEL_RATE_KEY_BURST": "100"}},
+		System: fixtures.GatewayStack{Env: map[string]string{"SENTINEL_RATE_KEY": strconv.Itoa(limit), "SENTINEL_RATE_KEY_BURST": strconv.Itoa(burst)}},
 		Load:   client,
 		Probes: observers(),
 		Expect: base(check.LimitHolds("flood")),

@@ -17,7 +17,7 @@ func RedisDown() harness.Scenario {
 		Name:      "redis-down",
 		Claim:     "With every Redis killed for 10 s and back empty, requests are answered throughout, and the LLM is still called once per key.",
 		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    faults,
 		Probes:    observers(),
 		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease)),

@@ -20,7 +20,7 @@ func RedisFailoverWithoutPostgres() harness.Scenario {
 		Name:   "redis-failover-without-postgres",
 		Claim:  "With no Postgres primary, the Redis master dies while the LLM is called for 10 cold keys; 1,400 requests for them still cost exactly 10 LLM calls.",
 		System: fixtures.GatewayStack{LLMLatency: 1500 * time.Millisecond},
-		Load:   afterHerd(client, 38*time.Second),
+		Load:   afterHerd(client, 34*time.Second),
 		Faults: fault.Plan{{At: 0, For: 30 * time.Second, Fault: postgres}, {At: herdAt + time.Second, For: 6 * time.Second, Fault: redis}},
 		Probes: observers(),
 		Expect: base(check.ExactCalls(keys)),

@@ -16,7 +16,7 @@ func RedisMasterKill() harness.Scenario {
 		Name:      "redis-master-kill",
 		Claim:     "While the Redis master is killed and another takes its place, no request takes longer than is normal by more than the Redis budget and 100 ms.",
 		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    during(f, faultAt, lasts),
 		Probes:    observers(),
 		Expect:    base(check.WorstAddedLatency(f.Name, f.Certificate, redisBudget+slack), check.RecoversWithin(f.Name, f.Certificate, lease)),

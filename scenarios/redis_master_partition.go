@@ -17,7 +17,7 @@ func RedisMasterPartition() harness.Scenario {
 		Name:      "redis-master-partition",
 		Claim:     "While there are two Redis masters, the old one cut off from its replicas and still reached by the gateways, no key is called twice, and no request takes longer than is normal by more than the Redis budget and 100 ms.",
 		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    during(f, faultAt, lasts),
 		Probes:    append(observers(), fixtures.RedisReach()),
 		Expect:    base(check.WorstAddedLatency(f.Name, f.Certificate, redisBudget+slack), check.RecoversWithin(f.Name, f.Certificate, lease)),

@@ -17,7 +17,7 @@ func RedisSlow() harness.Scenario {
 		Name:   "redis-slow",
 		Claim:  "While every operation of Redis takes 50 to 200 ms longer, requests are answered, none later than is normal by more than three Redis budgets and 100 ms, none is refused, and no key is called twice.",
 		System: fixtures.GatewayStack{},
-		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
 		Probes: append(observers(), fixtures.RedisPace()),
 		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, 3*redisBudget+slack),

@@ -20,7 +20,7 @@ func ReplicaKill() harness.Scenario {
 		Name:      "replica-kill",
 		Claim:     "When a replica is killed with calls in flight, others answer its requests, at most its lease and 1 s later than is normal, and it serves again.",
 		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
+		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    during(f, faultAt, lasts),
 		Probes:    observers(),
 		Expect:    base(check.WorstAddedLatency(f.Name, f.Certificate, lease+time.Second), check.RecoversWithin(f.Name, f.Certificate, lease), check.ServesAgain(victim)),

@@ -104,10 +104,11 @@ const patroniTTL = 20 * time.Second
 const primaryStepsDown = 10 * time.Second
 
 // The time of most faults: late enough to know what is normal before it, with an end of the run that is long enough after
-// it for a store to be whole again.
+// it for Postgres to be whole again, or, where it was not hurt, for every claim about what comes after.
 const (
-	faultAt = 8 * time.Second
-	tail    = 14 * time.Second
+	faultAt   = 8 * time.Second
+	tail      = 14 * time.Second
+	shortTail = 10 * time.Second
 )
 
 // nobodyStays claims that the gateways' connections follow the lead of Postgres, within the time that HAProxy takes to notice

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,65 +41,92 @@ func writeRanFile() error {
 	return os.WriteFile(ranFile, []byte(time.Now().Format(time.RFC3339Nano)+"\n"), 0o644)
 }
 
-// TestScenarios runs the catalogue through the same code as `chaos run`.
+// TestScenarios runs the catalogue through the same code as `chaos run`. Scenarios are parallel tests, of which no two are
+// under load at a time: while one comes to rest, another is set up. With -parallel 1 even that waits.
 func TestScenarios(t *testing.T) {
 	_, _ = os.ReadFile(ranFile) // for the test cache, which notices what is opened from here on; absent at first
 	r := &suite{}
+	t.Cleanup(func() { r.finish(t) })
 	for _, sc := range scenarios.All() {
 		runs := !sc.OnlyNamed() && (sc.Short || !testing.Short()) // the others run by name only: chaos run NAME
 		if runs {
-			t.Run(sc.Name, func(t *testing.T) { r.run(t, sc) })
+			t.Run(sc.Name, func(t *testing.T) {
+				s := r.open(t, sc)
+				t.Parallel()
+				r.run(t, s, sc)
+			})
 		}
 	}
-	r.finish(t)
 }
 
 // suite opens its session with the first scenario that -run selects.
 type suite struct {
 	session *cli.Session
-	notRun  []string
 	needed  time.Duration // what all selected scenarios would take
+
+	mu     sync.Mutex
+	notRun []string
 }
 
-func (r *suite) run(t *testing.T, sc harness.Scenario) {
-	s := r.open(t)
-	r.needed += sc.Estimate()
+func (r *suite) run(t *testing.T, s *cli.Session, sc harness.Scenario) {
 	ctx := t.Context()
-	if deadline, ok := t.Deadline(); ok {
+	deadline, limited := t.Deadline()
+	if limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-cleanUp), errors.New("the test's deadline is near"))
 		defer cancel()
-		if left := time.Until(deadline); left < sc.Estimate()+cleanUp {
-			r.notRun = append(r.notRun, sc.Name)
-			reason := fmt.Sprintf("not run: %s left, it needs %s", left.Round(time.Second), sc.Estimate()+cleanUp)
-			if err := s.NotRun(sc, reason); err != nil {
-				t.Fatal(err)
-			}
-			t.Skip(reason)
-		}
 	}
-	s.Logf = t.Logf
-	j, err := s.Run(ctx, sc, sc.Name)
+	turn, err := s.Next(ctx)
+	if err == nil {
+		defer turn.End()
+	}
+	if left := time.Until(deadline); limited && left < sc.Estimate()+cleanUp {
+		r.skip(t, sc, fmt.Sprintf("not run: %s left, it needs %s", left.Round(time.Second), sc.Estimate()+cleanUp))
+	}
 	if err != nil {
-		t.Fatalf("set-up failed: %v", err)
+		t.Fatal(err)
 	}
-	report(t, j)
+	j, err := turn.Run(ctx, sc, sc.Name, cli.Display{Logf: t.Logf})
+	if err == nil || len(j.Checks) > 0 {
+		report(t, j)
+	}
+	switch {
+	case errors.Is(err, cli.ErrLeftovers):
+		t.Errorf("clean-up failed: %v", err)
+	case err != nil:
+		t.Errorf("set-up failed: %v", err)
+	}
 	t.Logf("evidence: %s", filepath.Join(s.Dir, sc.Name))
 }
 
-func (r *suite) open(t *testing.T) *cli.Session {
+// skip notes that there was no time for the scenario.
+func (r *suite) skip(t *testing.T, sc harness.Scenario, reason string) {
 	t.Helper()
-	if r.session != nil {
-		return r.session
-	}
-	cfg, err := cli.ReadConfig(os.Getenv)
-	if err != nil {
+	if err := r.session.NotRun(sc, reason); err != nil {
 		t.Fatal(err)
 	}
-	if r.session, err = cli.NewSession(cfg, t.Logf); err != nil {
+	r.mu.Lock()
+	r.notRun = append(r.notRun, sc.Name)
+	r.mu.Unlock()
+	t.Skip(reason)
+}
+
+func (r *suite) open(t *testing.T, sc harness.Scenario) *cli.Session {
+	t.Helper()
+	r.needed += sc.Estimate()
+	if r.session == nil {
+		cfg, err := cli.ReadConfig(os.Getenv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.session, err = cli.NewSession(cfg, t.Logf); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("seed %d", cfg.Seed)
+	}
+	if err := r.session.Expect(sc); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("seed %d", cfg.Seed)
 	return r.session
 }
 

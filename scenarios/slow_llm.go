@@ -17,7 +17,7 @@ func SlowLLM() harness.Scenario {
 		probes  = 3 * breakerProbes
 	)
 	f := fixtures.LLMSlow(llmTimeout + time.Second)
-	client := steady(fixtures.DefaultTenants(), faultAt+lasts+tail)
+	client := steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail)
 	// Misses alone, from the first that may meet the slow LLM to the breaker's recovery.
 	client.Allow = []evidence.Allowance{{From: faultAt - time.Second/2, To: faultAt + lasts + breakerOpen + time.Second, Share: 1}}
 	return harness.Scenario{

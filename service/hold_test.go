@@ -368,3 +368,56 @@ func TestAnswersDieWithTheirLifetimeAndNotTogether(t *testing.T) {
 		}
 	})
 }
+
+// slowLater is an authority that misses the first settlement of each key, and takes its time for the next.
+type slowLater struct {
+	service.Authority
+	takes time.Duration
+
+	mu     sync.Mutex
+	missed map[string]bool
+	came   []time.Time
+}
+
+func (s *slowLater) Settle(ctx context.Context, with service.Settlement) (service.Receipt, error) {
+	s.mu.Lock()
+	again := s.missed[with.Key]
+	s.missed[with.Key] = true
+	if again {
+		s.came = append(s.came, time.Now())
+	}
+	s.mu.Unlock()
+	if !again {
+		return service.Receipt{}, errDown
+	}
+	time.Sleep(s.takes)
+	return s.Authority.Settle(ctx, with)
+}
+
+// TestBackfillLeavesTheAuthorityTimeForOthers: what it missed comes one by one, with rests between.
+func TestBackfillLeavesTheAuthorityTimeForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const takes = 50 * time.Millisecond
+		w := newWorld(0)
+		postgres := &slowLater{Authority: w.postgres, takes: takes, missed: map[string]bool{}}
+		g, _ := w.gatewayWith("gateway-1", []service.Authority{w.redis, postgres})
+		for _, prompt := range []string{"one", "two", "three"} {
+			if _, err := g.Answer(t.Context(), ask("a", prompt)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		work, stop := context.WithCancel(t.Context())
+		go g.Backfill(work)
+		time.Sleep(time.Second)
+		stop()
+		synctest.Wait()
+		if len(postgres.came) != 3 {
+			t.Fatalf("%d answers came", len(postgres.came))
+		}
+		for i := 1; i < 3; i++ {
+			if apart := postgres.came[i].Sub(postgres.came[i-1]); apart != 2*takes {
+				t.Errorf("%s from answer %d to the next, want %s", apart, i, 2*takes)
+			}
+		}
+	})
+}

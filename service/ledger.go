@@ -73,7 +73,7 @@ func (l *Ledger) Keep(e Entry) {
 // Run flushes and sweeps until the context ends.
 func (l *Ledger) Run(ctx context.Context) {
 	var running sync.WaitGroup
-	running.Go(func() { l.every(ctx, flushEvery, l.flush) })
+	running.Go(func() { l.every(ctx, flushEvery, l.flushGently) })
 	running.Go(func() { l.every(ctx, sweepEvery, l.sweep) })
 	running.Wait()
 }
@@ -99,18 +99,41 @@ func (l *Ledger) every(ctx context.Context, interval time.Duration, work func(co
 	}
 }
 
-// flush writes what is in memory to the book, batch by batch.
-func (l *Ledger) flush(ctx context.Context) error {
+// flushGently writes what is in memory to the book, batch by batch, and rests after each for as long as it took, within bounds: a
+// book that comes back is behind a store that has requests to serve.
+func (l *Ledger) flushGently(ctx context.Context) error {
 	for {
-		entries := l.oldest(batch)
-		if len(entries) == 0 {
-			return nil
-		}
-		if err := l.write(ctx, entries); err != nil {
+		began := time.Now()
+		written, err := l.flushBatch(ctx)
+		if err != nil || written < batch {
 			return err
 		}
-		l.drop(len(entries))
+		if err := patience.Sleep(ctx, min(time.Since(began), flushEvery)); err != nil {
+			return err
+		}
 	}
+}
+
+// flush writes all that is in memory to the book.
+func (l *Ledger) flush(ctx context.Context) error {
+	for {
+		if written, err := l.flushBatch(ctx); err != nil || written == 0 {
+			return err
+		}
+	}
+}
+
+// flushBatch writes the oldest rows, and tells how many.
+func (l *Ledger) flushBatch(ctx context.Context) (written int, err error) {
+	entries := l.oldest(batch)
+	if len(entries) == 0 {
+		return 0, nil
+	}
+	if err := l.write(ctx, entries); err != nil {
+		return 0, err
+	}
+	l.drop(len(entries))
+	return len(entries), nil
 }
 
 // oldest returns a view of the first n entries at most; they stay in place until dropped, and only flush drops.

@@ -188,3 +188,52 @@ func TestEveryAnswerHasOneRow(t *testing.T) {
 		}
 	})
 }
+
+// slowBook takes a while for each batch, and notes when batches came.
+type slowBook struct {
+	*store
+	takes time.Duration
+	came  []time.Time
+}
+
+func (b *slowBook) Write(ctx context.Context, rows []service.Row) error {
+	b.came = append(b.came, time.Now())
+	time.Sleep(b.takes)
+	return b.store.Write(ctx, rows)
+}
+
+// TestBacklogLeavesTheBookTimeForOthers: what gathered in an outage comes with rests between, but not at the end of the process.
+func TestBacklogLeavesTheBookTimeForOthers(t *testing.T) {
+	const takes = 100 * time.Millisecond
+	for _, c := range []struct {
+		name  string
+		bring func(*testing.T, *service.Ledger)
+		apart time.Duration
+	}{
+		{"while it runs", func(t *testing.T, l *service.Ledger) { run(t, l, 2*time.Second) }, 2 * takes},
+		{"at the end", func(t *testing.T, l *service.Ledger) {
+			if err := l.Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}, takes},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				book, journal := &slowBook{store: newStore(), takes: takes}, newStore()
+				l := service.NewLedger(book, journal, 1000, slog.New(slog.DiscardHandler))
+				for i := range 1200 {
+					l.Record(t.Context(), hit(i))
+				}
+				c.bring(t, l)
+				if len(book.rows) != 1200 || len(book.came) != 3 {
+					t.Fatalf("%d rows in %d batches", len(book.rows), len(book.came))
+				}
+				for i := 1; i < len(book.came); i++ {
+					if apart := book.came[i].Sub(book.came[i-1]); apart != c.apart {
+						t.Errorf("%s from batch %d to the next, want %s", apart, i, c.apart)
+					}
+				}
+			})
+		})
+	}
+}

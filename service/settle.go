@@ -150,17 +150,22 @@ func (g *Gateway) Backfill(ctx context.Context) {
 	all.Wait()
 }
 
-// catchUp does one thing after another, each until it is done.
+// catchUp does one thing after another, each until it is done, and rests after each for as long as it took, within
+// bounds: an authority that comes back has requests to serve.
 func catchUp[T any](ctx context.Context, missed <-chan T, done func(T) bool) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case one := <-missed:
-			for pause := (patience.Pause{Next: firstLatePause, Most: latePause}); !done(one); {
+			began := time.Now()
+			for pause := (patience.Pause{Next: firstLatePause, Most: latePause}); !done(one); began = time.Now() {
 				if pause.Wait(ctx) != nil {
 					return
 				}
+			}
+			if patience.Sleep(ctx, min(time.Since(began), latePause)) != nil {
+				return
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 
 // NothingDropped: no planned request was dropped. Dropped is every request that failed or whose fate is ambiguous, and
 // every refusal that the plan does not allow: outside the windows of Allow, beyond a window's share of the misses due in
-// it, or of a request that must have been a hit, unless the window allows for hits as well. A request is a hit if a
-// successful upstream call of its key had ended before it was due and within the lifetime. Requests that the plan aborted
+// it, or of a request that must have been a hit, unless the window allows for hits as well. A request is a hit if an
+// answer to its key had certainly been stored before it was due and was within its lifetime. Requests that the plan aborted
 // are not dropped; unsent ones break an assumption. Unknown unless every planned request is recorded exactly once, or if all
 // that was dropped was refused with status 429 and the load kept no schedule: whoever is late asks in bursts, faster than was
 // planned.

@@ -44,6 +44,15 @@ func refusedCases() []verdictCase {
 		}
 	}
 	onUpstream := func(h *history) { h.Injections[0].Target = "llm-1" }
+	// killed is the death of the replica that called for the hot answer, which it got at 24.9 s.
+	killed := func(at float64) func(*history) {
+		return func(h *history) {
+			h.Nodes = append(h.Nodes, evidence.Node{Name: "gateway-1", Role: "gateway", Subject: true})
+			h.Injections = append(h.Injections, evidence.Injection{Fault: evidence.FaultKill + " gateway-1", Target: "gateway-1", Ordered: seconds(at), Healing: seconds(30)})
+			h.Upstream[0].Caller, h.Upstream[0].Arrived, h.Upstream[0].Ended = "gateway-1", seconds(24.6), seconds(24.9)
+		}
+	}
+	told := between(24.9, 25, true, func(c *evidence.Call) { c.Answer.CallID = "hot" })
 	return []verdictCase{
 		{"nobody", c, "", seen(), check.Pass, "0 were refused"},
 		{"misses without authority", c, "", seen(between(25, 27, false, refused)), check.Pass, "10 of them while no authority took writes"},
@@ -52,6 +61,9 @@ func refusedCases() []verdictCase {
 		{"a miss that waited for longer than it had to", c, "", seen(between(26.8, 27, false, slower(2*time.Second)), between(26.8, 27, false, refused)), check.Fail, "refused without need"},
 		{"misses with one authority", c, "", seen(between(23, 24, false, refused)), check.Fail, "5 misses while an authority took writes"},
 		{"hits without authority", c, "", seen(between(25, 26, true, refused)), check.Fail, "10 hits"},
+		{"an answer that died with its caller", c, "", seen(killed(25), between(25, 26, true, refused)), check.Pass, "10 of them while no authority took writes"},
+		{"an answer that was told before its caller died", c, "", seen(killed(25), told, between(25, 26, true, refused)), check.Fail, "10 hits"},
+		{"an answer that was stored before its caller died", c, "", seen(killed(26), between(25, 26, true, refused)), check.Fail, "10 hits"},
 		{"misses for the upstream", c, "", seen(onUpstream, between(28, 31.9, false, refused)), check.Pass, "20 for the upstream"},
 		{"long after that", c, "", seen(onUpstream, between(32.2, 32.3, false, refused)), check.Fail, "1 misses"},
 		{"hits for the upstream", c, "", seen(onUpstream, between(28, 29, true, refused)), check.Fail, "10 hits"},

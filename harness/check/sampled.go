@@ -30,7 +30,7 @@ func ProbesSampled(every time.Duration, nodes ...string) Check {
 		s := sampling{limit: max(blindLimit, blindTicks*every)}
 		for n := range run.Nodes() {
 			if slices.Contains(nodes, n.Name) || len(nodes) == 0 && n.Subject {
-				s.node(n, looksAt(run, n.Name, watched), downtime(run, n.Name), harmed(run, n.Name))
+				s.node(n, looksAt(run, n.Name, watched), downtime(run, n.Name), harmed(run, n.Name, takesAway()...))
 			}
 		}
 		figures := map[string]float64{"samples": float64(s.samples), "longest_gap_ms": ms(s.gap), "longest_refusal_ms": ms(s.refusal)}
@@ -87,11 +87,11 @@ func downtime(run *evidence.Run, node string) (down []span) {
 	return down
 }
 
-// harmed are the times in which a fault that takes its target away may have done so, although it need not be certified.
-func harmed(run *evidence.Run, node string) (times []span) {
+// harmed are the times in which a fault of the given kinds may have been on the node, although it need not be certified.
+func harmed(run *evidence.Run, node string, kinds ...string) (times []span) {
 	for in := range run.Injections() {
 		switch {
-		case in.Target != node || !slices.Contains(takesAway(), in.Kind()):
+		case in.Target != node || !slices.Contains(kinds, in.Kind()):
 		case in.Healing == 0 || in.Undo != "":
 			times = append(times, span{in.Ordered, forever})
 		default:
@@ -130,6 +130,7 @@ func (s *sampling) node(n evidence.Node, l looks, down, harmed []span) {
 
 // longest is the longest time between two moments, less the downtime in it.
 func longest(at []time.Duration, down []span) (worst time.Duration) {
+	down = merged(down)
 	for i := 1; i < len(at); i++ {
 		between := span{at[i-1], at[i]}
 		gap := between.to - between.from

@@ -1,7 +1,9 @@
 package check
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -19,6 +21,18 @@ func (s span) overlap(o span) time.Duration { return max(0, min(s.to, o.to)-max(
 
 // meets says whether the two have at least a moment in common.
 func (s span) meets(o span) bool { return s.from <= o.to && o.from <= s.to }
+
+// merged is the same time in spans that have no moment in common, ascending.
+func merged(spans []span) (out []span) {
+	for _, s := range slices.SortedFunc(slices.Values(spans), func(a, b span) int { return cmp.Compare(a.from, b.from) }) {
+		if n := len(out); n > 0 && out[n-1].meets(s) {
+			out[n-1].to = max(out[n-1].to, s.to)
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
+}
 
 // loadStart is the moment that the offsets of the plan count from.
 func loadStart(run *evidence.Run) (time.Duration, bool) {

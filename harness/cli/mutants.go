@@ -60,11 +60,11 @@ func (c mutantsCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	s.OnCall = p.call
 	var fates []fate
 	for i, m := range ms {
-		p.begin(fmt.Sprintf("[%d/%d] %s in %s", i+1, len(ms), m.Name, m.Scenario), m.Defect)
-		f := a.tryMutant(ctx, s, m, p)
+		act := p.begin(fmt.Sprintf("[%d/%d] %s in %s", i+1, len(ms), m.Name, m.Scenario), m.Defect)
+		f, j := a.tryMutant(ctx, s, m, act.display())
+		act.end(j, f.err)
 		p.logf("%s %s", f.status, strings.Join(f.by, ", "))
 		fates = append(fates, f)
 	}
@@ -98,31 +98,36 @@ func (a *app) soaks(m mutant) bool {
 }
 
 // tryMutant builds the service with the defect and runs the scenario that must notice it.
-func (a *app) tryMutant(ctx context.Context, s *Session, m mutant, p *progress) (f fate) {
+func (a *app) tryMutant(ctx context.Context, s *Session, m mutant, show Display) (f fate, j check.Judgement) {
 	f = fate{mutant: m, status: fateNotRun, dir: m.Name}
 	sc, err := a.find(m.Scenario)
 	if err != nil {
 		f.err = err
-		return f
+		return f, j
 	}
 	tmp, err := newScratch(ctx, filepath.Base(s.Dir)+"-"+m.Name)
 	if err != nil {
 		f.err = fmt.Errorf("folder for mutant: %w", err)
-		return f
+		return f, j
 	}
 	defer func() { f.err = errors.Join(f.err, tmp.remove()) }()
 	if s.Overlay, f.err = m.overlay(ctx, s.Root, tmp.path); f.err != nil {
-		return f
+		return f, j
 	}
-	j, err := s.Run(ctx, sc, m.Name)
-	p.end(j, err)
-	if err != nil && !errors.Is(err, errLeftovers) {
+	turn, err := s.Next(ctx)
+	if err != nil {
 		f.err = err
-		return f
+		return f, j
+	}
+	defer turn.End()
+	j, err = turn.Run(ctx, sc, m.Name, show)
+	if err != nil && !errors.Is(err, ErrLeftovers) {
+		f.err = err
+		return f, j
 	}
 	f.err = errors.Join(err, reports.RenderScenario(filepath.Join(s.Dir, m.Name)))
 	f.status, f.by = judgeMutant(m, j)
-	return f
+	return f, j
 }
 
 // judgeMutant asks whether the right check failed. Several checks may; the named one must be among them.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -18,80 +19,128 @@ const redrawEvery = 200 * time.Millisecond
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// progress shows a run to a person: plain lines, and on a terminal one live line of counts below them.
+// progress shows scenarios to a person, one after another: plain lines, and on a terminal one live line of counts below them.
 type progress struct {
-	w    io.Writer
-	live bool
+	w     io.Writer
+	live  bool
+	began time.Time
 
-	mu     sync.Mutex
+	mu   sync.Mutex
+	acts []*act // those that are still to be shown to their end; only the first is on show
+}
+
+// act is one scenario's progress. What it has to tell before those ahead of it have ended is kept until then.
+type act struct {
+	*progress
 	began  time.Time
+	ended  bool
+	kept   bytes.Buffer
 	counts map[evidence.Outcome]int
 	drawn  time.Time
 }
 
 func newProgress(w io.Writer, live bool) *progress {
-	return &progress{w: w, live: live, began: time.Now(), counts: map[evidence.Outcome]int{}}
+	return &progress{w: w, live: live, began: time.Now()}
 }
 
-func (p *progress) begin(title, claim string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.began = time.Now()
-	p.counts = map[evidence.Outcome]int{}
-	fmt.Fprintf(p.w, "%s\n    %s\n", title, claim)
-}
-
-// logf writes one line, with the seconds since the scenario began.
+// logf writes one line about no scenario, with the seconds since everything began.
 func (p *progress) logf(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.clear()
-	fmt.Fprintf(p.w, "  %6.1fs  %s\n", time.Since(p.began).Seconds(), fmt.Sprintf(format, args...))
+	writeLine(p.w, p.began, format, args...)
+}
+
+func writeLine(w io.Writer, began time.Time, format string, args ...any) {
+	fmt.Fprintf(w, "  %6.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (p *progress) begin(title, claim string) *act {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := &act{progress: p, began: time.Now(), counts: map[evidence.Outcome]int{}}
+	p.acts = append(p.acts, a)
+	fmt.Fprintf(a.out(), "%s\n    %s\n", title, claim)
+	return a
+}
+
+func (a *act) display() Display { return Display{Logf: a.logf, OnCall: a.call} }
+
+// onShow is also true of what comes from a scenario that has ended.
+func (a *act) onShow() bool { return a.ended || a.acts[0] == a }
+
+func (a *act) out() io.Writer {
+	if a.onShow() {
+		return a.w
+	}
+	return &a.kept
+}
+
+// logf writes one line, with the seconds since the scenario began.
+func (a *act) logf(format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.line(format, args...)
+}
+
+func (a *act) line(format string, args ...any) {
+	a.clear()
+	writeLine(a.out(), a.began, format, args...)
 }
 
 // call counts a finished request.
-func (p *progress) call(c evidence.Call) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.counts[c.Outcome]++
-	if now := time.Now(); p.live && now.Sub(p.drawn) >= redrawEvery {
-		p.drawn = now
-		p.clear()
-		fmt.Fprintf(p.w, "  %6.1fs  %s", now.Sub(p.began).Seconds(), p.tally())
+func (a *act) call(c evidence.Call) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.counts[c.Outcome]++
+	if now := time.Now(); a.live && a.onShow() && now.Sub(a.drawn) >= redrawEvery {
+		a.drawn = now
+		a.clear()
+		fmt.Fprintf(a.w, "  %6.1fs  %s", now.Sub(a.began).Seconds(), a.tally())
 	}
 }
 
-func (p *progress) clear() {
-	if p.live {
-		fmt.Fprint(p.w, "\r\x1b[K")
+func (a *act) clear() {
+	if a.live && a.onShow() {
+		fmt.Fprint(a.w, "\r\x1b[K")
 	}
 }
 
-func (p *progress) tally() string {
+func (a *act) tally() string {
 	var parts []string
 	for _, o := range evidence.Outcomes() {
-		if n := p.counts[o]; n > 0 {
+		if n := a.counts[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
 	return strings.Join(parts, ", ")
 }
 
-// end shows how the scenario came out and returns the exit code that it asks for.
-func (p *progress) end(j check.Judgement, err error) int {
-	code := ExitPass
+// end shows how the scenario came out and returns the exit code that it asks for. The next one is on show then.
+func (a *act) end(j check.Judgement, err error) (code int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer a.leave()
 	if err != nil {
-		p.logf("%s", oneLine(err))
+		a.line("%s", oneLine(err))
 		code = exitCode(err)
 	}
 	if len(j.Checks) == 0 { // nothing was judged
 		return code
 	}
-	p.logf("requests: %s", p.tally())
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	printJudgement(p.w, "", j)
+	a.line("requests: %s", a.tally())
+	printJudgement(a.out(), "", j)
 	return worse(code, statusCode(j.Status))
+}
+
+// leave makes room for those behind, and shows what they have to tell.
+func (a *act) leave() {
+	a.ended = true
+	for len(a.acts) > 0 && a.acts[0].ended {
+		a.acts = a.acts[1:]
+		if len(a.acts) > 0 {
+			a.acts[0].kept.WriteTo(a.w)
+		}
+	}
 }
 
 // words are how people read the statuses.

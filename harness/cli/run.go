@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -39,39 +40,78 @@ func (c runCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	s.OnCall, s.Race = p.call, c.Race
-	if err := s.Expect(picked); err != nil {
+	s.Race = c.Race
+	if err := s.Expect(picked...); err != nil {
 		return err
 	}
 	p.logf("run %s, seed %d", filepath.Base(s.Dir), cfg.Seed)
 	return a.conclude(s, a.runAll(ctx, s, picked, p))
 }
 
-// runAll runs the scenarios one after another and returns the worst that happened. When there is nothing to run nodes on,
-// the others are not tried.
+// runAll runs the scenarios in turn and returns the worst that happened. When there is nothing to run nodes on, the others are
+// not tried.
 func (a *app) runAll(ctx context.Context, s *Session, picked []harness.Scenario, p *progress) error {
-	code := ExitPass
-	var first error // of the set-ups that failed
+	var worst outcomes
+	var runs sync.WaitGroup
+	defer runs.Wait()
 	for i, sc := range picked {
-		if ctx.Err() != nil || errors.Is(first, errNoDriver) {
-			code = worse(code, ExitUnknown)
-			if err := s.NotRun(sc, cmp.Or(first, errInterrupted).Error()); err != nil {
+		turn, err := s.Next(ctx)
+		if err != nil {
+			err = errInterrupted
+		}
+		if why := cmp.Or(worst.hopeless(), err); why != nil {
+			turn.End()
+			worst.add(ExitUnknown, nil)
+			if err := s.NotRun(sc, why.Error()); err != nil {
 				return err
 			}
 			continue
 		}
-		p.begin(fmt.Sprintf("[%d/%d] %s", i+1, len(picked), sc.Name), sc.Claim)
-		j, err := s.Run(ctx, sc, sc.Name)
-		code = worse(code, p.end(j, err))
-		first = cmp.Or(first, err)
+		act := p.begin(fmt.Sprintf("[%d/%d] %s", i+1, len(picked), sc.Name), sc.Claim)
+		runs.Go(func() {
+			defer turn.End()
+			j, err := turn.Run(ctx, sc, sc.Name, act.display())
+			worst.add(act.end(j, err), err)
+		})
 	}
-	if code == ExitPass {
-		return nil
-	}
-	return statusError{code: code}
+	runs.Wait()
+	return worst.status()
 }
 
 var errInterrupted = errors.New("interrupted before it began")
+
+// outcomes is what came of several scenarios. Its zero value is that of none.
+type outcomes struct {
+	mu    sync.Mutex
+	code  int
+	first error // of the set-ups that failed
+}
+
+func (o *outcomes) add(code int, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.code = worse(o.code, code)
+	o.first = cmp.Or(o.first, err)
+}
+
+// hopeless says why no other scenario can be run either.
+func (o *outcomes) hopeless() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if errors.Is(o.first, errNoDriver) {
+		return o.first
+	}
+	return nil
+}
+
+func (o *outcomes) status() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.code == ExitPass {
+		return nil
+	}
+	return statusError{code: o.code}
+}
 
 // conclude writes the reports, whatever happened, and passes on what did.
 func (a *app) conclude(s *Session, err error) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/fixtures/docker"
@@ -31,18 +32,19 @@ type Session struct {
 	Dir     string // reports/out/<run>
 	Overlay string // `go build -overlay` file under which the service is built; empty builds it as it is
 	Race    bool   // builds the service and the fake LLM with the race detector
-	Logf    func(string, ...any)
-	OnCall  func(evidence.Call)
 
+	images      docker.Images
+	setUp, load turns
+
+	mu      sync.Mutex
 	record  reports.Run
 	waiting []reports.NotRun // still to be run
-	images  docker.Images
 }
 
 // NewSession makes the run's folder and points `latest` at it. It removes what killed processes left of their scratch files.
 func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
 	id := newRunID()
-	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), Logf: logf,
+	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), setUp: newTurns(), load: newTurns(),
 		record: reports.Run{Run: id, Started: time.Now().UTC(), Seed: c.Seed, Driver: driverDocker}}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errUsage, envOut, err)
@@ -61,46 +63,35 @@ func newRunID() string {
 	return fmt.Sprintf("%s-%d", time.Now().UTC().Format("20060102-150405"), os.Getpid())
 }
 
-// Run runs one scenario on nodes of its own, which are gone when it returns; its evidence goes to the named folder of the
-// run's, which is the scenario's name unless a scenario is run more than once. An error means that there is no judgement,
-// which the reports say too, or, with errLeftovers, that the judgement stands and nodes could not be removed.
-func (s *Session) Run(ctx context.Context, sc harness.Scenario, folder string) (check.Judgement, error) {
-	d, err := docker.New(ctx, docker.Options{Run: s.record.Run + "-" + folder, Root: s.Root, Progress: s.Logf, Overlay: s.Overlay, Race: s.Race, Images: &s.images})
-	if err != nil {
-		err = fmt.Errorf("%w: %w", errNoDriver, err)
-		return check.Judgement{}, errors.Join(err, s.NotRun(sc, oneLine(err)))
-	}
-	j, err := s.runOn(ctx, d, sc, filepath.Join(s.Dir, folder))
-	return j, errors.Join(err, s.begun(sc), removeNodes(ctx, d))
-}
-
 // runOn runs the scenario, and leaves in its folder why it could not be run.
-func (s *Session) runOn(ctx context.Context, d env.Driver, sc harness.Scenario, dir string) (check.Judgement, error) {
-	_, j, err := harness.Run(ctx, sc, harness.Options{Driver: d, Dir: dir, Seed: s.Seed, Logf: s.Logf, OnCall: s.OnCall})
+func (s *Session) runOn(ctx context.Context, sc harness.Scenario, opt harness.Options) (check.Judgement, error) {
+	_, j, err := harness.Run(ctx, sc, opt)
 	if err == nil {
 		return j, nil
 	}
-	if _, serr := os.Stat(filepath.Join(dir, planFile)); serr != nil {
+	if _, serr := os.Stat(filepath.Join(opt.Dir, planFile)); serr != nil {
 		return j, errors.Join(err, s.NotRun(sc, oneLine(err)))
 	}
-	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(dir, harness.VerdictsFile), check.Judgement{Reason: oneLine(err)}))
+	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(opt.Dir, harness.VerdictsFile), check.Judgement{Reason: oneLine(err)}))
 }
 
-// errLeftovers says that something of a run is still there; the next start sweeps it.
-var errLeftovers = errors.New("not everything of this run could be removed")
+// ErrLeftovers says that something of a run is still there; the next start sweeps it.
+var ErrLeftovers = errors.New("not everything of this run could be removed")
 
 func removeNodes(ctx context.Context, d env.Driver) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
 	if err := d.Close(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errLeftovers, err)
+		return fmt.Errorf("%w: %w", ErrLeftovers, err)
 	}
 	return nil
 }
 
 // Expect puts scenarios into the reports that are still to be run, so that of a run that is killed nobody takes what it got to
 // for all.
-func (s *Session) Expect(all []harness.Scenario) error {
+func (s *Session) Expect(all ...harness.Scenario) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, sc := range all {
 		s.waiting = append(s.waiting, notRun(sc, "the run was cut short before it began"))
 	}
@@ -109,8 +100,10 @@ func (s *Session) Expect(all []harness.Scenario) error {
 
 // NotRun puts a scenario that was not run into the reports, so that nobody takes its absence for a pass.
 func (s *Session) NotRun(sc harness.Scenario, reason string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.record.NotRun = append(s.record.NotRun, notRun(sc, reason))
-	return s.begun(sc)
+	return s.drop(sc)
 }
 
 func notRun(sc harness.Scenario, reason string) reports.NotRun {
@@ -119,6 +112,13 @@ func notRun(sc harness.Scenario, reason string) reports.NotRun {
 
 // begun says that the scenario is not waiting any more.
 func (s *Session) begun(sc harness.Scenario) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drop(sc)
+}
+
+// drop is called with the lock held, as write is.
+func (s *Session) drop(sc harness.Scenario) error {
 	s.waiting = slices.DeleteFunc(s.waiting, func(n reports.NotRun) bool { return n.Name == sc.Name })
 	return s.write()
 }

@@ -10,7 +10,7 @@ import (
 const (
 	parts       = 10
 	undisturbed = 2
-	usualDelay  = 10 * time.Millisecond
+	usualDelay  = 25 * time.Millisecond
 )
 
 // countdown calls a function when a length of time has passed, and this process could work at the end of it. A single timer

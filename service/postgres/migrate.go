@@ -19,6 +19,7 @@ const migrationLock = 0x7365_6e74_696e_656c
 
 // Migrate brings the schema up to date. Connections that are older than it are replaced.
 func (s *Store) Migrate(ctx context.Context) error {
+	ctx = asking(ctx)
 	db := stdlib.OpenDBFromPool(s.pool)
 	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")

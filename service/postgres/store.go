@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // Options say where PostgreSQL is.
 type Options struct {
 	DSN      string
-	Conns    int32         // kept open, and never more
+	Conns    int32         // at most; all but spareConns are kept open
 	Replica  string        // this gateway's name
 	Budget   time.Duration // for one operation with all its attempts
 	StaleFor time.Duration // how long after its death an answer may still be asked for
@@ -31,7 +32,8 @@ const (
 	pingTimeout    = 300 * time.Millisecond
 	prepareTimeout = 2 * time.Second // for all statements of a new connection to a slow server
 	healthPeriod   = 500 * time.Millisecond
-	spareConns     = 4 // for the ledger (2), the probe and a report, which must not wait behind requests
+	fillPause      = 100 * time.Millisecond // before each connection that nobody waits for: it costs some 15 ms of CPU time
+	spareConns     = 4                      // for the ledger (2), the probe and a report, which must not wait behind requests
 	connLifetime   = time.Hour
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
@@ -43,6 +45,7 @@ type Store struct {
 	replica   string
 	retention time.Duration // of claims that are over
 	reports   chan struct{} // holds a token while a report is made
+	filling   sync.Mutex    // held in the pause before a connection that nobody waits for
 	unready   atomic.Bool   // a connection was opened before the schema was there, and knows no statements
 }
 
@@ -53,20 +56,42 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("read the DSN: %w", err)
 	}
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	cfg.MaxConns = o.Conns // all are kept: opening one takes as long as twenty queries, just when Redis has failed
-	cfg.MinConns = o.Conns
+	cfg.MaxConns = o.Conns
+	cfg.MinConns = slots(o.Conns) // kept: opening one takes as long as twenty queries, just when Redis has failed
 	cfg.MaxConnLifetime = connLifetime
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
 	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1)}
+	s.line = patience.NewLine(patience.Options{
+		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Log: log,
+	})
+	cfg.BeforeConnect = s.mayConnect
 	cfg.AfterConnect = s.prepare
 	if s.pool, err = pgxpool.NewWithConfig(context.Background(), cfg); err != nil {
 		return nil, fmt.Errorf("make the pool: %w", err)
 	}
-	s.line = patience.NewLine(patience.Options{
-		Name: "postgres", Budget: o.Budget, Slots: max(1, int(o.Conns)-spareConns), Probe: s.ping, Log: log,
-	})
 	return s, nil
+}
+
+// slots is how many connections requests may use at a time.
+func slots(conns int32) int32 { return max(1, conns-spareConns) }
+
+// askedFor marks the context of whoever waits for a connection. The pool, which fills itself, has no mark.
+type askedFor struct{}
+
+func asking(ctx context.Context) context.Context { return context.WithValue(ctx, askedFor{}, true) }
+
+// mayConnect has the pool fill itself one connection after another, with pauses, that whoever waits for one need not mind.
+// Left to itself it opens all at once, as all replicas do when PostgreSQL is back: on a small machine that takes a second in
+// which nothing else gets done. The pauses are short enough for a slow PostgreSQL, where connections take over a second to
+// open, to open most of them at the same time.
+func (s *Store) mayConnect(ctx context.Context, _ *pgx.ConnConfig) error {
+	if ctx.Value(askedFor{}) != nil {
+		return nil
+	}
+	s.filling.Lock()
+	defer s.filling.Unlock()
+	return patience.Sleep(ctx, fillPause)
 }
 
 // prepare has a new connection know the statements of requests. Left to the first use of each they would cost an operation
@@ -120,7 +145,7 @@ func (s *Store) do(ctx context.Context, op func(context.Context, *pgxpool.Conn) 
 
 // use runs op once on a connection of the pool, and drops the connection if its server cannot serve the next one either.
 func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn) error) error {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.pool.Acquire(asking(ctx))
 	if err != nil {
 		return fmt.Errorf("get a connection: %w", err)
 	}

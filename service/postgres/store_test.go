@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -505,4 +507,63 @@ func testSilence(t *testing.T, dsn string) {
 	acquireAs(t, s, t.Name(), "a", time.Hour)
 	stop()
 	watch.Wait()
+}
+
+// knocking listens, counts connections, and says nothing.
+func knocking(t *testing.T) (dsn string, knocks *atomic.Int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	knocks = new(atomic.Int64)
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			knocks.Add(1)
+			defer c.Close()
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		listening.Wait()
+	})
+	return "postgres://a:b@" + l.Addr().String() + "/c?sslmode=disable", knocks
+}
+
+func openQuick(t *testing.T, dsn string) *Store {
+	t.Helper()
+	s, err := Open(Options{DSN: dsn, Conns: 10, Replica: "gateway-1", Budget: 50 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestPoolFillsItselfGently: one connection at a time, with pauses, which nobody who waits for one has to wait for.
+func TestPoolFillsItselfGently(t *testing.T) {
+	dsn, knocks := knocking(t)
+	began := time.Now()
+	s := openQuick(t, dsn)
+	servers.Await(t, "the pool knocks twice", func(context.Context) error {
+		if knocks.Load() < 2 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if n, most := knocks.Load(), int64(time.Since(began)/fillPause); n > most {
+		t.Errorf("the pool knocked %d times, want %d at most", n, most)
+	}
+	s.filling.Lock() // the pause of another connection
+	defer s.filling.Unlock()
+	time.Sleep(fillPause)
+	before := knocks.Load()
+	if err := s.ping(t.Context()); err == nil || knocks.Load() == before {
+		t.Errorf("who waits did not knock: %v", err)
+	}
 }
