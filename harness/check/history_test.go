@@ -19,10 +19,12 @@ const (
 	ttl      = 60 * time.Second
 	llmTakes = 300 * time.Millisecond
 	hitTakes = 4 * time.Millisecond
-	victim   = "gateway-2"
-	gauge    = "sentinel_active_requests"
-	boot1    = "boot-1"
-	boot2    = "boot-2"
+	// From the load balancer to a replica, from the end of a call until its answer is stored, and from there back to the load balancer.
+	toReplica, toStore, toClient = time.Millisecond, 5 * time.Millisecond, time.Millisecond
+	victim                       = "gateway-2"
+	gauge                        = "sentinel_active_requests"
+	boot1                        = "boot-1"
+	boot2                        = "boot-2"
 )
 
 // counters are what the simulated replicas count.
@@ -98,7 +100,7 @@ func (h *history) serve(id string, due time.Duration, a ask) response {
 		f, kind = h.call(id, key, a, replica, at), evidence.RowCall
 	}
 	done := max(at+hitTakes, f.done)
-	hop := evidence.Hop{RequestID: id, Server: node(replica), At: at - time.Millisecond, End: done + time.Millisecond, Status: 200, Termination: "--"}
+	hop := evidence.Hop{RequestID: id, Server: node(replica), At: at - toReplica, End: done + toClient, Status: 200, Termination: "--"}
 	if h.struck(replica, hop.At, hop.End) { // the balancer asks another replica, which finds the flight's successor
 		replica = 1
 		hop.Server, hop.Retries, hop.Redispatched = node(replica), 1, true
@@ -106,7 +108,7 @@ func (h *history) serve(id string, due time.Duration, a ask) response {
 		if kindOf(h.flights[key], id) {
 			kind = evidence.RowCall
 		}
-		hop.End = max(hop.End, f.done+time.Millisecond)
+		hop.End = max(hop.End, f.done+toClient)
 	}
 	h.Hops = append(h.Hops, hop)
 	cost := int64(0)
@@ -120,19 +122,27 @@ func (h *history) serve(id string, due time.Duration, a ask) response {
 
 func kindOf(f *flight, id string) bool { return f.call.RequestID == id }
 
-// call makes a flight: with an error first if so asked, and a second attempt from another replica if the first is killed.
+// call makes a flight: with an error first if so asked, and from another replica if this one is killed before it has answered,
+// be it in a call, before one or between two.
 func (h *history) call(id, key string, a ask, replica int, at time.Duration) *flight {
+	const errorTakes, backoff = 50 * time.Millisecond, 100 * time.Millisecond
+	answered, killed := at+llmTakes+toStore+toClient, loadFrom+h.trouble.at
 	if a.fails {
-		h.upstream(id, key, a.tenant, replica, at, at+50*time.Millisecond, evidence.UpstreamError)
-		at += 150 * time.Millisecond
+		answered += errorTakes + backoff
 	}
-	if h.struck(replica, at, at+llmTakes) {
-		struck := loadFrom + h.trouble.at + 20*time.Millisecond
-		h.upstream(id, key, a.tenant, replica, at, struck, evidence.UpstreamHungUp)
-		replica, at = 1, struck+100*time.Millisecond
+	struck := h.struck(replica, at-toReplica, answered)
+	if failed := at + errorTakes; a.fails && !(struck && killed < failed) {
+		h.upstream(id, key, a.tenant, replica, at, failed, evidence.UpstreamError)
+		at = failed + backoff
+	}
+	if struck {
+		if at <= killed {
+			h.upstream(id, key, a.tenant, replica, at, killed+20*time.Millisecond, evidence.UpstreamHungUp)
+		}
+		replica, at = 1, killed+120*time.Millisecond
 	}
 	u := h.upstream(id, key, a.tenant, replica, at, at+llmTakes, evidence.UpstreamOK)
-	f := &flight{call: u, done: u.Ended + 5*time.Millisecond}
+	f := &flight{call: u, done: u.Ended + toStore}
 	h.flights[key] = f
 	return f
 }
