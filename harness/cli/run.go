@@ -71,7 +71,11 @@ func (a *app) runAll(ctx context.Context, s *Session, picked []harness.Scenario,
 		runs.Go(func() {
 			defer turn.End()
 			j, err := turn.Run(ctx, sc, sc.Name, act.display())
-			worst.add(act.end(j, err), err)
+			code := act.end(j, err)
+			if code == ExitSetup && ctx.Err() != nil && !errors.Is(err, ErrLeftovers) {
+				code = ExitUnknown // interrupted while it was being set up: nothing is wrong with the set-up
+			}
+			worst.add(code, err)
 		})
 	}
 	runs.Wait()
