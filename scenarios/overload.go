@@ -22,7 +22,7 @@ func Overload() harness.Scenario {
 		cores         = 0.25                      // each of three; the generator and the stores have what is left of two
 		quiet         = 40                        // requests/s
 		twice, five   = 180, 450                  // times, at least, what can be given
-		asksAgain     = 19                        // with one that divides the others the load balancer would give all of it to the same replica
+		asksAgain     = 13                        // each is 4.1 requests after the one before: the load balancer gives it to the next replica, not all to the same, as of 20, or ten in turn, as of 19
 
 		measureAt, measureFor = 6 * time.Second, 6 * time.Second
 		overloadAt, lasts     = measureAt + measureFor, 10 * time.Second
