@@ -168,7 +168,19 @@ func (b *books) overtaken(own, told *evidence.Row) bool {
 	if !known || !answered || b.lease == 0 || newer.Caller == own.Replica {
 		return false
 	}
-	return b.away(b.freezes, own.Replica, lost.Arrived, newer.Arrived) || b.away(b.isolations, own.Replica, lost.Arrived-b.lease, newer.Arrived)
+	began := b.began(newer)
+	return b.away(b.freezes, own.Replica, lost.Arrived, began) || b.away(b.isolations, own.Replica, lost.Arrived-b.lease, began)
+}
+
+// began is when the caller first called for the request that it made this call for, which may be its second attempt.
+func (b *books) began(u *evidence.Upstream) time.Duration {
+	first := u.Arrived
+	for _, other := range b.upstream.calls {
+		if other.RequestID == u.RequestID && other.Caller == u.Caller {
+			first = min(first, other.Arrived)
+		}
+	}
+	return first
 }
 
 // away says whether one of the disturbances took hold after a call of the node's, lasted longer than the lease, and another

@@ -108,6 +108,8 @@ func accountingCases() []verdictCase {
 			u := &h.Upstream[len(h.Upstream)-1]
 			u.Arrived, u.Ended = u.Arrived+time.Minute, u.Ended+time.Minute
 		}, check.Fail, "more than one row"},
+		{"overtaken by a second attempt after the thaw", accounts, freeze, func(h *history) { h.overtaken(); h.secondAttempt("gateway-1") }, check.Pass, "14 rows"},
+		{"overtaken after the thaw, another's attempt meanwhile", accounts, freeze, func(h *history) { h.overtaken(); h.secondAttempt("gateway-3") }, check.Fail, "more than one row"},
 		{"overtaken, called after the freeze began", accounts, freeze, func(h *history) {
 			h.overtaken()
 			u := &h.Upstream[len(h.Upstream)-2]
@@ -156,6 +158,28 @@ func (h *history) overtaken() *evidence.Call {
 		CallID: other.ID, At: h.Injections[0].Healing, Replica: victim, Boot: boot1})
 	h.sampleOn(0)
 	return &h.Calls[len(h.Calls)-1]
+}
+
+// secondAttempt makes the last call one after the thaw, for a request of which that replica made a first attempt in vain meanwhile.
+func (h *history) secondAttempt(caller string) {
+	last := len(h.Upstream) - 1
+	second := h.Upstream[last]
+	first := &h.Upstream[last]
+	first.ID, first.Caller, first.Outcome, first.Billed = "llm-failed", caller, evidence.UpstreamError, false
+	second.N++
+	second.Arrived = first.Arrived + 3*time.Second
+	second.Ended = second.Arrived + 300*time.Millisecond
+	h.Upstream = append(h.Upstream, second)
+	for i := len(h.Calls) - 2; i < len(h.Calls); i++ { // the other's request and its own both wait for that
+		h.Calls[i].End = second.Ended
+		h.hopOf(h.Calls[i].ID).End = second.Ended
+	}
+	for i := range h.Rows {
+		if r := &h.Rows[i]; r.CallID == second.ID {
+			r.At = second.Ended
+		}
+	}
+	h.sampleOn(5 * time.Second)
 }
 
 // cutOff makes the fault a cut of its target from the one store.

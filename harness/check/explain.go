@@ -22,13 +22,13 @@ type explainer struct {
 	unguarded                   []span // when no authority took writes
 	ledger                      *ledger
 	told                        told
-	spent                       map[[2]string]bool // key and fault that have explained their one call
+	spent                       map[[2]string]*evidence.Upstream // by key and fault, the one call that it has explained
 }
 
 // newExplainer says what is missing if the plan lacks a parameter, or nobody saw one of the authorities.
 func newExplainer(run *evidence.Run, authorities []Authority) (x *explainer, missing string) {
 	x = &explainer{kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
-		isolations: isolations(run), ledger: readLedger(run), told: readTold(run), spent: map[[2]string]bool{}}
+		isolations: isolations(run), ledger: readLedger(run), told: readTold(run), spent: map[[2]string]*evidence.Upstream{}}
 	var ok bool
 	if x.lifetime, ok = lifetimeOf(run); !ok {
 		return nil, "the plan lacks the lifetime of an answer"
@@ -131,7 +131,7 @@ func (x *explainer) frozen(p, c *evidence.Upstream) bool {
 		}
 		hitEarlier := f.Target == p.Caller && p.Arrived <= f.Healed && unstoredAt(p, f.Ordered) && c.Arrived >= f.Ordered && !x.toldBy(p, c.Arrived)
 		hitExtra := f.Target == c.Caller && unstoredAt(p, f.Ordered) && f.Healed-seenLate <= c.Arrived && c.Arrived <= f.Healed+storedWithin
-		if (hitEarlier || hitExtra) && x.spend(c.Key, f) {
+		if (hitEarlier || hitExtra) && x.spend(c, f) {
 			return true
 		}
 	}
@@ -146,7 +146,7 @@ func (x *explainer) isolated(p, c *evidence.Upstream) bool {
 			continue
 		}
 		hit := i.Target == p.Caller && p.Arrived <= i.Ordered+x.lease && unstoredAt(p, i.Ordered) && c.Arrived >= i.Ordered && !x.toldBy(p, c.Arrived)
-		if hit && x.spend(c.Key, i) {
+		if hit && x.spend(c, i) {
 			return true
 		}
 	}
@@ -162,13 +162,13 @@ func (x *explainer) lost(p, c *evidence.Upstream) bool {
 	return meetsAny(x.unguarded, between)
 }
 
-// spend uses up the one extra call of a key that a fault explains.
-func (x *explainer) spend(key string, d disturbance) bool {
-	use := [2]string{key, d.Fault}
-	if x.spent[use] {
+// spend uses up the one extra call of a key that a fault explains. A call that ended badly leaves it to the next.
+func (x *explainer) spend(c *evidence.Upstream, d disturbance) bool {
+	use := [2]string{c.Key, d.Fault}
+	if last := x.spent[use]; last != nil && !endedBadly(last, c) {
 		return false
 	}
-	x.spent[use] = true
+	x.spent[use] = c
 	return true
 }
 

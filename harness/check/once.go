@@ -16,8 +16,8 @@ import (
 //	(ii)  the extra one arrived no earlier than 100 ms before that call's timeout, and that call lasted as long;
 //	(iii) that call's caller was certified killed before any client had its answer, and the extra one came after;
 //	(iv)  that call's caller, or its own, was certified frozen for longer than the lease, or that call's caller was
-//	      certified cut off for as long from all that the replicas share; one extra per key and fault, and none if that call
-//	      had ended more than a second before the fault;
+//	      certified cut off for as long from all that the replicas share; one extra per key and fault, or another for one
+//	      that ended as in (i), and none if that call had ended more than a second before the fault;
 //	(v)   of the given authorities, none took writes at some moment from that call's arrival to the extra one's, at the
 //	      latest a second after that call's end: nobody could keep the answer, or who was at it.
 //

@@ -98,7 +98,10 @@ func onceCases() []onceCase {
 
 		{"(iv) caller frozen beyond its lease", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1700, 2000, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Pass, 1, ""},
 		{"(iv) frozen for less", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1000, 1300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 1300), "", check.Fail, 0, ""},
-		{"(iv) once per key and fault", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1700, 2000, bad, 0}, {"gateway-3", 2200, 2300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 1, "call c"},
+		{"(iv) once per key and fault", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1700, 2000, ok, 0}, {"gateway-3", 2200, 2300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 1, "call c"},
+		{"(iv) again after one that failed", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 2700, 2900, bad, 0}, {"gateway-2", 3200, 3300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Pass, 2, ""},
+		{"(iv) again after one that failed later", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 2700, 3600, bad, 0}, {"gateway-2", 3200, 3300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 1, "call c"},
+		{"(iv) and a third after one that failed", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 2700, 2900, bad, 0}, {"gateway-2", 3200, 3300, ok, 5}, {"gateway-3", 3400, 3500, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 2, "call d"},
 		{"(iv) the extra one's caller frozen", []upstreamCall{{"gateway-2", 1700, 2000, ok, 5}, {"gateway-1", 3050, 3400, ok, 0}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Pass, 1, ""},
 		{"(iv) stored long before the extra one's caller froze", []upstreamCall{{"gateway-2", 100, 400, ok, 5}, {"gateway-1", 12_050, 12_400, ok, 5}}, faultAt(evidence.FaultFreeze, 9500, 12_000), "", check.Fail, 0, "call b by gateway-1"},
 
