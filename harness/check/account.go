@@ -168,26 +168,27 @@ func (b *books) overtaken(own, told *evidence.Row) bool {
 	if !known || !answered || b.lease == 0 || newer.Caller == own.Replica {
 		return false
 	}
-	began := b.began(newer)
-	return b.away(b.freezes, own.Replica, lost.Arrived, began) || b.away(b.isolations, own.Replica, lost.Arrived-b.lease, began)
+	at := b.asking(newer)
+	return b.away(b.freezes, own.Replica, lost.Arrived, at) || b.away(b.isolations, own.Replica, lost.Arrived-b.lease, at)
 }
 
-// began is when the caller first called for the request that it made this call for, which may be its second attempt.
-func (b *books) began(u *evidence.Upstream) time.Duration {
-	first := u.Arrived
-	for _, other := range b.upstream.calls {
-		if other.RequestID == u.RequestID && other.Caller == u.Caller {
-			first = min(first, other.Arrived)
+// asking is from when the request that the call was made for was sent until the call arrived: meanwhile its replica may have
+// waited for somebody's lease or for an authority, or called in vain.
+func (b *books) asking(u *evidence.Upstream) span {
+	s := span{u.Arrived, u.Arrived}
+	for c := range b.run.Calls() {
+		if c.ID == u.RequestID && c.Sent > 0 {
+			s.from = min(s.from, c.Sent)
 		}
 	}
-	return first
+	return s
 }
 
 // away says whether one of the disturbances took hold after a call of the node's, lasted longer than the lease, and another
-// call was made meanwhile.
-func (b *books) away(disturbances []disturbance, node string, call, other time.Duration) bool {
+// call was being asked for meanwhile.
+func (b *books) away(disturbances []disturbance, node string, call time.Duration, other span) bool {
 	for _, d := range disturbances {
-		if d.Target == node && d.Healed-d.Ordered > b.lease && call <= d.Active && d.whole().holds(other) {
+		if d.Target == node && d.Healed-d.Ordered > b.lease && call <= d.Active && d.whole().meets(other) {
 			return true
 		}
 	}

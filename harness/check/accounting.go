@@ -25,8 +25,8 @@ import (
 // request may have two rows, of two calls, if it was under way while a node of the service was killed, frozen or cut off from
 // the load balancer, one row is of that node, and the load balancer's log says that the request was sent on to the node that
 // the other one is of; or if both are of a node that was frozen, or cut off from all that the replicas share, for longer than
-// the lease, one is of its own call, made before, and the other of a call that somebody else made meanwhile, or of the last
-// attempt of calls begun meanwhile: its own answer was overtaken, and is billed all the same.
+// the lease, one is of its own call, made before, and the other of a call that somebody else made meanwhile, or made later for
+// a request that came by then: its own answer was overtaken, and is billed all the same.
 //
 // Unknown if a record is missing that the others presuppose. The reason names the first requests that do not add up, with
 // what each record says of them.
