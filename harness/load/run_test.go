@@ -29,7 +29,7 @@ func TestOutcomes(t *testing.T) {
 		"ok":                       {answer(200, "", "ok"), evidence.OK, "", 200},
 		"ok in pieces":             {inPieces, evidence.OK, "", 200},
 		"ok until the end":         {say("HTTP/1.1 200 OK\r\n\r\nok"), evidence.OK, "", 200},
-		"ok behind early hints":    {say("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), evidence.OK, "", 200},
+		"ok behind early hints":    {say("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), evidence.OK, "", 200},
 		"refused":                  {answer(503, "Retry-After: 3\r\n", "busy"), evidence.Refused, "", 503},
 		"503 without retry-after":  {answer(503, "", "busy"), evidence.Failed, "status", 503},
 		"500":                      {answer(500, "", "ok"), evidence.Failed, "status", 500},
