@@ -31,7 +31,6 @@ type Scenario struct {
 	Expect    []check.Check // what must hold
 	Sometimes []check.Check // what must have happened at least once, or the run proved nothing
 	Short     bool          // one of the few that a hurried run takes: go test -short
-	Trial     bool          // not yet shown to pass every time: run only when it is named
 	Soak      bool          // takes many minutes: run only when it is named
 }
 
@@ -48,9 +47,6 @@ func (s Scenario) Drawn(seed uint64) Scenario {
 	}
 	return s
 }
-
-// OnlyNamed says whether the scenario is run by none but those who name it.
-func (s Scenario) OnlyNamed() bool { return s.Trial || s.Soak }
 
 // Limits of the phases. They bound a run that hangs; none of them is waited out when things go well.
 const (

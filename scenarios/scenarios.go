@@ -16,10 +16,9 @@ import (
 
 // All returns the catalogue in the order in which it runs.
 func All() []harness.Scenario {
-	return append([]harness.Scenario{
+	return []harness.Scenario{
 		ThunderingHerd(),
 		SigtermMidLoad(),
-	}, onTrial(
 		Calm(),
 		RedisMasterKill(),
 		RedisMasterFreeze(),
@@ -51,15 +50,7 @@ func All() []harness.Scenario {
 		Storm(),
 		SoakSigterm(),
 		SoakUniqueKeys(),
-	)...)
-}
-
-// onTrial marks scenarios that have not yet passed ten times in a row.
-func onTrial(list ...harness.Scenario) []harness.Scenario {
-	for i := range list {
-		list[i].Trial = true
 	}
-	return list
 }
 
 // base is what every scenario claims.

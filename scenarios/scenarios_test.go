@@ -48,7 +48,7 @@ func TestScenarios(t *testing.T) {
 	r := &suite{}
 	t.Cleanup(func() { r.finish(t) })
 	for _, sc := range scenarios.All() {
-		runs := !sc.OnlyNamed() && (sc.Short || !testing.Short()) // the others run by name only: chaos run NAME
+		runs := !sc.Soak && (sc.Short || !testing.Short()) // the others run by name only: chaos run NAME
 		if runs {
 			t.Run(sc.Name, func(t *testing.T) {
 				s := r.open(t, sc)

@@ -136,7 +136,7 @@ func statusCode(s check.Status) int {
 // pick finds scenarios by name, in the catalogue's order; no names means all but those that have to be named.
 func (a *app) pick(names []string) ([]harness.Scenario, error) {
 	if len(names) == 0 {
-		return slices.DeleteFunc(slices.Clone(a.catalogue), harness.Scenario.OnlyNamed), nil
+		return slices.DeleteFunc(slices.Clone(a.catalogue), func(s harness.Scenario) bool { return s.Soak }), nil
 	}
 	var out []harness.Scenario
 	for _, s := range a.catalogue {
@@ -172,10 +172,7 @@ func (listCmd) Run(a *app) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, s := range a.catalogue {
 		name := s.Name
-		switch {
-		case s.Trial:
-			name += " (on trial)"
-		case s.Soak:
+		if s.Soak {
 			name += " (soak)"
 		}
 		fmt.Fprintf(w, "%s\t%s\n", name, s.Claim)

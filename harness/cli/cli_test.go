@@ -20,13 +20,13 @@ func TestWorse(t *testing.T) {
 	}
 }
 
-// TestOnlyNamed: those on trial and the soaks run when somebody names them, and not else.
-func TestOnlyNamed(t *testing.T) {
-	a := &app{catalogue: []harness.Scenario{{Name: "first"}, {Name: "tried", Trial: true}, {Name: "long", Soak: true}, {Name: "last"}}}
+// TestSoaksRunWhenNamed: a soak runs when somebody names it, and not else.
+func TestSoaksRunWhenNamed(t *testing.T) {
+	a := &app{catalogue: []harness.Scenario{{Name: "first"}, {Name: "long", Soak: true}, {Name: "last"}}}
 	for _, c := range []struct {
 		asked []string
 		want  string
-	}{{nil, "first last"}, {[]string{"long", "tried"}, "tried long"}} {
+	}{{nil, "first last"}, {[]string{"long", "first"}, "first long"}} {
 		picked, err := a.pick(c.asked)
 		if err != nil {
 			t.Fatal(err)

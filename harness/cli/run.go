@@ -17,7 +17,7 @@ import (
 )
 
 type runCmd struct {
-	Names []string `arg:"" optional:"" help:"Scenarios to run; without any, all but those on trial and soaks."`
+	Names []string `arg:"" optional:"" help:"Scenarios to run; without any, all but the soaks."`
 	Race  bool     `help:"Build the service and the fake LLM with the race detector (needs a C compiler). They are slower then: claims about latency may fail."`
 }
 
