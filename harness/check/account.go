@@ -165,19 +165,25 @@ func (b *books) overtaken(own, told *evidence.Row) bool {
 	}
 	lost, known := b.upstream.call(own.CallID)
 	newer, answered := b.upstream.call(told.CallID)
-	if !known || !answered || b.lease == 0 || newer.Caller == own.Replica {
+	if !known || !answered || newer.Caller == own.Replica {
 		return false
 	}
 	at := b.asking(newer)
-	return b.away(b.freezes, own.Replica, lost.Arrived, at) || b.away(b.isolations, own.Replica, lost.Arrived-b.lease, at)
+	away := b.away(b.freezes, own.Replica, lost.Arrived, at) || b.away(b.isolations, own.Replica, lost.Arrived-b.lease, at)
+	if away && b.lease == 0 {
+		b.doubt("the plan lacks the lease of the lock, which tells whether call " + told.CallID + " could overtake call " + own.CallID)
+	}
+	return away
 }
 
 // asking is from when the request that the call was made for was sent until the call arrived: meanwhile its replica may have
-// waited for somebody's lease or for an authority, or called in vain.
+// waited for somebody's lease or for an authority, or called in vain. It goes on for some time after the request was answered,
+// for longer if its client left; later than that nobody was asking.
 func (b *books) asking(u *evidence.Upstream) span {
 	s := span{u.Arrived, u.Arrived}
 	for c := range b.run.Calls() {
-		if c.ID == u.RequestID && c.Sent > 0 {
+		left := c.Outcome == evidence.Aborted || c.Outcome == evidence.Ambiguous
+		if c.ID == u.RequestID && c.Sent > 0 && (left || u.Arrived <= c.End+b.timeout) {
 			s.from = min(s.from, c.Sent)
 		}
 	}

@@ -101,7 +101,7 @@ func accountingCases() []verdictCase {
 			h.overtaken()
 			h.plan.Params[evidence.ParamLease] = time.Minute
 		}, check.Fail, "more than one row"},
-		{"overtaken, lease unknown", accounts, freeze, func(h *history) { h.overtaken(); delete(h.plan.Params, evidence.ParamLease) }, check.Fail, "more than one row"},
+		{"overtaken, lease unknown", accounts, freeze, func(h *history) { h.overtaken(); delete(h.plan.Params, evidence.ParamLease) }, check.Unknown, "the plan lacks the lease"},
 		{"overtaken by itself", accounts, freeze, func(h *history) { h.overtaken(); h.Upstream[len(h.Upstream)-1].Caller = victim }, check.Fail, "more than one row"},
 		{"overtaken after the thaw, for a request from before", accounts, freeze, func(h *history) { h.overtaken(); h.callLater() }, check.Pass, "14 rows"},
 		{"overtaken after the thaw, for a request from after it", accounts, freeze, func(h *history) {
@@ -110,6 +110,23 @@ func accountingCases() []verdictCase {
 			c, u := &h.Calls[len(h.Calls)-2], h.Upstream[len(h.Upstream)-1]
 			c.Sent, h.hopOf(c.ID).At = u.Arrived, u.Arrived
 		}, check.Fail, "more than one row"},
+		{"overtaken after the thaw, for a request that was refused just before", accounts, freeze, func(h *history) {
+			h.overtaken()
+			h.callLater()
+			h.refuseOther(1500 * time.Millisecond)
+		}, check.Pass, "14 rows"},
+		{"overtaken after the thaw, for a request that was refused long before", accounts, freeze, func(h *history) {
+			h.overtaken()
+			h.callLater()
+			h.refuseOther(500 * time.Millisecond)
+		}, check.Fail, "more than one row"},
+		{"overtaken after the thaw, for a client that left long before", accounts, freeze, func(h *history) {
+			h.overtaken()
+			h.callLater()
+			h.refuseOther(500 * time.Millisecond)
+			c := &h.Calls[len(h.Calls)-2]
+			c.Outcome, c.Status = evidence.Aborted, 0
+		}, check.Pass, "14 rows"},
 		{"overtaken, called after the freeze began", accounts, freeze, func(h *history) {
 			h.overtaken()
 			u := &h.Upstream[len(h.Upstream)-2]
@@ -173,6 +190,15 @@ func (h *history) callLater() {
 		}
 	}
 	h.sampleOn(5 * time.Second)
+}
+
+// refuseOther makes the request that the last call was made for one that was refused after that time.
+func (h *history) refuseOther(after time.Duration) {
+	c := &h.Calls[len(h.Calls)-2]
+	hop := h.hopOf(c.ID)
+	c.End, c.Outcome, c.Status, c.Answer = c.Sent+after, evidence.Refused, 503, evidence.Answer{}
+	hop.End, hop.Status = c.End, 503
+	h.sampleOn(0)
 }
 
 // cutOff makes the fault a cut of its target from the one store.

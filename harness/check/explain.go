@@ -22,13 +22,19 @@ type explainer struct {
 	unguarded                   []span // when no authority took writes
 	ledger                      *ledger
 	told                        told
-	spent                       map[[2]string]*evidence.Upstream // by key and fault, the one call that it has explained
+	spent                       map[use]*evidence.Upstream // the one call that it explains, or the last one
+}
+
+// use is one injection, as an explanation of calls of one key.
+type use struct {
+	key, fault string
+	ordered    time.Duration
 }
 
 // newExplainer says what is missing if the plan lacks a parameter, or nobody saw one of the authorities.
 func newExplainer(run *evidence.Run, authorities []Authority) (x *explainer, missing string) {
 	x = &explainer{kills: disturbances(run, evidence.FaultKill), freezes: disturbances(run, evidence.FaultFreeze),
-		isolations: isolations(run), ledger: readLedger(run), told: readTold(run), spent: map[[2]string]*evidence.Upstream{}}
+		isolations: isolations(run), ledger: readLedger(run), told: readTold(run), spent: map[use]*evidence.Upstream{}}
 	var ok bool
 	if x.lifetime, ok = lifetimeOf(run); !ok {
 		return nil, "the plan lacks the lifetime of an answer"
@@ -97,7 +103,12 @@ func (x *explainer) over(p *evidence.Upstream, t time.Duration) bool {
 }
 
 func (x *explainer) explains(p, c *evidence.Upstream) bool {
-	return endedBadly(p, c) || x.timedOut(p, c) || x.killed(p, c) || x.frozen(p, c) || x.isolated(p, c) || x.lost(p, c)
+	return x.standsAside(p, c) || x.frozen(p, c) || x.isolated(p, c)
+}
+
+// standsAside says whether p is out of the way of c and of all that come after it.
+func (x *explainer) standsAside(p, c *evidence.Upstream) bool {
+	return endedBadly(p, c) || x.timedOut(p, c) || x.killed(p, c) || x.lost(p, c)
 }
 
 func endedBadly(p, c *evidence.Upstream) bool {
@@ -123,14 +134,17 @@ func (x *explainer) killed(p, c *evidence.Upstream) bool {
 	return false
 }
 
-// frozen: p's caller, or c's, stood still. Whose answer was stored before c's caller froze was there for it to find.
+// frozen: p's caller, or c's, stood still. Whose answer was stored before c's caller froze was there for it to find. What c's caller
+// began before it froze may reach the upstream when it goes on; whatever it begins after that, it could look at its lease first.
 func (x *explainer) frozen(p, c *evidence.Upstream) bool {
 	for _, f := range x.freezes {
 		if f.Healed-f.Ordered <= x.lease {
 			continue
 		}
 		hitEarlier := f.Target == p.Caller && p.Arrived <= f.Healed && unstoredAt(p, f.Ordered) && c.Arrived >= f.Ordered && !x.toldBy(p, c.Arrived)
-		hitExtra := f.Target == c.Caller && unstoredAt(p, f.Ordered) && f.Healed-seenLate <= c.Arrived && c.Arrived <= f.Healed+storedWithin
+		last := x.spent[use{c.Key, f.Fault, f.Ordered}]
+		hitExtra := (last == nil || last == c) && f.Target == c.Caller && unstoredAt(p, f.Ordered) &&
+			f.Healing <= c.Arrived && c.Arrived <= f.Healed+storedWithin
 		if (hitEarlier || hitExtra) && x.spend(c, f) {
 			return true
 		}
@@ -162,13 +176,13 @@ func (x *explainer) lost(p, c *evidence.Upstream) bool {
 	return meetsAny(x.unguarded, between)
 }
 
-// spend uses up the one extra call of a key that a fault explains. A call that ended badly leaves it to the next.
+// spend uses up the one extra call of a key that a fault explains. A call that stands aside leaves it to the next.
 func (x *explainer) spend(c *evidence.Upstream, d disturbance) bool {
-	use := [2]string{c.Key, d.Fault}
-	if last := x.spent[use]; last != nil && !endedBadly(last, c) {
+	u := use{c.Key, d.Fault, d.Ordered}
+	if last := x.spent[u]; last != nil && last != c && !x.standsAside(last, c) {
 		return false
 	}
-	x.spent[use] = c
+	x.spent[u] = c
 	return true
 }
 

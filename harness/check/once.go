@@ -17,12 +17,14 @@ import (
 //	(iii) that call's caller was certified killed before any client had its answer, and the extra one came after;
 //	(iv)  that call's caller, or its own, was certified frozen for longer than the lease, or that call's caller was
 //	      certified cut off for as long from all that the replicas share; one extra per key and fault, or another for one
-//	      that ended as in (i), and none if that call had ended more than a second before the fault;
+//	      that (i), (ii), (iii) or (v) explains, and none if that call had ended more than a second before the fault. Of
+//	      its own caller only the first one counts, at the latest a second after the thaw: it was begun before the fault;
 //	(v)   of the given authorities, none took writes at some moment from that call's arrival to the extra one's, at the
 //	      latest a second after that call's end: nobody could keep the answer, or who was at it.
 //
-// An answer that a client held by then refutes (ii), (iii) and (iv): it was stored. Explained calls are counted; each needs
-// an earlier call that the fault hit, so there are at most as many as calls in flight at the fault.
+// An answer that a client held by then refutes (ii), (iii) and (iv): it was stored. Explained calls are counted; but for those
+// that failed in their turn, each needs an earlier call that the fault hit, so there are at most as many as calls in flight at
+// the fault.
 //
 // Unknown if the ledger lacks calls, unless those that it has prove one too many.
 //

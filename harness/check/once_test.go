@@ -70,6 +70,11 @@ func onceCases() []onceCase {
 	none := evidence.Records{}
 	uncertified := killAt(500)
 	uncertified.Exits = nil
+	seenUpLate := faultAt(evidence.FaultFreeze, 500, 3000)
+	seenUpLate.Observations[1].At += 200 * time.Millisecond
+	twice := faultAt(evidence.FaultFreeze, 500, 3000)
+	again := faultAt(evidence.FaultFreeze, 60_500, 63_000)
+	twice.Injections, twice.Observations = append(twice.Injections, again.Injections...), append(twice.Observations, again.Observations...)
 	return []onceCase{
 		{"one call", []upstreamCall{{"gateway-1", 100, 400, ok, 5}}, none, "", check.Pass, 0, ""},
 		{"another one when the first has expired", []upstreamCall{{"gateway-1", 100, 400, ok, 5}, {"gateway-2", 53_400, 53_700, ok, 5}}, none, "", check.Pass, 0, ""},
@@ -102,6 +107,13 @@ func onceCases() []onceCase {
 		{"(iv) again after one that failed", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 2700, 2900, bad, 0}, {"gateway-2", 3200, 3300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Pass, 2, ""},
 		{"(iv) again after one that failed later", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 2700, 3600, bad, 0}, {"gateway-2", 3200, 3300, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 1, "call c"},
 		{"(iv) and a third after one that failed", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 2700, 2900, bad, 0}, {"gateway-2", 3200, 3300, ok, 5}, {"gateway-3", 3400, 3500, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 2, "call d"},
+		{"(iv) again after one that outlived its timeout", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1700, 3750, ok, 0}, {"gateway-2", 3700, 3900, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Pass, 2, ""},
+		{"(iv) again in another freeze", []upstreamCall{{"gateway-1", 300, 800, ok, 0}, {"gateway-2", 1700, 2000, ok, 5}, {"gateway-1", 60_300, 60_800, ok, 0}, {"gateway-2", 61_700, 62_000, ok, 5}}, twice, "", check.Pass, 2, ""},
+		{"(iv) thawed, it fails and calls again", []upstreamCall{{"gateway-2", 1700, 2000, ok, 5}, {"gateway-1", 3050, 3150, bad, 0}, {"gateway-1", 3200, 3500, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 1, "call c"},
+		{"(iv) thawed, it fails beside another again and again", []upstreamCall{{"gateway-2", 2900, 3900, ok, 5}, {"gateway-1", 3050, 3150, bad, 0}, {"gateway-1", 3250, 3350, bad, 0}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 1, "call c"},
+		{"(iv) thawed, it takes the place of one that failed", []upstreamCall{{"gateway-1", 300, 3150, hungUp, 0}, {"gateway-2", 1700, 1800, bad, 0}, {"gateway-2", 2500, 3300, ok, 0}, {"gateway-1", 3200, 3500, ok, 5}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Fail, 2, "call d"},
+		{"(iv) thawed, it calls before others see it", []upstreamCall{{"gateway-2", 1700, 2000, ok, 5}, {"gateway-1", 3002, 3205, hungUp, 0}}, seenUpLate, "", check.Pass, 1, ""},
+		{"(iv) it calls before it is thawed", []upstreamCall{{"gateway-2", 1700, 2000, ok, 5}, {"gateway-1", 2990, 3205, hungUp, 0}}, seenUpLate, "", check.Fail, 0, "call b by gateway-1"},
 		{"(iv) the extra one's caller frozen", []upstreamCall{{"gateway-2", 1700, 2000, ok, 5}, {"gateway-1", 3050, 3400, ok, 0}}, faultAt(evidence.FaultFreeze, 500, 3000), "", check.Pass, 1, ""},
 		{"(iv) stored long before the extra one's caller froze", []upstreamCall{{"gateway-2", 100, 400, ok, 5}, {"gateway-1", 12_050, 12_400, ok, 5}}, faultAt(evidence.FaultFreeze, 9500, 12_000), "", check.Fail, 0, "call b by gateway-1"},
 
