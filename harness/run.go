@@ -10,9 +10,9 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 	"github.com/sentinel-chaos/sentinel/harness/load"
 	"github.com/sentinel-chaos/sentinel/harness/probe"
-	"golang.org/x/sync/errgroup"
 )
 
 // ErrSetup says that the system never became ready: nothing was tested and nothing is judged.
@@ -34,13 +34,14 @@ type Options struct {
 // Run starts the scenario's system, runs its plan, saves the evidence and judges it. It returns an error only when there
 // is no judgement: the scenario is unfit, the set-up failed (ErrSetup), or the evidence could not be saved. A set-up that
 // failed is a judgement after all where the evidence proves that it was the service's doing, such as a panic. A run that
-// ctx cuts short is healed, saved and judged like any other; its incompleteness shows in the verdict.
+// ctx cuts short is healed, saved and judged like any other; its incompleteness shows in the verdict. So does a panic of a
+// probe; one of the system or of the load is an error.
 func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Judgement, error) {
 	s = s.Drawn(opt.Seed)
 	if err := s.Validate(); err != nil {
 		return nil, check.Judgement{}, err
 	}
-	if err := s.fits(opt.Driver); err != nil {
+	if err := s.Fits(opt.Driver); err != nil {
 		return nil, check.Judgement{}, err
 	}
 	rec, err := evidence.NewRecorder(opt.Dir, time.Now())
@@ -48,7 +49,7 @@ func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Jud
 		return nil, check.Judgement{}, err
 	}
 	r := &runner{Scenario: s, Options: opt, rec: rec, env: env.New(opt.Driver, opt.Seed, opt.Logf)}
-	err = r.run(ctx)
+	err = guard.Do(func() error { return r.run(ctx) })
 	r.saveLogs()
 	err = errors.Join(err, rec.Close())
 	if err != nil && !errors.Is(err, ErrSetup) {
@@ -93,6 +94,7 @@ func (r *runner) run(ctx context.Context) error {
 		}
 	}
 	watching := r.watch()
+	defer watching.stop() // of a run that panics, too
 	err := r.warmUp(ctx)
 	if err == nil {
 		err = r.loadAndBreak(ctx)
@@ -144,6 +146,7 @@ type watchers struct {
 	done   sync.WaitGroup
 }
 
+// stop is safe to call twice.
 func (w *watchers) stop() {
 	w.cancel()
 	w.done.Wait()
@@ -157,7 +160,8 @@ func (r *runner) watch() *watchers {
 			continue
 		}
 		w.done.Go(func() {
-			if err := p.Watch(ctx, r.env, r.rec); err != nil && ctx.Err() == nil {
+			// An error that comes when the end does counts too: what a probe tells of one node waits for those of the others.
+			if err := guard.Do(func() error { return p.Watch(ctx, r.env, r.rec) }); err != nil {
 				r.probeFailed(p, err)
 			}
 		})
@@ -199,7 +203,7 @@ func (r *runner) loadAndBreak(ctx context.Context) error {
 	from := r.rec.Now() + leadIn
 	defer func() { r.phase(evidence.PhaseLoad, from) }()
 	r.Logf("load: %s", load.Describe(r.Load.Plan()))
-	var g errgroup.Group
+	var g guard.Group
 	g.Go(func() error {
 		return load.Run(ctx, r.Load, r.target(), r.Seed, from, r.rec.Now, r.onCall)
 	})
@@ -210,10 +214,7 @@ func (r *runner) loadAndBreak(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err := g.Wait(); err != nil && ctx.Err() == nil {
-		return err
-	}
-	return nil
+	return g.Wait()
 }
 
 func (r *runner) onCall(c evidence.Call) {
@@ -246,7 +247,7 @@ func (r *runner) collect(ctx context.Context) {
 		if p.Collect == nil {
 			continue
 		}
-		if err := p.Collect(ctx, r.env, r.rec); err != nil {
+		if err := guard.Do(func() error { return p.Collect(ctx, r.env, r.rec) }); err != nil {
 			r.probeFailed(p, err)
 			continue
 		}

@@ -126,8 +126,13 @@ func (s Scenario) missing(f fault.Fault) string {
 	return ""
 }
 
-// fits refuses a driver that lacks what a fault needs.
-func (s Scenario) fits(d env.Driver) error {
+// Fits refuses a driver that lacks an ability which the system or a fault needs.
+func (s Scenario) Fits(d env.Driver) error {
+	if system, tells := s.System.(env.Demander); tells {
+		if err := env.Able(d, system.Needs()...); err != nil {
+			return fmt.Errorf("%w %q: the system needs %w", ErrScenario, s.Name, err)
+		}
+	}
 	for _, f := range s.Faults {
 		if err := env.Able(d, f.Fault.Needs...); err != nil {
 			return fmt.Errorf("%w %q: fault %q needs %w", ErrScenario, s.Name, f.Fault.Name, err)

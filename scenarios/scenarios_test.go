@@ -4,17 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/scenarios"
 )
 
@@ -42,9 +46,13 @@ func writeRanFile() error {
 }
 
 // TestScenarios runs the catalogue through the same code as `chaos run`. Scenarios are parallel tests, of which no two are
-// under load at a time: while one comes to rest, another is set up. With -parallel 1 even that waits.
+// under load at a time: while one comes to rest, another is set up. With -parallel 1 even that waits. A signal ends what runs
+// as it does in `chaos run`: it is healed, saved and removed, and the others are not begun.
 func TestScenarios(t *testing.T) {
 	_, _ = os.ReadFile(ranFile) // for the test cache, which notices what is opened from here on; absent at first
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
+	t.Cleanup(stop)
+	signal.Ignore(syscall.SIGPIPE) // SIGTERM ends `go test`, which reads what is printed here; heals must not end with it
 	r := &suite{}
 	t.Cleanup(func() { r.finish(t) })
 	for _, sc := range scenarios.All() {
@@ -53,7 +61,7 @@ func TestScenarios(t *testing.T) {
 			t.Run(sc.Name, func(t *testing.T) {
 				s := r.open(t, sc)
 				t.Parallel()
-				r.run(t, s, sc)
+				r.run(ctx, t, s, sc)
 			})
 		}
 	}
@@ -68,8 +76,8 @@ type suite struct {
 	notRun []string
 }
 
-func (r *suite) run(t *testing.T, s *cli.Session, sc harness.Scenario) {
-	ctx := t.Context()
+func (r *suite) run(interrupt context.Context, t *testing.T, s *cli.Session, sc harness.Scenario) {
+	ctx := interrupt
 	deadline, limited := t.Deadline()
 	if limited {
 		var cancel context.CancelFunc
@@ -77,8 +85,10 @@ func (r *suite) run(t *testing.T, s *cli.Session, sc harness.Scenario) {
 		defer cancel()
 	}
 	turn, err := s.Next(ctx)
-	if err == nil {
-		defer turn.End()
+	defer turn.End()
+	if interrupt.Err() != nil {
+		err = errInterrupted
+		t.Fatal(errors.Join(err, s.NotRun(sc, err.Error())))
 	}
 	if left := time.Until(deadline); limited && left < sc.Estimate()+cleanUp {
 		r.skip(t, sc, fmt.Sprintf("not run: %s left, it needs %s", left.Round(time.Second), sc.Estimate()+cleanUp))
@@ -98,6 +108,8 @@ func (r *suite) run(t *testing.T, s *cli.Session, sc harness.Scenario) {
 	}
 	t.Logf("evidence: %s", filepath.Join(s.Dir, sc.Name))
 }
+
+var errInterrupted = errors.New("interrupted before it began")
 
 // skip notes that there was no time for the scenario.
 func (r *suite) skip(t *testing.T, sc harness.Scenario, reason string) {
@@ -123,6 +135,9 @@ func (r *suite) open(t *testing.T, sc harness.Scenario) *cli.Session {
 			t.Fatal(err)
 		}
 		t.Logf("seed %d", cfg.Seed)
+	}
+	if err := r.session.Fit(sc); err != nil {
+		t.Fatal(errors.Join(err, r.session.NotRun(sc, err.Error())))
 	}
 	if err := r.session.Expect(sc); err != nil {
 		t.Fatal(err)
@@ -177,6 +192,69 @@ func TestNeverFromTheCache(t *testing.T) {
 	}
 	if ran[0] == ran[1] {
 		t.Fatalf("the second run did not execute: %s", ran[0])
+	}
+}
+
+// TestInterrupt runs two scenarios in a process of their own, on an engine that never answers, and interrupts it: that process
+// ends by itself, it fails, and its reports say of both scenarios that they were not run.
+func TestInterrupt(t *testing.T) {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(s.String(), func(t *testing.T) {
+			out := t.TempDir()
+			engine, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer engine.Close()
+			if err := engine.SetDeadline(time.Now().Add(cleanUp)); err != nil {
+				t.Fatal(err)
+			}
+			run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestScenarios$/^(calm|redis-down)$")
+			run.Env = append(os.Environ(), "DOCKER_HOST=tcp://"+engine.Addr().String(), "CHAOS_OUT="+out)
+			var log strings.Builder
+			run.Stdout, run.Stderr = &log, &log
+			if err := run.Start(); err != nil {
+				t.Fatal(err)
+			}
+			asked, err := engine.Accept() // the first of them has begun
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer asked.Close()
+			if err := run.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Wait(); run.ProcessState.ExitCode() != 1 {
+				t.Errorf("%v\n%s", err, log.String())
+			}
+			record, err := os.ReadFile(filepath.Join(out, "latest", "run.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []string{`"calm"`, `"redis-down"`, "cannot reach Docker", errInterrupted.Error()} {
+				if strings.Count(string(record), want) != 1 {
+					t.Errorf("want %s once:\n%s", want, record)
+				}
+			}
+			if _, err := os.Stat(filepath.Join(out, "latest", "index.html")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// bare is a driver without abilities.
+type bare struct{ env.Driver }
+
+func (bare) Name() string { return "bare" }
+
+// TestAbilitiesAreAskedForAhead: whoever holds gateways to a share of the CPU says so before anything starts.
+func TestAbilitiesAreAskedForAhead(t *testing.T) {
+	if err := scenarios.Overload().Fits(bare{}); !errors.Is(err, harness.ErrScenario) || !strings.Contains(err.Error(), "the system needs quota") {
+		t.Errorf("overload: %v", err)
+	}
+	if err := scenarios.Calm().Fits(bare{}); err != nil {
+		t.Error(err)
 	}
 }
 

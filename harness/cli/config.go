@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/sentinel-chaos/sentinel/fixtures/docker"
+	"github.com/sentinel-chaos/sentinel/harness"
 )
 
 // The environment variables that the command line and `go test` both read.
@@ -56,6 +59,15 @@ func ReadConfig(getenv func(string) string) (Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// Fit refuses a scenario that cannot be run with this seed, or on this driver, before anything starts.
+func (c Config) Fit(sc harness.Scenario) error {
+	sc = sc.Drawn(c.Seed)
+	if err := sc.Validate(); err != nil {
+		return err
+	}
+	return sc.Fits(new(docker.Driver)) // which asks for its abilities alone; each run connects one of its own
 }
 
 // readSeed takes the user's seed, or draws one that fits a JavaScript number, since reports show it and jq reads it.

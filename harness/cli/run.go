@@ -31,7 +31,7 @@ func (c runCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	for _, sc := range picked {
-		if err := sc.Drawn(cfg.Seed).Validate(); err != nil {
+		if err := cfg.Fit(sc); err != nil {
 			return err // before anything starts, also of those that would run last
 		}
 	}

@@ -33,6 +33,7 @@ func testCatalogue() []harness.Scenario {
 		{Name: "panics", Claim: "Nobody panics.", System: oneNode{}, Load: constant, Expect: []check.Check{check.NoPanics()}},
 		{Name: "empty-hands", Claim: "Nobody can tell.", Expect: []check.Check{{Name: "NobodyKnows",
 			Of: func(*evidence.Run) check.Verdict { return check.Verdict{Reason: "no evidence of any kind"} }}}},
+		{Name: "flight", Claim: "Gateways can fly.", System: flyer{}, Load: constant, Expect: nothing},
 	}
 }
 
@@ -42,6 +43,11 @@ type oneNode struct{}
 func (oneNode) Start(context.Context, *env.Env) error { return env.ErrNotYet }
 
 func (oneNode) Roster() []env.Spec { return []env.Spec{{Name: "gateway-1", Role: "gateway"}} }
+
+// flyer is a system that needs what no driver can do.
+type flyer struct{ oneNode }
+
+func (flyer) Needs() []env.Capability { return []env.Capability{"flight"} }
 
 // TestScripts runs the command line as its users do. The command exits takes the exit code and then a command.
 func TestScripts(t *testing.T) {

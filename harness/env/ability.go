@@ -67,7 +67,8 @@ const (
 // ErrUnable says that the driver lacks an ability.
 var ErrUnable = errors.New("not an ability of this driver")
 
-// Able returns nil if the driver has all of the abilities, or ErrUnable with the first that it lacks.
+// Able returns nil if the driver has all of the abilities, or ErrUnable with the first that it lacks. A driver has them by its
+// type, so one that is connected to nothing tells as well.
 func Able(d Driver, needs ...Capability) error {
 	_, cuts := d.(Partitioner)
 	_, limits := d.(Throttler)

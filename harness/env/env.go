@@ -39,6 +39,11 @@ type Roster interface {
 	Roster() []Spec
 }
 
+// Demander is a System that can say before it starts which abilities of the driver it needs.
+type Demander interface {
+	Needs() []Capability
+}
+
 // Driver turns Specs into running processes, each with an address of its own that outlives restarts.
 type Driver interface {
 	// Name is the driver's name as users write it: docker, process.

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 // healWithin bounds a heal beyond the grace period that it may have to wait for: long enough for an engine under load to
@@ -60,7 +60,7 @@ func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand
 	x.env.Logf("fault: %s", s.Fault.Name)
 	o := &open{record: evidence.Injection{Fault: s.Fault.Name, Ordered: x.rec.Now()}}
 	var in Injected
-	err := survive(func() (err error) {
+	err := guard.Do(func() (err error) {
 		in, err = s.Fault.Inject(ctx, x.env, r)
 		return err
 	})
@@ -84,25 +84,13 @@ func (x *executor) heal(ctx context.Context, o *open) {
 	o.record.Healing = x.rec.Now()
 	if o.undo != nil {
 		x.env.Logf("heal: %s", o.record.Fault)
-		if err := survive(func() error { return o.undo(ctx) }); err != nil {
+		if err := guard.Do(func() error { return o.undo(ctx) }); err != nil {
 			o.record.Undo = err.Error()
 			x.failed(fmt.Errorf("heal %s: %w", o.record.Fault, err))
 		}
 	}
 	x.rec.Injection(o.record)
 }
-
-// survive turns a panic into an error: the heals of what else is broken must not be lost to it.
-func survive(do func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
-		}
-	}()
-	return do()
-}
-
-var errPanic = errors.New("panic")
 
 func (x *executor) push(o *open) {
 	x.mu.Lock()

@@ -3,12 +3,14 @@ package load
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
@@ -65,12 +67,14 @@ func newGenerator(ctx context.Context, p Profile, to Target, seed uint64, name s
 func (g *generator) run() error {
 	defer g.pool.close()
 	defer undisturbed()()
-	var beside sync.WaitGroup
-	defer beside.Wait()
-	beside.Go(g.openAhead)
-	burst, planned := size(g.profile.Stages)
+	burst, planned, err := size(g.profile.Stages)
+	if err != nil {
+		return err
+	}
+	var beside guard.Group
+	beside.Go(func() error { g.openAhead(); return nil })
 	shots := make(chan *shot, max(burst, lookahead))
-	beside.Go(func() { g.prepareAll(shots) })
+	beside.Go(func() error { g.prepareAll(shots); return nil })
 	// A worker is added whenever none is free, without a limit: there can never be too few.
 	attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: g}), vegeta.Workers(min(planned, burst+spareWorkers)))
 	for range attacker.Attack(g.ticket, &pacer{generator: g, shots: shots}, 0, "") {
@@ -78,6 +82,9 @@ func (g *generator) run() error {
 	}
 	for s := range shots {
 		g.record(g.unsent(s))
+	}
+	if err := beside.Wait(); err != nil {
+		return fmt.Errorf("%w: %w", ErrProfile, err)
 	}
 	return g.err
 }

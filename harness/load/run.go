@@ -15,7 +15,7 @@ var ErrWarmUp = errors.New("warm-up failed")
 // Run sends the stages of a profile and calls emit once for every planned request, when its fate is known: also for those
 // that were never sent, because ctx ended first. Calls to emit do not overlap. now counts from the run's epoch, and
 // start is the moment on that clock at which the load begins; it should lie a little ahead, so that the first requests
-// can be made ready. The end of ctx is part of the evidence, not an error.
+// can be made ready. The end of ctx is part of the evidence, not an error. A panic of the profile's functions is an error.
 func Run(ctx context.Context, p Profile, to Target, seed uint64, start time.Duration, now func() time.Duration, emit func(evidence.Call)) error {
 	g, err := newGenerator(ctx, p, to, seed, fmt.Sprintf("%x", seed), clock{now: now, start: start}, emit)
 	if err != nil {

@@ -316,6 +316,75 @@ func TestUnfitProfiles(t *testing.T) {
 	}
 }
 
+// hole is a shape that answers so many questions for its sixth request, and panics at the next.
+type hole struct {
+	load.Shape
+	answers *atomic.Int32
+}
+
+func newHole(s load.Shape, answers int32) hole {
+	h := hole{s, &atomic.Int32{}}
+	h.answers.Store(answers)
+	return h
+}
+
+func (s hole) Due(k uint64) (time.Duration, bool) {
+	if k == 5 && s.answers.Add(-1) < 0 {
+		panic("no such request")
+	}
+	return s.Shape.Due(k)
+}
+
+// TestPanics of a profile's functions are errors. What can be sent is sent, and of an answer that nobody read nothing is known.
+func TestPanics(t *testing.T) {
+	third := func(k uint64, r *rand.Rand) load.Request {
+		if k == 2 {
+			panic("no such key")
+		}
+		return post(k, r)
+	}
+	tests := map[string]struct {
+		status   int
+		change   func(*load.Profile)
+		panicked string
+		calls    map[evidence.Outcome]int
+		reason   string // of those that are not ok
+	}{
+		"request": {200, func(p *load.Profile) { p.Stages[0].Request = third }, "no such key",
+			map[evidence.Outcome]int{evidence.OK: 9, evidence.Unsent: 1}, "unfit"},
+		"answer": {200, func(p *load.Profile) {
+			p.Read = func(int, http.Header, []byte) (evidence.Answer, error) { panic("no such field") }
+		}, "no such field", map[evidence.Outcome]int{evidence.Aborted: 10}, evidence.ReasonCancelled},
+		"refusal": {503, func(p *load.Profile) {
+			p.Refusal = func(int, http.Header, []byte) (time.Duration, bool) { panic("no such header") }
+		}, "no such header", map[evidence.Outcome]int{evidence.Aborted: 10}, evidence.ReasonCancelled},
+		"shape":       {200, func(p *load.Profile) { p.Stages[0].Shape = newHole(p.Stages[0].Shape, 0) }, "no such request", nil, ""},
+		"shape, late": {200, func(p *load.Profile) { p.Stages[0].Shape = newHole(p.Stages[0].Shape, 1) }, "no such request", nil, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := profile(load.Stage{Name: "s", Shape: load.Spread(10, 100*time.Millisecond)})
+			test.change(&p)
+			calls := map[evidence.Outcome]int{}
+			emit := func(c evidence.Call) {
+				calls[c.Outcome]++
+				if test.calls != nil && c.Outcome != evidence.OK && c.Reason != test.reason {
+					t.Errorf("recorded as %s %q, want %s", c.Outcome, c.Reason, test.reason)
+				}
+			}
+			began := time.Now()
+			err := load.Run(t.Context(), p, load.Target{URL: serve(t, answer(test.status, "", "ok")).url()}, 1, 0,
+				func() time.Duration { return time.Since(began) }, emit)
+			if !errors.Is(err, load.ErrProfile) || !strings.Contains(err.Error(), "panic: "+test.panicked) {
+				t.Errorf("%v", err)
+			}
+			if test.calls != nil && !maps.Equal(calls, test.calls) {
+				t.Errorf("%v, want %v", calls, test.calls)
+			}
+		})
+	}
+}
+
 func TestWarmUp(t *testing.T) {
 	good, bad := serve(t, answer(200, "", "ok")), serve(t, answer(500, "", "ok"))
 	p := profile(load.Stage{Shape: load.Herd(5, time.Hour)})

@@ -1,8 +1,11 @@
 package load
 
 import (
+	"fmt"
 	"iter"
 	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 // slot is the place of one request in the plan.
@@ -81,10 +84,16 @@ func bursts(stages []Stage) iter.Seq[burst] {
 }
 
 // size is the largest number of requests that are due at the same moment, and the number of all.
-func size(stages []Stage) (largest, planned uint64) {
-	for b := range bursts(stages) {
-		largest = max(largest, b.n)
-		planned += b.n
+func size(stages []Stage) (largest, planned uint64, err error) {
+	err = guard.Do(func() error {
+		for b := range bursts(stages) {
+			largest = max(largest, b.n)
+			planned += b.n
+		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrProfile, err)
 	}
-	return largest, planned
+	return largest, planned, err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 // writeAtOnce is the largest request, in bytes, that surely fits into the kernel's buffer of an idle connection, so that
@@ -30,15 +31,17 @@ type shot struct {
 
 // prepare makes the request of a slot.
 func (g *generator) prepare(s slot) *shot {
-	r := s.stage.Request(s.k, s.stage.random(g.seed, s.k))
+	r, err := s.ask(g.seed)
 	out := &shot{slot: s, call: evidence.Call{Seq: s.seq, ID: fmt.Sprintf("%s-%d", g.name, s.seq), Stage: s.stage.Name,
 		Tenant: r.Tenant, Key: r.Key, Due: g.clock.start + s.due}, patience: cmp.Or(r.Timeout, g.profile.Timeout)}
 	if r.Leave > 0 && r.Leave < out.patience {
 		out.patience, out.leaves = r.Leave, true
 	}
 	var wire bytes.Buffer
-	var err error
-	if out.http, err = g.request(r, out.call.ID); err == nil {
+	if err == nil {
+		out.http, err = g.request(r, out.call.ID)
+	}
+	if err == nil {
 		err = out.http.Write(&wire)
 	}
 	if err != nil {
@@ -47,6 +50,15 @@ func (g *generator) prepare(s slot) *shot {
 	}
 	out.bytes = wire.Bytes()
 	return out
+}
+
+// ask has the stage make the request.
+func (s slot) ask(seed uint64) (r Request, err error) {
+	err = guard.Do(func() error {
+		r = s.stage.Request(s.k, s.stage.random(seed, s.k))
+		return nil
+	})
+	return r, err
 }
 
 func (g *generator) request(r Request, id string) (*http.Request, error) {
@@ -107,8 +119,21 @@ func (g *generator) follow(s *shot) evidence.Call {
 		g.explain(s)
 		return s.call
 	}
-	g.profile.judge(&s.call, r)
+	g.judge(s, r)
 	return s.call
+}
+
+// judge leaves a request whose answer the profile panics at as one that was cut short: nothing is known of it, and it is
+// not the service that is to blame.
+func (g *generator) judge(s *shot, r reply) {
+	err := guard.Do(func() error {
+		g.profile.judge(&s.call, r)
+		return nil
+	})
+	if err != nil {
+		g.fail(fmt.Errorf("%w: answer to request %d of stage %q: %w", ErrProfile, s.k, s.stage.Name, err))
+		s.call.Outcome, s.call.Reason = evidence.Aborted, evidence.ReasonCancelled
+	}
 }
 
 // send takes its time. Opening a connection is up to the other side, so the request counts as sent before that.

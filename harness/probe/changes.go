@@ -2,11 +2,11 @@ package probe
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 // Look asks a node about itself, until ctx ends at the latest. Each place in the answer is one question's: where What
@@ -21,13 +21,15 @@ func Changes(name, role string, every time.Duration, look Look) Probe {
 	return Probe{
 		Name: name,
 		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-			var all sync.WaitGroup
+			var all guard.Group
 			for _, n := range e.Role(role) {
 				w := &watch{env: e, node: n, every: every, look: look, rec: rec}
-				all.Go(func() { tick(ctx, every, func() { w.once(ctx) }) })
+				all.Go(func() error {
+					tick(ctx, every, func() { w.once(ctx) })
+					return nil
+				})
 			}
-			all.Wait()
-			return nil
+			return all.Wait()
 		},
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"golang.org/x/sync/errgroup"
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 // awaitRestart is how often a node that ended is looked at again. A start and another end within that time would be
@@ -19,7 +19,7 @@ func Exits() Probe {
 	return Probe{
 		Name: "exits",
 		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-			var g errgroup.Group
+			var g guard.Group
 			for _, n := range e.Nodes() {
 				g.Go(func() error { return watchExits(ctx, n, rec) })
 			}

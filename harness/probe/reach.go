@@ -15,6 +15,7 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 //go:embed reach.py
@@ -48,7 +49,7 @@ func Reach(to, from []string) Probe {
 				}
 			}
 			if len(r.to) > 0 && slices.ContainsFunc(from, n.Is) {
-				all.Go(func() { errs[i] = r.watch(ctx) })
+				all.Go(func() { errs[i] = guard.Do(func() error { return r.watch(ctx) }) })
 			}
 		}
 		all.Wait()

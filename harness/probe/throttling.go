@@ -2,11 +2,11 @@ package probe
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 const (
@@ -20,13 +20,15 @@ const (
 // cannot tell, nothing is recorded.
 func Throttling(role string) Probe {
 	return Probe{Name: "throttling", Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-		var all sync.WaitGroup
+		var all guard.Group
 		for _, n := range e.Role(role) {
 			a := account{node: n, env: e, rec: rec}
-			all.Go(func() { tick(ctx, throttlingEvery, func() { a.read(ctx) }) })
+			all.Go(func() error {
+				tick(ctx, throttlingEvery, func() { a.read(ctx) })
+				return nil
+			})
 		}
-		all.Wait()
-		return nil
+		return all.Wait()
 	}}
 }
 
