@@ -43,7 +43,7 @@ func ClientAborts() harness.Scenario {
 		System:    fixtures.GatewayStack{},
 		Load:      client,
 		Probes:    observers(),
-		Expect:    base(check.AnswersOutliveClients(), check.ExactCalls(rate*uint64(lasts/time.Second)), check.StaysZero("sentinel_breaker_state")),
+		Expect:    base(check.AnswersOutliveClients(), check.ExactCalls(rate*uint64(lasts/time.Second)), check.StaysZero(fixtures.MetricBreaker)),
 		Sometimes: []check.Check{check.SawHitsAndMisses()},
 	}
 }

@@ -26,7 +26,7 @@ func EtcdQuorumLoss() harness.Scenario {
 		Probes: append(observers(), fixtures.EtcdAlive()),
 		Expect: base(check.StepsDown(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader, patroniTTL),
 			check.LeadsAgain(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader, leadsAgain),
-			check.NoSplitBrain(fixtures.SourcePatroni, fixtures.PostgresLeader, primaryStepsDown),
+			check.NoSplitBrain(fixtures.SourcePatroni, fixtures.PostgresLeader, seenAtOnce),
 			check.RecoversWithin(f.Name, f.Certificate, lease)),
 		Sometimes: []check.Check{check.SawHitsAndMisses()},
 	}

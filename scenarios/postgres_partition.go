@@ -19,7 +19,7 @@ func PostgresPartition() harness.Scenario {
 		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+tail),
 		Faults: during(f, faultAt, lasts),
 		Probes: append(observers(), fixtures.PostgresReach()),
-		Expect: base(check.NoSplitBrain(fixtures.SourcePatroni, fixtures.PostgresLeader, primaryStepsDown),
+		Expect: base(check.NoSplitBrain(fixtures.SourcePatroni, fixtures.PostgresLeader, seenAtOnce),
 			check.RecoversWithin(f.Name, f.Certificate, lease), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawHitsAndMisses()},
 	}

@@ -15,13 +15,14 @@ func PostgresSlow() harness.Scenario {
 	f := fixtures.PostgresSlow()
 	return harness.Scenario{
 		Name:   "postgres-slow",
-		Claim:  "While every operation of Postgres takes 50 to 200 ms longer, requests are answered, none later than is normal by more than two Postgres budgets and 100 ms, none is refused, and no key is called twice.",
+		Claim:  "While every operation of Postgres takes 50 to 200 ms longer, requests are answered, none later than is normal by more than two Postgres budgets and 100 ms, none is refused, no key is called twice, and neither Redis nor the LLM is blamed for it.",
 		System: fixtures.GatewayStack{},
 		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
 		Probes: append(observers(), fixtures.PostgresPace()),
 		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, 2*postgresBudget+slack),
-			check.RecoversAfterHeal(f.Name, f.Certificate, lease)),
+			check.RecoversAfterHeal(f.Name, f.Certificate, lease),
+			check.StaysZero(fixtures.MetricBreaker), check.StaysZero(fixtures.MetricSilent(fixtures.RoleRedis))),
 		Sometimes: []check.Check{check.SawHitsAndMisses()},
 	}
 }

@@ -15,13 +15,14 @@ func RedisSlow() harness.Scenario {
 	f := fixtures.RedisSlow()
 	return harness.Scenario{
 		Name:   "redis-slow",
-		Claim:  "While every operation of Redis takes 50 to 200 ms longer, requests are answered, none later than is normal by more than three Redis budgets and 100 ms, none is refused, and no key is called twice.",
+		Claim:  "While every operation of Redis takes 50 to 200 ms longer, requests are answered, none later than is normal by more than three Redis budgets and 100 ms, none is refused, no key is called twice, and neither Postgres nor the LLM is blamed for it.",
 		System: fixtures.GatewayStack{},
 		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
 		Probes: append(observers(), fixtures.RedisPace()),
 		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, 3*redisBudget+slack),
-			check.RecoversAfterHeal(f.Name, f.Certificate, lease)),
+			check.RecoversAfterHeal(f.Name, f.Certificate, lease),
+			check.StaysZero(fixtures.MetricBreaker), check.StaysZero(fixtures.MetricSilent(fixtures.RolePostgres))),
 		Sometimes: []check.Check{check.SawHitsAndMisses()},
 	}
 }

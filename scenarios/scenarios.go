@@ -90,9 +90,13 @@ const (
 // Patroni tries for as long as it may, between 5 and 15 s as seen.
 const patroniTTL = 20 * time.Second
 
-// primaryStepsDown is for how long a former primary may go on calling itself one beside another. By then it has to have
-// stopped: half of the ttl, after which another one may lead.
-const primaryStepsDown = 10 * time.Second
+// How long a former primary may go on calling itself one beside another. One that was cut off has stepped down before anybody
+// else may lead: that leaves what two polls of Patroni may be apart. One that was frozen learns of it when it is thawed, when
+// Patroni has tried etcd for half of the ttl at the latest; nothing that it takes until then is acknowledged.
+const (
+	seenAtOnce       = time.Second
+	primaryStepsDown = 10 * time.Second
+)
 
 // The time of most faults: late enough to know what is normal before it, with an end of the run that is long enough after
 // it for Postgres to be whole again, or, where it was not hurt, for every claim about what comes after.
@@ -182,14 +186,24 @@ func prompt(subject string, n uint64) string {
 	return fmt.Sprintf("Summarise %s number %d in one sentence.", subject, n)
 }
 
-// mixed asks hot prompts, which a warm-up has cached, and cold ones about the subject, each for the first time.
+// mixed asks hot prompts, which a warm-up has cached, and cold ones about the subject. Requests that follow each other share a
+// cold one, so that replicas meet in its call, which takes longer than the time between them; and what was asked, or was not, is
+// asked again later: an answer that was lost shows, and so does one that was stored on one side of a fault alone.
 func mixed(tenants []string, hot uint64, coldShare float64, cold string) func(uint64, *rand.Rand) load.Request {
+	const (
+		together = 3   // as many as there are replicas, which the load balancer takes in turn
+		later    = 250 // requests: 2.5 s at 100/s, when the next Redis master leads
+		laterOf  = 3   // one in three is about an earlier one
+	)
 	return func(k uint64, r *rand.Rand) load.Request {
-		tenant := tenants[r.IntN(len(tenants))]
-		if r.Float64() < coldShare {
-			return fixtures.Query(tenant, prompt(cold, k))
+		if r.Float64() >= coldShare {
+			return fixtures.Query(tenants[r.IntN(len(tenants))], prompt("hot topic", r.Uint64N(hot)))
 		}
-		return fixtures.Query(tenant, prompt("hot topic", r.Uint64N(hot)))
+		if k >= later && r.IntN(laterOf) == 0 {
+			k -= later
+		}
+		n := k / together
+		return fixtures.Query(tenants[n%uint64(len(tenants))], prompt(cold, n))
 	}
 }
 

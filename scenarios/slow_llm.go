@@ -22,7 +22,7 @@ func SlowLLM() harness.Scenario {
 	client.Allow = []evidence.Allowance{{From: faultAt - time.Second/2, To: faultAt + lasts + breakerOpen + time.Second, Share: 1}}
 	return harness.Scenario{
 		Name:   "slow-llm",
-		Claim:  "While the LLM is slower than its timeout, requests wait no longer than that, only misses are refused, the LLM is left alone but for probes, and all is well 6 s after the heal.",
+		Claim:  "While the LLM is slower than its timeout, no request waits longer than is normal by more than that and 100 ms, only misses are refused, the LLM is left alone but for probes, and all is well 6 s after the heal.",
 		System: fixtures.GatewayStack{},
 		Load:   client,
 		Faults: during(f, faultAt, lasts),

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/fixtures"
@@ -16,14 +17,21 @@ func SoakUniqueKeys() harness.Scenario {
 		length    = 10 * time.Minute
 		rate      = 100 // requests/s
 		hot       = 20
-		coldShare = 0.95
-		slackHeap = 2 << 20 // bytes; 100 for each key that a replica sees from the second quarter to the last
+		newShare  = 0.95
+		slackHeap = 2 << 20 // bytes; 220 for each key that a replica sees from the second quarter to the last
 		slackRSS  = 4 << 20 // bytes; the runtime gives memory back late
 		slackGo   = 10      // goroutines
 	)
 	tenants := fixtures.DefaultTenants()
+	unique := func(k uint64, r *rand.Rand) load.Request {
+		tenant := tenants[r.IntN(len(tenants))]
+		if r.Float64() < newShare {
+			return fixtures.Query(tenant, prompt("new question", k))
+		}
+		return fixtures.Query(tenant, prompt("hot topic", r.Uint64N(hot)))
+	}
 	client := steadyAt(rate, tenants, length)
-	client.Stages = []load.Stage{{Name: "unique", Shape: load.Constant(rate, length), Request: mixed(tenants, hot, coldShare, "cold case")}}
+	client.Stages = []load.Stage{{Name: "unique", Shape: load.Constant(rate, length), Request: unique}}
 	return harness.Scenario{
 		Name:   "soak-unique-keys",
 		Claim:  "Over 10 minutes of 95 new keys per second, memory and goroutines of the service stay as they are, no key is called twice, and no row is lost or booked twice.",

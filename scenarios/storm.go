@@ -34,7 +34,7 @@ func Storm() harness.Scenario {
 		Draw:   drawStorm,
 		Probes: append(observers(), fixtures.RedisPace(), fixtures.PostgresPace()),
 		Expect: baseOf(fixtures.Authorities(), check.RefusedOnlyWithoutAuthority(check.Excuses{Authorities: fixtures.Authorities(), Linger: lease,
-			Upstream: fixtures.RoleLLM, Settle: breakerOpen + time.Second})),
+			Faults: []string{llmErrors().Name}, Settle: llmTimeout})),
 		Sometimes: []check.Check{check.SawHitsAndMisses()},
 	}
 }

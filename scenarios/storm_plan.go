@@ -93,12 +93,16 @@ func drawReplica(r *rand.Rand, victim string, earliest, latest time.Duration) fa
 	return s
 }
 
-// drawLLM has the LLM take a second longer, or fail every other call: less than would open the breaker, so that calls go on.
+// drawLLM has the LLM take a second longer, which no call is lost to, or fail every other call: less than would open the
+// breaker, so that calls go on.
 func drawLLM(r *rand.Rand) fault.Step {
 	const lasts = 6 * time.Second
 	return fault.Step{At: within(r, stormFirst, stormOver-lasts), For: lasts,
-		Fault: pick(r, fixtures.LLMSlow(time.Second), fixtures.LLMErrors(0.5, http.StatusInternalServerError))}
+		Fault: pick(r, fixtures.LLMSlow(time.Second), llmErrors())}
 }
+
+// llmErrors is the one fault of a storm for which misses may be refused though an authority takes writes.
+func llmErrors() fault.Fault { return fixtures.LLMErrors(0.5, http.StatusInternalServerError) }
 
 // within draws a moment, in whole milliseconds.
 func within(r *rand.Rand, from, to time.Duration) time.Duration {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -10,13 +11,13 @@ import (
 type Excuses struct {
 	Authorities []Authority   // one of them must take writes, or nobody may call the upstream
 	Linger      time.Duration // how long after none did a request may still be refused for it
-	Upstream    string        // role of the upstream's node
-	Settle      time.Duration // how long after the heal of a fault on it requests may still be refused for that
+	Faults      []string      // names of those that keep the upstream from answering calls
+	Settle      time.Duration // how long after the heal of one requests may still be refused for it
 }
 
 // RefusedOnlyWithoutAuthority: nobody was refused without need. A request whose answer must have been stored, a hit, never
 // is. Any other may be if at some moment between when it was due and its refusal no authority took writes, at the longest
-// Linger before the refusal; or if a fault on the upstream was on, or had been healed for no longer than Settle. All of this
+// Linger before the refusal; or if one of the Faults was on, or had been healed for no longer than Settle. All of this
 // is what others than the service saw. Unknown if an authority was never seen to take writes.
 func RefusedOnlyWithoutAuthority(e Excuses) Check {
 	return complete("RefusedOnlyWithoutAuthority", func(run *evidence.Run) Verdict {
@@ -49,10 +50,10 @@ func RefusedOnlyWithoutAuthority(e Excuses) Check {
 	})
 }
 
-// faulty are the times in which the upstream's faults may have kept requests from being answered.
+// faulty are the times in which those faults may have kept requests from being answered.
 func (e Excuses) faulty(run *evidence.Run) (times []span) {
 	for in := range run.Injections() {
-		if n, ok := run.Node(in.Target); !ok || n.Role != e.Upstream {
+		if !slices.Contains(e.Faults, in.Fault) {
 			continue
 		}
 		over := forever

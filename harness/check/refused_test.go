@@ -35,7 +35,7 @@ func writes(at float64, name, what string) func(*history) {
 // From 25 s to 27 s neither authority takes writes.
 func refusedCases() []verdictCase {
 	const down, up = evidence.SawDown, evidence.SawUp
-	c := check.RefusedOnlyWithoutAuthority(check.Excuses{Authorities: authorities(), Linger: time.Second, Upstream: "llm", Settle: 2 * time.Second})
+	c := check.RefusedOnlyWithoutAuthority(check.Excuses{Authorities: authorities(), Linger: time.Second, Faults: []string{"status-500 llm-1"}, Settle: 2 * time.Second})
 	seen := func(alter ...func(*history)) func(*history) {
 		return func(h *history) {
 			h.Windows = []evidence.Window{{Name: evidence.PhaseLoad, From: seconds(10), To: seconds(40)}}
@@ -43,7 +43,7 @@ func refusedCases() []verdictCase {
 			both(writes(1, "one", up), writes(1, "other", up), writes(22, "one", down), writes(25, "other", down), writes(27, "one", up), both(alter...))(h)
 		}
 	}
-	onUpstream := func(h *history) { h.Injections[0].Target = "llm-1" }
+	onUpstream := func(h *history) { h.Injections[0].Target, h.Injections[0].Fault = "llm-1", "status-500 llm-1" }
 	// killed is the death of the replica that called for the hot answer, which it got at 24.9 s.
 	killed := func(at float64) func(*history) {
 		return func(h *history) {
@@ -68,6 +68,7 @@ func refusedCases() []verdictCase {
 		{"long after that", c, "", seen(onUpstream, between(32.2, 32.3, false, refused)), check.Fail, "1 misses"},
 		{"hits for the upstream", c, "", seen(onUpstream, between(28, 29, true, refused)), check.Fail, "10 hits"},
 		{"the upstream was never healed", c, "", seen(onUpstream, func(h *history) { h.Injections[0].Healing = 0 }, between(38, 39, false, refused)), check.Pass, "5 for the upstream"},
+		{"a fault of the upstream that loses no call", c, "", seen(onUpstream, func(h *history) { h.Injections[0].Fault = "slow llm-1" }, between(28, 29, false, refused)), check.Fail, "5 misses"},
 		{"a fault on another node", c, "", seen(between(28, 29, false, refused)), check.Fail, "5 misses"},
 		{"never back", c, "", seen(writes(29, "one", down), between(35, 36, false, refused)), check.Pass, "5 of them while"},
 		{"nobody looked at one", check.RefusedOnlyWithoutAuthority(check.Excuses{Authorities: append(authorities(), anAuthority("third"))}), "", seen(), check.Unknown, "nobody ever saw third take writes"},

@@ -75,6 +75,17 @@ func (m *Metrics) Func(name, help string, labels map[string]string, read func() 
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, read))
 }
 
+// Up exposes whether a dependency answers.
+func (m *Metrics) Up(name string, up func() bool) {
+	m.Func("sentinel_dependency_silent", "1 while the dependency is taken for silent: asked in the background only.",
+		map[string]string{"dependency": name}, func() float64 {
+			if up() {
+				return 0
+			}
+			return 1
+		})
+}
+
 // Pool exposes the connections of a pool.
 func (m *Metrics) Pool(name string, read func() (used, idle int)) {
 	const metric, help = "sentinel_pool_connections", "Connections of a pool, by use."

@@ -104,6 +104,8 @@ func (a *app) expose(m *metrics.Metrics) {
 	m.Func("sentinel_ledger_pending", "Ledger rows known not to be in PostgreSQL: those in memory or, if more, those in the journal.",
 		nil, func() float64 { return float64(a.ledger.Pending()) })
 	m.Func("sentinel_breaker_state", "0 closed, 1 half-open, 2 open.", nil, func() float64 { return float64(a.llm.BreakerState()) })
+	m.Up("redis", a.redis.Up)
+	m.Up("postgres", a.postgres.Up)
 	m.Pool("redis", a.redis.Pool)
 	m.Pool("postgres", a.postgres.Pool)
 }
