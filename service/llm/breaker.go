@@ -13,36 +13,43 @@ import (
 // BreakerOptions are the figures of the circuit breaker.
 type BreakerOptions struct {
 	Failures uint32        // in a row, until it opens
-	Patience time.Duration // without an answer, until it opens: what the model gets over within that is left to retries
-	Open     time.Duration // until it lets probes through
+	Patience time.Duration // from the start of the first of them, until it opens: what the model gets over within that is left to retries
+	Open     time.Duration // from the start of the attempt that opens it until it lets probes through
 	Probes   uint32        // at a time while half-open; as many successes close it
 }
 
 // breaker is a circuit breaker that knows how long it will stay open, and that also refuses while the model has asked to be
-// left alone.
+// left alone. How long it stays open counts from the start of the attempt that opened it: what an attempt that timed out tells
+// of the model is as old as that. So a model that recovers is asked again within Open, whatever probe was under way then.
 type breaker struct {
-	*gobreaker.CircuitBreaker[service.Answer]
-	open     time.Duration
-	openedAt atomic.Pointer[time.Time]
-	answered atomic.Pointer[time.Time] // when the model last gave a sign of life; nil if never
-	resting  atomic.Pointer[time.Time] // until when it has asked to be left alone; nil if never
+	counts  *gobreaker.CircuitBreaker[service.Answer] // decides when to open and to close; open, it lets probes through at once
+	open    time.Duration
+	failed  atomic.Pointer[time.Time] // start of the last attempt that failed; nil if none
+	shut    atomic.Pointer[time.Time] // until when no probe is let through; nil if never opened
+	failing atomic.Pointer[time.Time] // start of the first attempt that failed since the model last gave a sign of life; nil if none
+	resting atomic.Pointer[time.Time] // until when it has asked to be left alone; nil if never
 }
 
 func newBreaker(o BreakerOptions) *breaker {
 	b := &breaker{open: o.Open}
-	b.CircuitBreaker = gobreaker.NewCircuitBreaker[service.Answer](gobreaker.Settings{
+	b.counts = gobreaker.NewCircuitBreaker[service.Answer](gobreaker.Settings{
 		Name:        "llm",
 		MaxRequests: o.Probes,
-		Timeout:     o.Open,
+		Timeout:     time.Nanosecond, // the breaker itself waits
 		ReadyToTrip: func(counts gobreaker.Counts) bool {
-			answered := b.answered.Load()
-			return counts.ConsecutiveFailures >= o.Failures && (answered == nil || time.Since(*answered) >= o.Patience)
+			began := b.failing.Load()
+			return counts.ConsecutiveFailures >= o.Failures && (began == nil || time.Since(*began) >= o.Patience)
 		},
 		IsSuccessful: alive,
 		IsExcluded:   func(err error) bool { return isOutcome(err, aborted) }, // the gateway's doing, not the model's
 		OnStateChange: func(_ string, _, to gobreaker.State) { // under the breaker's mutex: must not ask it anything
-			if now := time.Now(); to == gobreaker.StateOpen {
-				b.openedAt.Store(&now)
+			if to == gobreaker.StateOpen {
+				since := time.Now()
+				if began := b.failed.Load(); began != nil { // nil for an attempt that panicked
+					since = *began
+				}
+				until := since.Add(b.open)
+				b.shut.Store(&until)
 			}
 		},
 	})
@@ -53,27 +60,42 @@ var errResting = errors.New("the model has asked to be left alone")
 
 // Execute makes an attempt, unless the model is given a rest.
 func (b *breaker) Execute(attempt func() (service.Answer, error)) (service.Answer, error) {
-	if b.wish() > 0 {
+	switch {
+	case b.wish() > 0:
 		return service.Answer{}, errResting
+	case left(&b.shut) > 0:
+		return service.Answer{}, gobreaker.ErrOpenState
 	}
-	return b.CircuitBreaker.Execute(func() (service.Answer, error) {
+	return b.counts.Execute(func() (service.Answer, error) {
+		began := time.Now()
 		answer, err := attempt()
-		b.note(err)
+		b.note(began, err)
 		return answer, err
 	})
 }
 
+// State is open for as long as no probe is let through.
+func (b *breaker) State() gobreaker.State {
+	if left(&b.shut) > 0 {
+		return gobreaker.StateOpen
+	}
+	return b.counts.State()
+}
+
 // note keeps what an attempt tells of the model.
-func (b *breaker) note(err error) {
-	now := time.Now()
-	if alive(err) {
-		b.answered.Store(&now)
+func (b *breaker) note(began time.Time, err error) {
+	switch {
+	case alive(err):
+		b.failing.Store(nil)
+	case !isOutcome(err, aborted):
+		b.failing.CompareAndSwap(nil, &began)
+		b.failed.Store(&began)
 	}
 	var f *failure
 	if !errors.As(err, &f) || f.retryAfter == 0 {
 		return
 	}
-	until := now.Add(f.retryAfter)
+	until := time.Now().Add(f.retryAfter)
 	for old := b.resting.Load(); old == nil || old.Before(until); old = b.resting.Load() {
 		if b.resting.CompareAndSwap(old, &until) {
 			return
@@ -82,9 +104,12 @@ func (b *breaker) note(err error) {
 }
 
 // wish is how much longer the model has asked to be left alone, by Retry-After.
-func (b *breaker) wish() time.Duration {
-	if until := b.resting.Load(); until != nil {
-		return max(time.Until(*until), 0)
+func (b *breaker) wish() time.Duration { return left(&b.resting) }
+
+// left is how long it is until a moment; 0 if that has passed, or was never set.
+func left(until *atomic.Pointer[time.Time]) time.Duration {
+	if t := until.Load(); t != nil {
+		return max(time.Until(*t), 0)
 	}
 	return 0
 }
@@ -101,10 +126,7 @@ func isOutcome(err error, outcome string) bool {
 func (b *breaker) rest(err error) (time.Duration, bool) {
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState):
-		if opened := b.openedAt.Load(); opened != nil {
-			return max(time.Until(opened.Add(b.open)), 0), true
-		}
-		return b.open, true
+		return left(&b.shut), true
 	case errors.Is(err, gobreaker.ErrTooManyRequests):
 		return retrySoon, true // the probes under way decide
 	case errors.Is(err, errResting):

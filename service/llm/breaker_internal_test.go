@@ -3,6 +3,7 @@ package llm
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,6 +63,47 @@ func TestFailedProbeOpensAgainForTheWholeRest(t *testing.T) {
 	})
 }
 
+// TestTheRestCountsFromTheStart: a probe that was under way when the model recovered, and failed, keeps nobody waiting for
+// longer than one that was sent just before.
+func TestTheRestCountsFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const timeout, open = 2 * time.Second, 5 * time.Second
+		b := newBreaker(BreakerOptions{Failures: 1, Open: open, Probes: 2})
+		for range 3 {
+			_ = call(b, timeout, errModel) // at first the one that opens it, then a probe
+			if rest, refused := b.rest(call(b, 0, nil)); !refused || rest != open-timeout || b.State() != gobreaker.StateOpen {
+				t.Fatalf("refused %t, rest %s, state %s", refused, rest, b.State())
+			}
+			time.Sleep(open - timeout)
+			if b.State() != gobreaker.StateHalfOpen {
+				t.Fatalf("state %s after the rest", b.State())
+			}
+		}
+	})
+}
+
+// TestNoRestAfterALongAttempt: one that took longer than the rest is followed by the next probe, and never by a crowd.
+func TestNoRestAfterALongAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(BreakerOptions{Failures: 1, Open: time.Second, Probes: 2})
+		_ = call(b, 2*time.Second, errModel)
+		time.Sleep(time.Millisecond)
+		var passed atomic.Int32
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if errors.Is(call(b, 2*time.Second, errModel), errModel) {
+					passed.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if passed.Load() != 2 {
+			t.Errorf("%d of 20 passed, want the 2 probes", passed.Load())
+		}
+	})
+}
+
 func TestHalfOpenLetsOnlyItsProbesThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const probes, callers = 2, 20
@@ -113,20 +155,42 @@ func TestBreakerOutlastsShortTrouble(t *testing.T) {
 	})
 }
 
-// Patience does not make the breaker wait for the last of few failures: whom nobody has called for long has none to lose.
-func TestBreakerOpensAtOnceAfterALongPause(t *testing.T) {
+// A pause before the trouble is no part of it: a replica that is rarely asked is as patient as any other.
+func TestPatienceCountsFromTheFirstFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker(BreakerOptions{Failures: 3, Patience: 1500 * time.Millisecond, Open: time.Second, Probes: 1})
 		_ = call(b, 0, nil)
 		time.Sleep(time.Minute)
-		for range 2 {
-			_ = call(b, 0, errModel)
+		for range 3 {
+			_ = call(b, 300*time.Millisecond, errModel)
 		}
 		if b.State() != gobreaker.StateClosed {
-			t.Error("open after 2 of 3 failures")
+			t.Error("open 0.9 s after the first failure began")
 		}
+		_ = call(b, 0, &failure{outcome: aborted, err: errModel}) // tells nothing
+		time.Sleep(599 * time.Millisecond)
+		if _ = call(b, 0, errModel); b.State() != gobreaker.StateClosed {
+			t.Error("open before its patience was at an end")
+		}
+		time.Sleep(time.Millisecond)
 		if _ = call(b, 0, errModel); b.State() != gobreaker.StateOpen {
-			t.Error("still closed after 3 failures, a minute after the last answer")
+			t.Error("still closed 1.5 s after the first failure began")
+		}
+	})
+}
+
+// One attempt that lasts longer than the patience is enough for that, if others failed as well.
+func TestAttemptsThatTimeOutOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(BreakerOptions{Failures: 5, Patience: 1500 * time.Millisecond, Open: 5 * time.Second, Probes: 2})
+		_ = call(b, 0, nil)
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() { _ = call(b, 2*time.Second, errModel) })
+		}
+		all.Wait()
+		if b.State() != gobreaker.StateOpen {
+			t.Errorf("state %s after five that timed out", b.State())
 		}
 	})
 }

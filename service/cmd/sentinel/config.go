@@ -42,8 +42,8 @@ type Config struct {
 	MaxWait    time.Duration `env:"SENTINEL_MAX_WAIT" envDefault:"100ms"`   // of a query for its turn, before it is refused
 
 	BreakerFailures uint32        `env:"SENTINEL_BREAKER_FAILURES" envDefault:"5"`      // in a row, until it opens
-	BreakerPatience time.Duration `env:"SENTINEL_BREAKER_PATIENCE" envDefault:"1500ms"` // and without an answer, until it opens; less than the timeout of an attempt
-	BreakerOpen     time.Duration `env:"SENTINEL_BREAKER_OPEN" envDefault:"5s"`         // until it lets probes through
+	BreakerPatience time.Duration `env:"SENTINEL_BREAKER_PATIENCE" envDefault:"1500ms"` // from the start of the first of them, until it opens; less than the timeout of an attempt
+	BreakerOpen     time.Duration `env:"SENTINEL_BREAKER_OPEN" envDefault:"5s"`         // from the start of the attempt that opens it until it lets probes through
 	BreakerProbes   uint32        `env:"SENTINEL_BREAKER_PROBES" envDefault:"2"`        // at a time while half-open; as many successes close it
 
 	RateKey       float64        `env:"SENTINEL_RATE_KEY" envDefault:"10000"`       // requests per second of each API key; 0 is no limit
