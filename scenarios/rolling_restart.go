@@ -32,6 +32,6 @@ func RollingRestart() harness.Scenario {
 		Faults:    plan,
 		Probes:    append(fixtures.Probes(), fixtures.GatewayBuilds()),
 		Expect:    expect,
-		Sometimes: []check.Check{check.InFlightAt(plan[0].Fault.Name), check.SawHitsAndMisses()},
+		Sometimes: []check.Check{check.InFlightAt(plan[0].Fault.Name, 0), check.SawHitsAndMisses()},
 	}
 }

@@ -22,7 +22,7 @@ func SigtermMidLoad() harness.Scenario {
 		Faults:    during(term, faultAt, 5*time.Second),
 		Probes:    fixtures.Probes(),
 		Expect:    base(check.CleanExit(victim), check.ServesAgain(victim)),
-		Sometimes: []check.Check{check.InFlightAt(term.Name), check.SawHitsAndMisses()},
+		Sometimes: []check.Check{check.InFlightAt(term.Name, 0), check.SawHitsAndMisses()},
 		Short:     true,
 	}
 }

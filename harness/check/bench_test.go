@@ -105,7 +105,7 @@ func largeChecks(n int) (pass, unknown []check.Check) {
 		pass = append(pass, check.LatencyWithin(w, 99, limit), check.ErrorsWithin(w, 0), check.RefusalsWithin(w, 0))
 	}
 	return pass, []check.Check{check.NewestAnswer(), check.RetryAfterHonest(), check.RetryAfterHonoured(), check.CleanExit(node(1)), check.ServesAgain(node(1)),
-		check.InFlightAt(largeFault), check.AnswersOutliveClients(), check.ExpirySpread(limit, 2), check.LimitHolds("flood"),
+		check.InFlightAt(largeFault, 0), check.AnswersOutliveClients(), check.ExpirySpread(limit, 2), check.LimitHolds("flood"),
 		check.StepsDown(largeFault, check.Frozen, "roles", "leader", limit), check.CallsHeldBack(largeFault, check.Frozen, 0, n),
 		check.OkInGoodSpells(largeFault, check.Frozen, limit, limit, 0.9)}
 }

@@ -39,7 +39,7 @@ func checksFor(h *history) []check.Check {
 		check.NoHiddenRetries(), check.GaugesReturnToZero(gauge), check.Accounting(counters()), check.SawHitsAndMisses(),
 		check.TenantIsolation(), check.SameKeySameAnswer())
 	if h.trouble.kind != "" {
-		all = append(all, check.ServesAgain(victim), check.InFlightAt(h.trouble.kind+" "+victim))
+		all = append(all, check.ServesAgain(victim), check.InFlightAt(h.trouble.kind+" "+victim, 0))
 	}
 	if h.trouble.kind == evidence.FaultTerm {
 		all = append(all, check.CleanExit(victim))

@@ -3,8 +3,9 @@ package check
 import "github.com/sentinel-chaos/sentinel/harness/evidence"
 
 // InFlightAt: when the fault of that name was ordered, its target was working on a request: by the load balancer's log, or
-// by the upstream's ledger, since the log of a request that was repeated elsewhere names the last server only.
-func InFlightAt(fault string) Check {
+// by the upstream's ledger, since the log of a request that was repeated elsewhere names the last server only; and that many
+// of its upstream calls at least were under way.
+func InFlightAt(fault string, least int) Check {
 	return complete("InFlightAt", func(run *evidence.Run) Verdict {
 		in, ok := run.Injection(fault)
 		if !ok {
@@ -22,8 +23,11 @@ func InFlightAt(fault string) Check {
 			}
 		}
 		figures := map[string]float64{"requests_in_flight": float64(requests), "calls_in_flight": float64(calls)}
-		if requests+calls == 0 {
+		switch {
+		case requests+calls == 0:
 			return unknown("nothing was in flight on %s at %q", in.Target, fault).with(figures)
+		case calls < least:
+			return unknown("%d upstream calls were in flight on %s at %q, and %d are wanted", calls, in.Target, fault, least).with(figures)
 		}
 		return pass(figures, "%d requests and %d upstream calls were in flight on %s at %q", requests, calls, in.Target, fault)
 	})
