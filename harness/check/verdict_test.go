@@ -220,12 +220,12 @@ func verdictCases() []verdictCase {
 		{"no fault", check.ServesAgain(victim), "", unchanged, check.Unknown, "no fault hit"},
 		{"not healed", check.ServesAgain(victim), term, func(h *history) { h.Injections[0].Undo = "stuck" }, check.Unknown, "stuck"},
 
-		{"in flight", check.InFlightAt("term " + victim, 0), term, unchanged, check.Pass, "1 requests"},
-		{"idle", check.InFlightAt("term " + victim, 0), term, func(h *history) { h.Injections[0].Ordered -= time.Second }, check.Unknown, "nothing was in flight"},
+		{"in flight", check.InFlightAt("term "+victim, 0), term, unchanged, check.Pass, "1 requests"},
+		{"idle", check.InFlightAt("term "+victim, 0), term, func(h *history) { h.Injections[0].Ordered -= time.Second }, check.Unknown, "nothing was in flight"},
 		{"one call", check.InFlightAt("term "+victim, 1), term, unchanged, check.Pass, "1 upstream calls"},
 		{"too few calls", check.InFlightAt("term "+victim, 2), term, unchanged, check.Unknown, "1 upstream calls were in flight on gateway-2 at \"term gateway-2\", and 2 are wanted"},
-		{"no fault", check.InFlightAt("term " + victim, 0), "", unchanged, check.Unknown, "never ordered"},
-		{"no fault", check.InFlightAt("kill " + victim, 0), kill, func(h *history) { h.Injections = nil }, check.Unknown, "never ordered"},
+		{"no fault", check.InFlightAt("term "+victim, 0), "", unchanged, check.Unknown, "never ordered"},
+		{"no fault", check.InFlightAt("kill "+victim, 0), kill, func(h *history) { h.Injections = nil }, check.Unknown, "never ordered"},
 
 		{"hits and misses", check.SawHitsAndMisses(), "", unchanged, check.Pass, "4 hits and 3 misses"},
 		{"misses only", check.SawHitsAndMisses(), "", func(h *history) { h.Calls = h.Calls[:3] }, check.Unknown, "0 hits and 3 misses"},
