@@ -91,8 +91,8 @@ const (
 const patroniTTL = 20 * time.Second
 
 // How long a former primary may go on calling itself one beside another. One that was cut off has stepped down before anybody
-// else may lead: that leaves what two polls of Patroni may be apart. One that was frozen learns of it when it is thawed, when
-// Patroni has tried etcd for half of the ttl at the latest; nothing that it takes until then is acknowledged.
+// else may lead: that leaves what two polls of Patroni may be apart. One that was frozen learns of it after the thaw, from etcd;
+// nothing that it takes until then is acknowledged, and half of the ttl is ample.
 const (
 	seenAtOnce       = time.Second
 	primaryStepsDown = 10 * time.Second
