@@ -60,6 +60,8 @@ type Options struct {
 	// Probe should do what is asked of the dependency at its hardest, a write that is replicated: one that only reads would
 	// declare a dependency well that no longer accepts writes.
 	Probe func(context.Context) error
+	// Heard, if there is one, is called when a probe has ended a silence, before the first operation is let through.
+	Heard func()
 	Log   *slog.Logger
 }
 
@@ -179,8 +181,21 @@ func (l *Line) answers(ctx context.Context) bool {
 		return false
 	}
 	l.proof.Store(&began)
+	if !l.silent() {
+		return true
+	}
+	if l.Heard != nil {
+		l.Heard()
+	}
 	if l.turn(false) {
 		l.Log.Info("dependency answers again", "dependency", l.Name)
 	}
 	return true
+}
+
+// AskAgain ends a silence without a probe: it may be over, and the next operation shall find out, for a budget if it is not.
+func (l *Line) AskAgain() {
+	if l.turn(false) {
+		l.Log.Info("dependency is asked again", "dependency", l.Name)
+	}
 }

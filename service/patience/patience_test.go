@@ -104,6 +104,45 @@ func TestSilenceEndsOperationsUnderWay(t *testing.T) {
 	})
 }
 
+// Whoever hears from one dependency again asks the other, too, before the first operation is let through to the one.
+func TestHeardFromOneTheOtherIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var here, there server
+		other := newLine(&there, 10)
+		var one *patience.Line
+		one = patience.NewLine(patience.Options{
+			Name: "server", Budget: budget, Slots: 10, Probe: here.ask, Log: slog.New(slog.DiscardHandler),
+			Heard: func() {
+				if one.Up() {
+					t.Error("the line was up before the other silence was forgotten")
+				}
+				other.AskAgain()
+			},
+		})
+		watch(t, one)
+		watch(t, other)
+		here.hangs.Store(true)
+		there.hangs.Store(true)
+		for _, l := range []*patience.Line{one, other} {
+			if err := l.Do(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }); !errors.Is(err, patience.ErrSilent) {
+				t.Fatal(err)
+			}
+		}
+		here.hangs.Store(false)
+		time.Sleep(2 * budget)
+		if !one.Up() || !other.Up() {
+			t.Fatalf("up: the one %t, the other %t", one.Up(), other.Up())
+		}
+		for i, want := range []time.Duration{budget, 0} { // found silent for itself, and then known to be
+			asked := time.Now()
+			err := other.Do(t.Context(), there.ask)
+			if took := time.Since(asked); !errors.Is(err, patience.ErrSilent) || took != want {
+				t.Errorf("operation %d: %v after %s", i, err, took)
+			}
+		}
+	})
+}
+
 // An operation that gets no answer while others do is not a silence.
 func TestOneSlowOperationIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -24,6 +24,7 @@ type Options struct {
 	Replica  string        // this gateway's name
 	Budget   time.Duration // for one operation with all its attempts
 	StaleFor time.Duration // how long after its death an answer may still be asked for
+	Heard    func()        // called when a silent PostgreSQL answers again, before requests get to it; may be nil
 }
 
 // Timeouts and sizes of the pool, measured to recover as soon as the cluster does.
@@ -63,7 +64,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	cfg.PingTimeout = pingTimeout
 	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1)}
 	s.line = patience.NewLine(patience.Options{
-		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Log: log,
+		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Heard: o.Heard, Log: log,
 	})
 	cfg.BeforeConnect = s.mayConnect
 	cfg.AfterConnect = s.prepare
@@ -125,6 +126,9 @@ func (s *Store) ping(ctx context.Context) error {
 
 // Watch notices when a silent PostgreSQL answers again. It returns when the context ends.
 func (s *Store) Watch(ctx context.Context) { s.line.Watch(ctx) }
+
+// AskAgain has a silent PostgreSQL asked again.
+func (s *Store) AskAgain() { s.line.AskAgain() }
 
 // Up says whether PostgreSQL answered when last asked.
 func (s *Store) Up() bool { return s.line.Up() }

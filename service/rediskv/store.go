@@ -26,6 +26,7 @@ type Options struct {
 	Master    string        // name under which they know the master
 	Replica   string        // this gateway's name
 	Budget    time.Duration // for one operation with all its attempts
+	Heard     func()        // called when a silent Redis answers again, before requests get to it; may be nil
 }
 
 // Store is the gateway's Cache, Authority and Journal. It is safe for concurrent use.
@@ -73,7 +74,7 @@ func Open(o Options, log *slog.Logger) *Store {
 		DisableIdentity:       true,
 	})
 	s.line = patience.NewLine(patience.Options{
-		Name: "redis", Budget: o.Budget, Slots: inFlight, Probe: s.ping, Log: log,
+		Name: "redis", Budget: o.Budget, Slots: inFlight, Probe: s.ping, Heard: o.Heard, Log: log,
 	})
 	return s
 }
@@ -86,6 +87,9 @@ func (s *Store) ping(ctx context.Context) error {
 
 // Watch notices when a silent Redis answers again. It returns when the context ends.
 func (s *Store) Watch(ctx context.Context) { s.line.Watch(ctx) }
+
+// AskAgain has a silent Redis asked again.
+func (s *Store) AskAgain() { s.line.AskAgain() }
 
 // Up says whether Redis answered when last asked.
 func (s *Store) Up() bool { return s.line.Up() }

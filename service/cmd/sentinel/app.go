@@ -40,13 +40,16 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	a := &app{config: c, log: log}
 	boot := rand.Text()
 	meter := metrics.New(c.Replica, boot, build())
+	// Whoever hears from one authority again asks both: what is known of the other's silence may be as old as the cut from both
+	// that has just healed, and one alone would grant what the other has the answer to.
 	a.redis = rediskv.Open(rediskv.Options{
 		Sentinels: c.RedisSentinels, Master: c.RedisMaster, Replica: c.Replica, Budget: c.RedisBudget,
+		Heard: func() { a.postgres.AskAgain() },
 	}, log)
 	var err error
 	a.postgres, err = postgres.Open(postgres.Options{
 		DSN: c.PostgresDSN, Conns: c.PostgresConns, Replica: c.Replica, Budget: c.PostgresBudget,
-		StaleFor: c.StaleFor,
+		StaleFor: c.StaleFor, Heard: a.redis.AskAgain,
 	}, log)
 	if err != nil {
 		return nil, fmt.Errorf("SENTINEL_POSTGRES_DSN: %w", err)
