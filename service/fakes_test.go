@@ -265,6 +265,7 @@ type model struct {
 	inFlight map[string]int
 	overlaps int
 	ends     []callEnd
+	until    time.Time // the latest request's deadline
 }
 
 type callEnd struct {
@@ -279,7 +280,7 @@ func newModel(latency time.Duration) *model {
 
 func (m *model) Complete(ctx context.Context, r service.Request) (service.Answer, error) {
 	key := r.Key()
-	id := m.begin(key)
+	id := m.begin(key, r.Until)
 	if m.panics {
 		panic("model")
 	}
@@ -300,9 +301,10 @@ func (m *model) Complete(ctx context.Context, r service.Request) (service.Answer
 	return service.Answer{CallID: id, Text: "answer to " + r.Query.Prompt, Cost: 7}, nil
 }
 
-func (m *model) begin(key string) string {
+func (m *model) begin(key string, until time.Time) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.until = until
 	m.calls[key]++
 	m.inFlight[key]++
 	if m.inFlight[key] > 1 {

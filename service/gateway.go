@@ -222,6 +222,7 @@ func outOfPatience(waited bool, err error) error {
 
 // call makes the upstream call under the hold, and settles its answer.
 func (g *Gateway) call(h *hold, r Request, row Row) landing {
+	r.Until = row.At.Add(g.Patience)
 	answer, err := g.complete(h, r)
 	if err != nil {
 		g.abandon(h)

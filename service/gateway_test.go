@@ -66,6 +66,19 @@ func TestHerdOverReplicasCallsOncePerKey(t *testing.T) {
 	})
 }
 
+// The time for which a flight waited is not had again for the call.
+func TestCallLearnsTheRequestsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWorld(300*time.Millisecond), ask("r", "p")
+		w.redis.seize(r.Key(), "somebody", 3*time.Second)
+		g, _ := w.gateway("gateway-1")
+		asked := time.Now()
+		if _, err := g.Answer(t.Context(), r); err != nil || !w.model.until.Equal(asked.Add(patience)) {
+			t.Errorf("got %v; the deadline is %s after the request", err, w.model.until.Sub(asked))
+		}
+	})
+}
+
 // What two authorities say decides whether the upstream may be called.
 func TestAuthorities(t *testing.T) {
 	const held, down, free = "held", "down", "free"

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Query is what a client asks of the model.
@@ -27,6 +28,7 @@ type Request struct {
 	KeyID  string     // of the API key that it came with
 	Client netip.Addr // whom it came from
 	Query  Query
+	Until  time.Time // its deadline; the zero Time for none. What would end later is not begun again for it
 }
 
 // Key names the answer that a request asks for: the hexadecimal SHA-256 over tenant and query. Every field is preceded by

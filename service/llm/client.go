@@ -16,7 +16,7 @@ import (
 type Options struct {
 	URL     string        // of the model's server, without the path
 	Timeout time.Duration // for one attempt
-	Budget  time.Duration // for all attempts; one is made only if it can have its whole Timeout
+	Budget  time.Duration // for all attempts; one is repeated only if it can have its whole Timeout
 	Price   service.Price
 	Breaker BreakerOptions
 }
@@ -65,11 +65,15 @@ func (c *Client) BreakerState() int { return int(c.breaker.State()) }
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Complete asks the model. It repeats only attempts that certainly brought no answer, for another might be billed. When the
+// Complete asks the model, once or more, as long as its budget and the request's time last. It repeats only attempts that
+// certainly brought no answer, for another might be billed. When the
 // model asks not to be called for a while, by Retry-After, nobody calls it through this Client until that is over: who can
 // wait waits, others are refused.
 func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answer, error) {
 	lastStart := time.Now().Add(c.Budget - c.Timeout)
+	if end := r.Until.Add(-c.Timeout); !r.Until.IsZero() && end.Before(lastStart) {
+		lastStart = end
+	}
 	for pause := (patience.Pause{Next: firstRetry, Most: longestRetry}); ; {
 		answer, err := c.breaker.Execute(func() (service.Answer, error) { return c.attempt(ctx, r) })
 		if err == nil {

@@ -217,6 +217,32 @@ func TestRetryAfterBeyondTheBudgetIsPassedOn(t *testing.T) {
 	}
 }
 
+// A request's time bounds the attempts as the budget does: one that could not end in it is not made.
+func TestNothingIsRepeatedBeyondTheRequestsTime(t *testing.T) {
+	const timeout = time.Second
+	for _, test := range []struct {
+		left time.Duration
+		want int
+	}{{timeout, 1}, {timeout + 30*time.Second, 2}} {
+		c, seen := model(t, llm.Options{Timeout: timeout, Budget: time.Minute}, func() http.HandlerFunc {
+			var asked atomic.Int32
+			return func(w http.ResponseWriter, _ *http.Request) {
+				if asked.Add(1) > 1 {
+					_, _ = io.WriteString(w, good)
+					return
+				}
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		}())
+		r := question()
+		r.Until = time.Now().Add(test.left)
+		_, err := c.Complete(t.Context(), r)
+		if got := seen.count("status") + seen.count("ok"); got != test.want || (err == nil) != (test.want == 2) {
+			t.Errorf("with %s left: %d attempts and %v, want %d", test.left, got, err, test.want)
+		}
+	}
+}
+
 // Whoever tries again does so no sooner than the model asked, and nobody else calls it before.
 func TestRetryAfterIsKept(t *testing.T) {
 	const asked = time.Second
