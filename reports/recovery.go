@@ -9,7 +9,7 @@ import (
 )
 
 // Recovery is how a fault was overcome: by what it hit and by the service. Times are milliseconds from the moment at which
-// the fault was active, or healed where the check says AfterHeal; null where nobody measured them.
+// the fault was active, or was ordered to heal where the check says AfterHeal; null where nobody measured them.
 type Recovery struct {
 	Fault      string   `json:"fault"`
 	Target     string   `json:"target"`
@@ -18,7 +18,7 @@ type Recovery struct {
 	Floor      *float64 `json:"floor_ms"`    // the least that the running configuration lets that take
 	Hits       *float64 `json:"hits_ms"`     // until hits succeeded again
 	Misses     *float64 `json:"misses_ms"`
-	AfterHeal  bool     `json:"after_heal"` // hits and misses count from the heal
+	AfterHeal  bool     `json:"after_heal"` // hits and misses count from the order to heal
 }
 
 // Names of figures that checks of recoveries report.

@@ -72,6 +72,11 @@ func (h *history) inOrder() {
 	}
 }
 
+// seenHealed says when the heal was seen.
+func seenHealed(at float64) func(*history) {
+	return func(h *history) { h.Observations[len(h.Observations)-1].At = seconds(at) }
+}
+
 func slower(d time.Duration) func(*evidence.Call) { return func(c *evidence.Call) { c.End += d } }
 
 func refused(c *evidence.Call) { c.Outcome, c.Status = evidence.Refused, 503 }
@@ -182,8 +187,10 @@ func outageCases() []outageCase {
 		{"fault did nothing", within, noop, check.Unknown, "not certified", "", 0},
 		{"floor", within, func(h *history) { h.plan.Params[check.ParamFloor+outageFault] = 500 * ms }, check.Pass, "", "floor_ms", 500},
 
-		{"failing meanwhile is excused", afterHeal, between(20, 30.1, false, refused), check.Pass, "after 0 ms", "recovery_miss_ms", 0},
-		{"recovers late after the heal", afterHeal, between(20, 31.5, false, refused), check.Fail, "1400 ms later", "", 0},
+		{"failing meanwhile is excused", afterHeal, between(20, 29.9, false, refused), check.Pass, "after 0 ms", "recovery_miss_ms", 0},
+		{"recovers late after the heal", afterHeal, between(20, 31.5, false, refused), check.Fail, "1600 ms later", "", 0},
+		{"recovers late after the order, soon after its first sign", afterHeal, both(between(20, 31.1, false, refused), seenHealed(31)),
+			check.Fail, "1200 ms later", "recovery_miss_ms", 1200},
 		{"fault did nothing", afterHeal, noop, check.Unknown, "not certified", "", 0},
 
 		{"calls held back", held, heldBack(6), check.Pass, "6 calls reached", "misses", 40},

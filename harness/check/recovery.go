@@ -23,16 +23,17 @@ const ParamFloor = "floor "
 // p99 of its class before the fault; its time is when it was due. Unknown unless the fault is certified and enough
 // requests came after it.
 func RecoversWithin(fault string, proof Certificate, limit time.Duration) Check {
-	return recovers("RecoversWithin", fault, proof, limit, func(t Times) time.Duration { return t.Active })
+	return recovers("RecoversWithin", fault, proof, limit, func(d disturbance) time.Duration { return d.Active })
 }
 
-// RecoversAfterHeal is RecoversWithin from the moment at which the fault was healed, for one that the service cannot make
-// up for while it lasts.
+// RecoversAfterHeal is RecoversWithin from the order to heal the fault, for one that the service cannot make up for while it
+// lasts. The certified heal may come later: that of an upstream is proved by the first call after it, which is what a breaker
+// keeps back.
 func RecoversAfterHeal(fault string, proof Certificate, limit time.Duration) Check {
-	return recovers("RecoversAfterHeal", fault, proof, limit, func(t Times) time.Duration { return t.Healed })
+	return recovers("RecoversAfterHeal", fault, proof, limit, func(d disturbance) time.Duration { return d.Healing })
 }
 
-func recovers(name, fault string, proof Certificate, limit time.Duration, from func(Times) time.Duration) Check {
+func recovers(name, fault string, proof Certificate, limit time.Duration, from func(disturbance) time.Duration) Check {
 	return complete(name, func(run *evidence.Run) Verdict {
 		d, p, missing := disturbed(run, fault, proof)
 		if missing != "" {
@@ -40,7 +41,7 @@ func recovers(name, fault string, proof Certificate, limit time.Duration, from f
 		}
 		figures := map[string]float64{"limit_ms": ms(limit)}
 		addFloor(figures, run, fault)
-		return judgeRecoveries(recoveries(run, p, from(d.Times)), limit, figures)
+		return judgeRecoveries(recoveries(run, p, from(d)), limit, figures)
 	}).about(fault)
 }
 
