@@ -172,6 +172,14 @@ func herd(from time.Duration, tenants [2]string, known ...string) (client load.P
 	return client, keys
 }
 
+// longCalls is a stack whose LLM calls outlive a lease, so that whoever makes one must renew it. The lease is about the shortest
+// that the budgets of the stores allow; there is time for a second attempt after one that fails.
+func longCalls() fixtures.GatewayStack {
+	return fixtures.GatewayStack{LLMLatency: 2800 * time.Millisecond, Env: map[string]string{
+		"SENTINEL_LEASE": "2300ms", "SENTINEL_LLM_TIMEOUT": "3500ms", "SENTINEL_LLM_BUDGET": "6500ms",
+	}}
+}
+
 // afterHerd goes on asking a herd's questions, for as long as it takes to heal.
 func afterHerd(client load.Profile, length time.Duration) load.Profile {
 	last := client.Stages[len(client.Stages)-1]

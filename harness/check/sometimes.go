@@ -56,3 +56,29 @@ func SawHitsAndMisses() Check {
 		return pass(figures, "%d hits and %d misses were answered", hits, misses)
 	})
 }
+
+// SawCallsBeyondLease: some calls of the load that were answered had lasted longer than a lease, so that their callers must
+// have renewed it.
+func SawCallsBeyondLease() Check {
+	return complete("SawCallsBeyondLease", func(run *evidence.Run) Verdict {
+		lease, ok := run.Param(evidence.ParamLease)
+		if !ok {
+			return unknown("the plan lacks the lease")
+		}
+		from, ok := loadStart(run)
+		if !ok {
+			return unknown("it is not known when the load began")
+		}
+		beyond := 0
+		for _, u := range run.EachUpstream() {
+			if u.Arrived >= from && u.Outcome == evidence.UpstreamOK && u.Ended-u.Arrived > lease {
+				beyond++
+			}
+		}
+		figures := map[string]float64{"calls_beyond_lease": float64(beyond), "lease_ms": ms(lease)}
+		if beyond == 0 {
+			return unknown("no call that was answered lasted longer than the lease of %.0f ms", ms(lease)).with(figures)
+		}
+		return pass(figures, "%d calls lasted longer than the lease of %.0f ms", beyond, ms(lease))
+	})
+}

@@ -228,6 +228,17 @@ func verdictCases() []verdictCase {
 		{"no fault", check.InFlightAt("kill "+victim, 0), kill, func(h *history) { h.Injections = nil }, check.Unknown, "never ordered"},
 
 		{"hits and misses", check.SawHitsAndMisses(), "", unchanged, check.Pass, "4 hits and 3 misses"},
+		{"calls beyond the lease", check.SawCallsBeyondLease(), "", func(h *history) { h.Upstream[len(h.Upstream)-1].Ended += time.Second }, check.Pass, "1 calls lasted longer than the lease of 1000 ms"},
+		{"one beyond the lease that failed", check.SawCallsBeyondLease(), "", func(h *history) {
+			u := &h.Upstream[len(h.Upstream)-1]
+			u.Ended, u.Outcome = u.Ended+time.Second, evidence.UpstreamError
+		}, check.Unknown, "no call that was answered"},
+		{"one beyond the lease before the load", check.SawCallsBeyondLease(), "", func(h *history) {
+			u := &h.Upstream[len(h.Upstream)-1]
+			u.Arrived, u.Ended = 0, time.Minute
+		}, check.Unknown, "no call that was answered"},
+		{"short calls", check.SawCallsBeyondLease(), "", unchanged, check.Unknown, "no call that was answered lasted longer"},
+		{"no lease", check.SawCallsBeyondLease(), "", drop(evidence.ParamLease), check.Unknown, "lacks the lease"},
 		{"misses only", check.SawHitsAndMisses(), "", func(h *history) { h.Calls = h.Calls[:3] }, check.Unknown, "0 hits and 3 misses"},
 
 		{"on time", check.LoadKeptSchedule(), "", unchanged, check.Pass, "p99 1.0 ms"},
