@@ -9,7 +9,8 @@ import (
 )
 
 // HerdWithoutPostgres sends the thundering herd when Redis is the only authority, for answers that take longer than a lease: the
-// primary's node is dead, and nobody may lead before its ttl is over. The replicas know the tenants: a key that they never saw, nobody could vouch for.
+// primary's node is dead, and nobody may lead before its ttl is over. The replicas know the tenants: a key that they never saw,
+// nobody could vouch for.
 func HerdWithoutPostgres() harness.Scenario {
 	client, keys := herd(4*time.Second, [2]string{"acme", "globex"}, "acme", "globex")
 	f := fixtures.PostgresPrimaryKill()

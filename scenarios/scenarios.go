@@ -173,7 +173,7 @@ func herd(from time.Duration, tenants [2]string, known ...string) (client load.P
 }
 
 // longCalls is a stack whose LLM calls outlive a lease, so that whoever makes one must renew it. The lease is about the shortest
-// that the budgets of the stores allow; there is time for a second attempt after one that fails.
+// that the budgets of the stores allow; a call may take longer than most of them draw.
 func longCalls() fixtures.GatewayStack {
 	return fixtures.GatewayStack{LLMLatency: 2800 * time.Millisecond, Env: map[string]string{
 		"SENTINEL_LEASE": "2300ms", "SENTINEL_LLM_TIMEOUT": "3500ms", "SENTINEL_LLM_BUDGET": "6500ms",
