@@ -224,6 +224,7 @@ func outOfPatience(waited bool, err error) error {
 func (g *Gateway) call(h *hold, r Request, row Row) landing {
 	r.Until = row.At.Add(g.Patience)
 	answer, err := g.complete(h, r)
+	defer g.forgo(h) // after the settlement, which may ask for the flight again
 	if err != nil {
 		g.abandon(h)
 		return g.stale(row.Key, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service/patience"
@@ -14,8 +15,9 @@ type hold struct {
 	authorities []Authority // asked in this order by everybody, so that two askers cannot hold one each for long
 	key, token  string
 	lease       time.Duration
-	until       time.Time // the holder's own, early view of its lease's end
-	partial     bool      // an authority was silent when last asked
+	until       time.Time   // the holder's own, early view of its lease's end
+	lacking     []Authority // did not grant when last asked
+	unheard     []Authority // may have granted to a question that the end of the call cut short
 }
 
 func newHold(authorities []Authority, key string, lease time.Duration) *hold {
@@ -27,11 +29,11 @@ func newHold(authorities []Authority, key string, lease time.Duration) *hold {
 func (h *hold) ask(ctx context.Context) []Reply {
 	asked := time.Now() // before the request leaves: the authority's lease ends later than ours
 	replies := make([]Reply, len(h.authorities))
-	h.partial = false
+	h.lacking = nil
 	for i, authority := range h.authorities {
 		reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
 		if err != nil {
-			h.partial = true
+			h.lacking = append(h.lacking, authority)
 			continue // silent, the zero Reply
 		}
 		replies[i] = reply
@@ -84,13 +86,13 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 		<-ctx.Done()
 		end.Stop()
 	}()
-	renew := time.NewTimer(h.nextRenewal())
-	defer renew.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	for renewal := time.Now().Add(h.lease / renewals); ; {
+		h.cover(ctx)
+		if patience.Sleep(ctx, h.rest(renewal)) != nil {
 			return
-		case <-renew.C:
+		}
+		if time.Now().Before(renewal) {
+			continue
 		}
 		if !h.held() {
 			return // it stood still past its moment; the fuse is burning, and a lease that is over is not renewed
@@ -100,8 +102,19 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 			return
 		}
 		end.PutOff(h.mustEnd())
-		renew.Reset(h.nextRenewal())
+		renewal = time.Now().Add(h.lease / renewals)
 	}
+}
+
+// renewals is how many there are in one lease, so that one may fail.
+const renewals = 3
+
+// rest is how long nothing needs to be asked.
+func (h *hold) rest(renewal time.Time) time.Duration {
+	if len(h.lacking) > 0 {
+		return min(time.Until(renewal), coverPause)
+	}
+	return time.Until(renewal)
 }
 
 // renew asks every authority for as much time again. One grant is enough: a refusal beside it may come from a claim that
@@ -109,14 +122,14 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 // to give it back, refused by the one that grants here. Without a grant the last one that speaks decides.
 func (h *hold) renew(ctx context.Context) Verdict {
 	asked, said := time.Now(), Silent
-	h.partial = false
+	h.lacking = nil
 	for _, authority := range h.authorities {
-		reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
+		reply, err := h.extend(ctx, authority)
 		if err == nil && said != Granted {
 			said = reply.Verdict
 		}
 		if err != nil || reply.Verdict != Granted {
-			h.partial = true
+			h.lacking = append(h.lacking, authority)
 		}
 	}
 	if said == Granted {
@@ -125,21 +138,38 @@ func (h *hold) renew(ctx context.Context) Verdict {
 	return said
 }
 
+// coverPause is how often a hold asks an authority whose grant it lacks. Until that grants, nothing but the other one keeps
+// others out, and a call takes some hundreds of ms: if the other one falls silent soon after this one is back, a call that this
+// one does not know of is made again. It costs nothing while the line to the authority knows it to be silent.
+const coverPause = 20 * time.Millisecond
+
+// cover asks those that did not grant. What they say does not end the call, as in renew; and as there, a lease that is over is
+// not extended.
+func (h *hold) cover(ctx context.Context) {
+	if !h.held() {
+		return
+	}
+	h.lacking = slices.DeleteFunc(h.lacking, func(authority Authority) bool {
+		reply, err := h.extend(ctx, authority)
+		return err == nil && reply.Verdict != Refused
+	})
+}
+
+// extend asks one authority during a call.
+func (h *hold) extend(ctx context.Context, authority Authority) (Reply, error) {
+	reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
+	if err != nil && ctx.Err() != nil {
+		h.unheard = append(h.unheard, authority)
+	}
+	return reply, err
+}
+
 // mustEnd is when a call must be aborted that is not renewed.
 func (h *hold) mustEnd() time.Time { return h.until.Add(-h.lease / abortMargin) }
 
 // lasts says whether a call may begin: one that would have to be aborted at once may not. A lease can end while it is asked
 // for, by a wait for its turn on the way to an authority or since the process stood still.
 func (h *hold) lasts() bool { return time.Now().Before(h.mustEnd()) }
-
-// nextRenewal is a third of the lease, so that one renewal may fail. A hold with one authority alone asks the silent one more
-// often: until that answers, nothing but the first keeps others out.
-func (h *hold) nextRenewal() time.Duration {
-	if h.partial {
-		return h.lease / 10
-	}
-	return h.lease / 3
-}
 
 func refused(replies []Reply) bool {
 	for _, reply := range replies {

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -119,23 +120,31 @@ func TestClaimLeftBehindDoesNotEndACallThatTheLockCovers(t *testing.T) {
 	})
 }
 
-// A lone authority keeps others out only of those who can reach it, so the silent one is asked again soon.
-func TestSilentAuthorityIsAskedAgainDuringTheCall(t *testing.T) {
+// A lone authority keeps others out only of those who can reach it. So the other one learns of the call as soon as it answers
+// again, before the first falls silent in its turn.
+func TestAuthorityThatIsBackLearnsOfTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(2 * lease)
-		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = 4 * lease })
-		r := ask("a", "p")
-		w.postgres.set(true)
-		var rs results
-		rs.ask(t.Context(), g, r)
-		time.Sleep(storeBudget + lease/10 + storeBudget + time.Millisecond) // the grant, and one renewal in vain
-		w.postgres.set(false)
-		time.Sleep(lease / 10)
-		synctest.Wait()
-		if w.postgres.holder(r.Key()) == "" {
-			t.Error("the claim was not made up for")
+		for _, order := range [][]string{{"redis", "postgres"}, {"postgres", "redis"}} {
+			w := newWorld(450 * time.Millisecond)
+			first, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = 4 * lease })
+			second, _ := w.gateway("gateway-2", func(s *service.Settings) { s.Patience = 4 * lease })
+			stores := map[string]*store{"redis": w.redis, "postgres": w.postgres}
+			silent, lone := stores[order[0]], stores[order[1]]
+			silent.set(true)
+			var rs results
+			rs.ask(t.Context(), first, ask("a", "p"))
+			for w.model.total() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			silent.set(false)
+			time.Sleep(storeBudget + 30*time.Millisecond) // the question that was under way, and the next
+			lone.set(true)
+			rs.ask(t.Context(), second, ask("b", "p"))
+			rs.all.Wait()
+			if len(rs.errs) > 0 || w.model.total() != 1 {
+				t.Errorf("%s was silent first: %d calls, errors %v", order[0], w.model.total(), rs.errs)
+			}
 		}
-		rs.all.Wait()
 	})
 }
 
@@ -275,6 +284,29 @@ func TestAnswerIsBackfilledWhenItsSecondStoreReturns(t *testing.T) {
 	})
 }
 
+// A claim that a waiting replica asked for when PostgreSQL fell silent comes back with it, and nobody knows of it.
+func TestBackfillOutlastsAHoldThatNobodyKnowsOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		g, _ := w.gateway("gateway-1")
+		work, stop := context.WithCancel(t.Context())
+		go g.Backfill(work)
+		r := ask("a", "p")
+		w.postgres.seize(r.Key(), "left behind", lease)
+		w.postgres.set(true)
+		if _, err := g.Answer(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		w.postgres.set(false)
+		time.Sleep(2 * lease)
+		if _, ok := w.postgres.answer(r.Key()); !ok {
+			t.Error("PostgreSQL did not get the answer")
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
 // deaf is an authority that does not answer settlements of one key, so many times.
 type deaf struct {
 	service.Authority
@@ -344,6 +376,72 @@ func TestWhatASilentAuthorityHoldsIsGivenBackLater(t *testing.T) {
 	})
 }
 
+// slowly is an authority that does as it is asked when the asker has gone.
+type slowly struct {
+	service.Authority
+	silent atomic.Int64 // acquisitions that it does not hear, before those
+}
+
+func (s *slowly) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+	if s.silent.Add(-1) >= 0 {
+		return service.Reply{}, errDown
+	}
+	<-ctx.Done() // the call is over
+	time.AfterFunc(lease/10, func() { _, _ = s.Authority.Acquire(context.WithoutCancel(ctx), key, token, lease) })
+	return service.Reply{}, ctx.Err()
+}
+
+// A question that was under way when the call ended may be granted after all, when the hold is over.
+func TestGrantThatCameAfterTheCallIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		w.model.err = errDown
+		late := &slowly{Authority: w.postgres}
+		late.silent.Store(1)
+		g, _ := w.gatewayWith("gateway-1", []service.Authority{w.redis, late})
+		work, stop := context.WithCancel(t.Context())
+		go g.Backfill(work)
+		r := ask("a", "p")
+		if _, err := g.Answer(t.Context(), r); err == nil {
+			t.Fatal("answered although the model failed")
+		}
+		time.Sleep(lease/10 + time.Millisecond)
+		if !w.postgres.holds(r.Key()) {
+			t.Fatal("nothing was asked during the call")
+		}
+		time.Sleep(time.Second)
+		if w.postgres.holds(r.Key()) {
+			t.Error("PostgreSQL still holds the key of a flight that is over")
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
+// An answer that waits for a silent authority is in the other one soon, where other replicas find it.
+func TestSettlementDoesNotWaitForASilentAuthority(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(100 * time.Millisecond)
+		g, ledger := w.gateway("gateway-1")
+		r := ask("a", "p")
+		time.AfterFunc(90*time.Millisecond, func() { w.postgres.set(true) })
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(100*time.Millisecond + storeBudget/2)
+		if _, ok := w.redis.answer(r.Key()); !ok {
+			t.Error("Redis does not have the answer while PostgreSQL is waited for")
+		}
+		if rs.sources[service.Call] != 0 {
+			t.Error("told before it was known whether PostgreSQL has the answer")
+		}
+		w.postgres.set(false)
+		rs.all.Wait()
+		if err := ledger.Flush(t.Context()); err != nil || len(w.postgres.booked()) != 1 {
+			t.Errorf("%d rows, %v", len(w.postgres.booked()), err)
+		}
+	})
+}
+
 func TestAnswersDieWithTheirLifetimeAndNotTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(0)
@@ -394,29 +492,30 @@ func (s *slowLater) Settle(ctx context.Context, with service.Settlement) (servic
 	return s.Authority.Settle(ctx, with)
 }
 
-// TestBackfillLeavesTheAuthorityTimeForOthers: what it missed comes one by one, with rests between.
-func TestBackfillLeavesTheAuthorityTimeForOthers(t *testing.T) {
+// What a short silence left comes at once; after a long one the authority has time for others.
+func TestBackfillIsQuickWithFewAndGentleWithMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const takes = 50 * time.Millisecond
-		w := newWorld(0)
-		postgres := &slowLater{Authority: w.postgres, takes: takes, missed: map[string]bool{}}
-		g, _ := w.gatewayWith("gateway-1", []service.Authority{w.redis, postgres})
-		for _, prompt := range []string{"one", "two", "three"} {
-			if _, err := g.Answer(t.Context(), ask("a", prompt)); err != nil {
-				t.Fatal(err)
+		for _, c := range []struct{ missed, least, most int }{{4, 4, 4}, {300, 18, 24}} { // half of a connection's time: 20 in 2 s
+			w := newWorld(0)
+			postgres := &slowLater{Authority: w.postgres, takes: takes, missed: map[string]bool{}}
+			g, _ := w.gatewayWith("gateway-1", []service.Authority{w.redis, postgres})
+			for i := range c.missed {
+				if _, err := g.Answer(t.Context(), ask("a", strconv.Itoa(i))); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		work, stop := context.WithCancel(t.Context())
-		go g.Backfill(work)
-		time.Sleep(time.Second)
-		stop()
-		synctest.Wait()
-		if len(postgres.came) != 3 {
-			t.Fatalf("%d answers came", len(postgres.came))
-		}
-		for i := 1; i < 3; i++ {
-			if apart := postgres.came[i].Sub(postgres.came[i-1]); apart != 2*takes {
-				t.Errorf("%s from answer %d to the next, want %s", apart, i, 2*takes)
+			work, stop := context.WithCancel(t.Context())
+			began := time.Now()
+			go g.Backfill(work)
+			time.Sleep(2*time.Second - time.Millisecond)
+			stop()
+			synctest.Wait()
+			if came := len(postgres.came); came < c.least || came > c.most {
+				t.Errorf("of %d answers %d came in 2 s", c.missed, came)
+			}
+			if c.missed <= 4 && postgres.came[c.missed-1].Sub(began) > takes {
+				t.Errorf("the last of %d answers came after %s", c.missed, postgres.came[c.missed-1].Sub(began))
 			}
 		}
 	})

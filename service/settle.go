@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +26,7 @@ func (g *Gateway) settle(h *hold, answer Answer, row Row) landing {
 		}
 		stored, missed := g.settleAll(ctx, h.authorities, &s)
 		if stored {
-			g.settleLater(missed, s)
+			g.settleLater(missed, missedAnswer{Settlement: s})
 			return landing{answer: answer, source: Call}
 		}
 		if len(missed) < len(h.authorities) {
@@ -54,22 +53,54 @@ func (g *Gateway) record(row *Row) {
 	}
 }
 
+// settleSlow is how long a settlement waits for one authority before it goes to the next as well. While it waits for one to be
+// called silent, those who can ask the other one alone know nothing of the answer, and would call again.
+const settleSlow = 50 * time.Millisecond
+
 // settleAll settles s with every authority, last to first. It tells whether one of them has the answer, and which ones
-// stayed silent. Once one has taken the row the others get none.
+// stayed silent. Once one has taken the row the others get none; two that are asked at a time may both take it, which books
+// it once.
 func (g *Gateway) settleAll(ctx context.Context, authorities []Authority, s *Settlement) (stored bool, missed []Authority) {
-	for _, authority := range slices.Backward(authorities) {
-		receipt, err := authority.Settle(ctx, *s)
-		if err != nil {
-			missed = append(missed, authority)
-			continue
+	outcomes := make(chan outcome, len(authorities))
+	ask := func(authority Authority, s Settlement) {
+		receipt, err := authority.Settle(ctx, s)
+		outcomes <- outcome{authority, s.Row, receipt, err}
+	}
+	for i, asked := len(authorities)-1, 0; i >= 0 || asked > 0; {
+		if asked == 0 {
+			go ask(authorities[i], *s)
+			i, asked = i-1, asked+1
 		}
-		stored = stored || receipt.Stored
-		if s.Row != nil && receipt.Mark != "" {
-			g.Ledger.Keep(Entry{Row: *s.Row, Mark: receipt.Mark})
+		var slow <-chan time.Time
+		if i >= 0 {
+			slow = time.After(settleSlow)
 		}
-		s.Row = nil
+		select {
+		case <-slow:
+			go ask(authorities[i], *s)
+			i, asked = i-1, asked+1
+		case o := <-outcomes:
+			asked--
+			if o.err != nil {
+				missed = append(missed, o.authority)
+				continue
+			}
+			stored = stored || o.Stored
+			if o.row != nil && o.Mark != "" {
+				g.Ledger.Keep(Entry{Row: *o.row, Mark: o.Mark})
+			}
+			s.Row = nil
+		}
 	}
 	return stored, missed
+}
+
+// outcome is what became of a settlement with one authority.
+type outcome struct {
+	authority Authority
+	row       *Row // that went along
+	Receipt
+	err error
 }
 
 // give hands an answer that one authority had to those that granted the flight for want of it, which also ends the hold there.
@@ -91,8 +122,23 @@ func (h *hold) yield(ctx context.Context, replies []Reply) {
 
 // abandon ends the hold without an answer. Its token is never used again, so that it can be given back at any time.
 func (g *Gateway) abandon(h *hold) {
+	g.giveBackLater(h, h.release(context.WithoutCancel(g.base)))
+}
+
+// straggling is how long a question may be under way that nobody waits for any more.
+const straggling = time.Second
+
+// forgo gives back what was granted to questions that the end of the call cut short. The hold must be over.
+func (g *Gateway) forgo(h *hold) {
+	if len(h.unheard) > 0 {
+		time.AfterFunc(straggling, func() { g.giveBackLater(h, h.unheard) })
+	}
+}
+
+// giveBackLater has the authorities told, once they answer, that the hold is over.
+func (g *Gateway) giveBackLater(h *hold, untold []Authority) {
 	over := claim{key: h.key, token: h.token, ends: time.Now().Add(h.lease)}
-	for _, authority := range h.release(context.WithoutCancel(g.base)) {
+	for _, authority := range untold {
 		select {
 		case g.late[authority].claims <- over:
 		default: // it ends with its lease
@@ -102,8 +148,13 @@ func (g *Gateway) abandon(h *hold) {
 
 // late is what an authority missed while it was silent.
 type late struct {
-	answers chan Settlement
+	answers chan missedAnswer
 	claims  chan claim
+}
+
+type missedAnswer struct {
+	Settlement
+	refused bool // by a hold that is over by now
 }
 
 // claim is what an authority may have granted to a flight that is over. It keeps others out until it ends.
@@ -113,24 +164,27 @@ type claim struct {
 }
 
 func newLate() late {
-	return late{answers: make(chan Settlement, lateRoom), claims: make(chan claim, lateRoom)}
+	return late{answers: make(chan missedAnswer, lateRoom), claims: make(chan claim, lateRoom)}
 }
 
-// Bounds of the work that is left for later, for each authority: room for some seconds of calls, and pauses that cost nothing
-// while the line to the authority knows it to be silent. The first is short: until an answer is in both authorities, the
-// silence of the other one has it called for again. What is dropped costs no promise while the other authority lives.
+// Bounds of the work that is left for later, for each authority: room for some seconds of calls, pauses between attempts, which
+// cost nothing while the line to the authority knows it to be silent, and rests. What a short silence left is brought at once,
+// several at a time: until an answer is in both authorities, the silence of the other one has it called for again. Of more than
+// that, all together take half of a connection's time. What is dropped costs no promise while the other authority lives.
 const (
-	lateRoom       = 1024
-	firstLatePause = 10 * time.Millisecond
-	latePause      = 200 * time.Millisecond
+	lateRoom    = 1024
+	latePause   = 20 * time.Millisecond
+	lateHands   = 4
+	lateFew     = 32 // waiting; a second's calls of one replica are that many
+	longestRest = time.Second
 )
 
-func (g *Gateway) settleLater(missed []Authority, s Settlement) {
+func (g *Gateway) settleLater(missed []Authority, a missedAnswer) {
 	for _, authority := range missed {
 		select {
-		case g.late[authority].answers <- s:
+		case g.late[authority].answers <- a:
 		default:
-			g.Log.Warn("no room to settle an answer later", "key", s.Key)
+			g.Log.Warn("no room to settle an answer later", "key", a.Key)
 		}
 	}
 }
@@ -140,9 +194,11 @@ func (g *Gateway) settleLater(missed []Authority, s Settlement) {
 func (g *Gateway) Backfill(ctx context.Context) {
 	var all sync.WaitGroup
 	for authority, late := range g.late {
-		all.Go(func() {
-			catchUp(ctx, late.answers, func(s Settlement) bool { return settledLate(ctx, authority, s) })
-		})
+		for range lateHands {
+			all.Go(func() {
+				catchUp(ctx, late.answers, func(a missedAnswer) bool { return g.settledLate(ctx, authority, a) })
+			})
+		}
 		all.Go(func() {
 			catchUp(ctx, late.claims, func(c claim) bool { return givenBack(ctx, authority, c) })
 		})
@@ -150,8 +206,8 @@ func (g *Gateway) Backfill(ctx context.Context) {
 	all.Wait()
 }
 
-// catchUp does one thing after another, each until it is done, and rests after each for as long as it took, within
-// bounds: an authority that comes back has requests to serve.
+// catchUp does one thing after another, each until it is done. While many wait it rests after each, within bounds: an authority
+// that comes back has requests to serve.
 func catchUp[T any](ctx context.Context, missed <-chan T, done func(T) bool) {
 	for {
 		select {
@@ -159,24 +215,29 @@ func catchUp[T any](ctx context.Context, missed <-chan T, done func(T) bool) {
 			return
 		case one := <-missed:
 			began := time.Now()
-			for pause := (patience.Pause{Next: firstLatePause, Most: latePause}); !done(one); began = time.Now() {
-				if pause.Wait(ctx) != nil {
+			for ; !done(one); began = time.Now() {
+				if patience.Sleep(ctx, latePause) != nil {
 					return
 				}
 			}
-			if patience.Sleep(ctx, min(time.Since(began), latePause)) != nil {
+			if len(missed) > lateFew && patience.Sleep(ctx, min((2*lateHands-1)*time.Since(began), longestRest)) != nil {
 				return
 			}
 		}
 	}
 }
 
-// settledLate reports whether nothing is left to do: the answer arrived, or died.
-func settledLate(ctx context.Context, authority Authority, s Settlement) bool {
-	if time.Until(s.Dies) <= 0 {
+// settledLate reports whether nothing is left to do: the answer arrived, or died. One that is refused comes again when a lease has
+// passed: the hold that stands in its way may be one that nobody knows of, granted just when the authority fell silent.
+func (g *Gateway) settledLate(ctx context.Context, authority Authority, a missedAnswer) bool {
+	if time.Until(a.Dies) <= 0 {
 		return true
 	}
-	_, err := authority.Settle(ctx, s)
+	receipt, err := authority.Settle(ctx, a.Settlement)
+	if err == nil && !receipt.Stored && !a.refused {
+		a.refused = true
+		time.AfterFunc(g.Lease, func() { g.settleLater([]Authority{authority}, a) })
+	}
 	return err == nil
 }
 
