@@ -166,6 +166,7 @@ func (g *Gateway) seek(ctx context.Context, h *hold) (l landing, landed bool) {
 		replies := h.ask(ctx)
 		if i, reply := answered(replies); reply != nil {
 			g.give(h, i, reply)
+			g.forgo(h)
 			return landing{answer: reply.Answer, source: origin(i, waited)}, true
 		}
 		if mayCall(replies) && ctx.Err() == nil && h.lasts() { // an authority that was not waited for is not silent
@@ -174,6 +175,7 @@ func (g *Gateway) seek(ctx context.Context, h *hold) (l landing, landed bool) {
 		if refused(replies) {
 			h.yield(ctx, replies)
 			if answer, err := g.Archive.Find(ctx, h.key, 0); err == nil { // a dead holder's lock may outlive its answer
+				g.forgo(h)
 				return landing{answer: answer, source: origin(1, waited)}, true
 			}
 			waited = true

@@ -17,7 +17,7 @@ type hold struct {
 	lease       time.Duration
 	until       time.Time   // the holder's own, early view of its lease's end
 	lacking     []Authority // did not grant when last asked
-	unheard     []Authority // may have granted to a question that the end of the call cut short
+	unheard     []Authority // said nothing when last asked, and may have granted
 }
 
 func newHold(authorities []Authority, key string, lease time.Duration) *hold {
@@ -31,7 +31,7 @@ func (h *hold) ask(ctx context.Context) []Reply {
 	replies := make([]Reply, len(h.authorities))
 	h.lacking = nil
 	for i, authority := range h.authorities {
-		reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
+		reply, err := h.acquire(ctx, authority)
 		if err != nil {
 			h.lacking = append(h.lacking, authority)
 			continue // silent, the zero Reply
@@ -45,6 +45,16 @@ func (h *hold) ask(ctx context.Context) []Reply {
 		h.until = asked.Add(h.lease)
 	}
 	return replies
+}
+
+// acquire asks one authority.
+func (h *hold) acquire(ctx context.Context, authority Authority) (Reply, error) {
+	reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
+	h.unheard = slices.DeleteFunc(h.unheard, func(other Authority) bool { return other == authority })
+	if err != nil {
+		h.unheard = append(h.unheard, authority)
+	}
+	return reply, err
 }
 
 // mayCall is the rule of the flight: nobody refused and at least one granted. Silence is left out of it because an
@@ -87,7 +97,9 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 		end.Stop()
 	}()
 	for renewal := time.Now().Add(h.lease / renewals); ; {
-		h.cover(ctx)
+		if h.cover(ctx, renewal) {
+			end.PutOff(h.mustEnd())
+		}
 		if patience.Sleep(ctx, h.rest(renewal)) != nil {
 			return
 		}
@@ -97,34 +109,47 @@ func (h *hold) keep(ctx context.Context, abort context.CancelCauseFunc) {
 		if !h.held() {
 			return // it stood still past its moment; the fuse is burning, and a lease that is over is not renewed
 		}
-		if h.renew(ctx) == Refused {
+		switch h.renew(ctx) {
+		case Granted:
+			end.PutOff(h.mustEnd())
+			renewal = time.Now().Add(h.lease / renewals)
+		case Refused:
 			abort(errLeaseLost)
 			return
+		default:
+			renewal = time.Now().Add(h.lease / attempts)
 		}
-		end.PutOff(h.mustEnd())
-		renewal = time.Now().Add(h.lease / renewals)
 	}
 }
 
-// renewals is how many there are in one lease, so that one may fail.
-const renewals = 3
+// How many renewals there are in one lease: one may fail, and the next attempts come sooner.
+const (
+	renewals = 3
+	attempts = 10
+)
 
 // rest is how long nothing needs to be asked.
 func (h *hold) rest(renewal time.Time) time.Duration {
-	if len(h.lacking) > 0 {
-		return min(time.Until(renewal), coverPause)
+	pause := time.Until(renewal)
+	switch {
+	case len(h.unheard) > 0:
+		return min(pause, coverPause)
+	case len(h.lacking) > 0:
+		return min(pause, longestPoll)
 	}
-	return time.Until(renewal)
+	return pause
 }
 
 // renew asks every authority for as much time again. One grant is enough: a refusal beside it may come from a claim that
 // was left behind while its authority was away, or from another replica that got the lock while it was free and is about
 // to give it back, refused by the one that grants here. Without a grant the last one that speaks decides.
 func (h *hold) renew(ctx context.Context) Verdict {
+	ctx, cancel := context.WithDeadline(ctx, h.mustEnd()) // near: it goes before requests that wait for their turn
+	defer cancel()
 	asked, said := time.Now(), Silent
 	h.lacking = nil
 	for _, authority := range h.authorities {
-		reply, err := h.extend(ctx, authority)
+		reply, err := h.acquire(ctx, authority)
 		if err == nil && said != Granted {
 			said = reply.Verdict
 		}
@@ -138,30 +163,36 @@ func (h *hold) renew(ctx context.Context) Verdict {
 	return said
 }
 
-// coverPause is how often a hold asks an authority whose grant it lacks. Until that grants, nothing but the other one keeps
-// others out, and a call takes some hundreds of ms: if the other one falls silent soon after this one is back, a call that this
-// one does not know of is made again. It costs nothing while the line to the authority knows it to be silent.
+// coverPause is how often a hold asks a silent authority. Until that grants, nothing but the other one keeps others out, and a
+// call takes some hundreds of ms: if the other one falls silent soon after this one is back, a call that this one does not know
+// of is made again. It costs nothing while the line to the authority knows it to be silent. One that refuses is asked as often as
+// those do who wait for the key.
 const coverPause = 20 * time.Millisecond
 
-// cover asks those that did not grant. What they say does not end the call, as in renew; and as there, a lease that is over is
-// not extended.
-func (h *hold) cover(ctx context.Context) {
-	if !h.held() {
-		return
+// cover asks those that did not grant, until the next renewal is due, and says whether one does now. That renews the hold; a
+// refusal does not end the call, as in renew; and as there, a lease that is over is not extended.
+func (h *hold) cover(ctx context.Context, renewal time.Time) (granted bool) {
+	if len(h.lacking) == 0 || !h.held() {
+		return false
 	}
+	ctx, cancel := context.WithDeadline(ctx, renewal)
+	defer cancel()
 	h.lacking = slices.DeleteFunc(h.lacking, func(authority Authority) bool {
-		reply, err := h.extend(ctx, authority)
+		asked := time.Now()
+		reply, err := h.acquire(ctx, authority)
+		if err == nil && reply.Verdict == Granted {
+			h.until, granted = later(h.until, asked.Add(h.lease)), true
+		}
 		return err == nil && reply.Verdict != Refused
 	})
+	return granted
 }
 
-// extend asks one authority during a call.
-func (h *hold) extend(ctx context.Context, authority Authority) (Reply, error) {
-	reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
-	if err != nil && ctx.Err() != nil {
-		h.unheard = append(h.unheard, authority)
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	return reply, err
+	return b
 }
 
 // mustEnd is when a call must be aborted that is not renewed.

@@ -46,6 +46,27 @@ func TestOneAuthorityIsEnoughToRenew(t *testing.T) {
 	})
 }
 
+// A renewal in vain, and what is granted after it, shortly before the lease would have ended.
+func TestCallGoesOnWhenAnAuthorityIsBackInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const short = 1700 * time.Millisecond // a third of it, two silences and a third are more than the call may go on for
+		w := newWorld(2 * short)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Lease = short })
+		var rs results
+		rs.ask(t.Context(), g, ask("a", "p"))
+		time.Sleep(300 * time.Millisecond)
+		w.redis.set(true)
+		w.postgres.set(true)
+		time.Sleep(900 * time.Millisecond)
+		w.redis.set(false)
+		w.postgres.set(false)
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 {
+			t.Errorf("%d calls, errors %v", w.model.total(), rs.errs)
+		}
+	})
+}
+
 func TestCallIsAbortedBeforeAnUnrenewedLeaseEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(4 * lease)
@@ -376,13 +397,48 @@ func TestWhatASilentAuthorityHoldsIsGivenBackLater(t *testing.T) {
 	})
 }
 
+// A replica that waits for another's call may have been granted the flight by an authority that fell silent before it could say
+// so. When it has the answer, that is given back: else whoever is cut off from the other authority waits for a lease, or worse,
+// asks with the same token and calls.
+func TestGrantOfASilentAuthorityIsGivenBackWithTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		r := ask("a", "p")
+		w.redis.set(true)
+		w.postgres.set(true)
+		late := &slowly{Authority: w.postgres}
+		late.silent.Store(1 << 40)
+		g, _ := w.gatewayWith("gateway-1", []service.Authority{w.redis, late})
+		work, stop := context.WithCancel(t.Context())
+		go g.Backfill(work)
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(3 * storeBudget)
+		w.redis.set(false)
+		w.postgres.set(false)
+		w.redis.put(r.Key(), service.Answer{CallID: "other"})
+		w.postgres.seize(r.Key(), late.token(), lease)
+		rs.all.Wait()
+		time.Sleep(2 * time.Second)
+		if len(rs.errs) > 0 || w.postgres.holds(r.Key()) {
+			t.Errorf("PostgreSQL still holds the key; errors %v", rs.errs)
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
 // slowly is an authority that does as it is asked when the asker has gone.
 type slowly struct {
 	service.Authority
 	silent atomic.Int64 // acquisitions that it does not hear, before those
+	asked  atomic.Value // token of the latest
 }
 
+func (s *slowly) token() string { return s.asked.Load().(string) }
+
 func (s *slowly) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+	s.asked.Store(token)
 	if s.silent.Add(-1) >= 0 {
 		return service.Reply{}, errDown
 	}

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -63,8 +65,15 @@ const settleSlow = 50 * time.Millisecond
 func (g *Gateway) settleAll(ctx context.Context, authorities []Authority, s *Settlement) (stored bool, missed []Authority) {
 	outcomes := make(chan outcome, len(authorities))
 	ask := func(authority Authority, s Settlement) {
-		receipt, err := authority.Settle(ctx, s)
-		outcomes <- outcome{authority, s.Row, receipt, err}
+		o := outcome{authority: authority, row: s.Row}
+		defer func() {
+			if defect := recover(); defect != nil {
+				o.err = fmt.Errorf("settlement panicked: %v\n%s", defect, debug.Stack())
+				g.Log.Error("settle", "key", s.Key, "error", o.err)
+			}
+			outcomes <- o
+		}()
+		o.Receipt, o.err = authority.Settle(ctx, s)
 	}
 	for i, asked := len(authorities)-1, 0; i >= 0 || asked > 0; {
 		if asked == 0 {
@@ -128,7 +137,8 @@ func (g *Gateway) abandon(h *hold) {
 // straggling is how long a question may be under way that nobody waits for any more.
 const straggling = time.Second
 
-// forgo gives back what was granted to questions that the end of the call cut short. The hold must be over.
+// forgo gives back what authorities may have granted that said nothing when they were last asked. The hold must be over. What a
+// replica that shuts down does not get to ends with its lease.
 func (g *Gateway) forgo(h *hold) {
 	if len(h.unheard) > 0 {
 		time.AfterFunc(straggling, func() { g.giveBackLater(h, h.unheard) })
@@ -196,19 +206,19 @@ func (g *Gateway) Backfill(ctx context.Context) {
 	for authority, late := range g.late {
 		for range lateHands {
 			all.Go(func() {
-				catchUp(ctx, late.answers, func(a missedAnswer) bool { return g.settledLate(ctx, authority, a) })
+				catchUp(ctx, lateHands, late.answers, func(a missedAnswer) bool { return g.settledLate(ctx, authority, a) })
 			})
 		}
 		all.Go(func() {
-			catchUp(ctx, late.claims, func(c claim) bool { return givenBack(ctx, authority, c) })
+			catchUp(ctx, 1, late.claims, func(c claim) bool { return givenBack(ctx, authority, c) })
 		})
 	}
 	all.Wait()
 }
 
-// catchUp does one thing after another, each until it is done. While many wait it rests after each, within bounds: an authority
-// that comes back has requests to serve.
-func catchUp[T any](ctx context.Context, missed <-chan T, done func(T) bool) {
+// catchUp does one thing after another, each until it is done, as one of so many hands. While many things wait it rests after
+// each, within bounds: an authority that comes back has requests to serve.
+func catchUp[T any](ctx context.Context, hands time.Duration, missed <-chan T, done func(T) bool) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -220,7 +230,7 @@ func catchUp[T any](ctx context.Context, missed <-chan T, done func(T) bool) {
 					return
 				}
 			}
-			if len(missed) > lateFew && patience.Sleep(ctx, min((2*lateHands-1)*time.Since(began), longestRest)) != nil {
+			if len(missed) > lateFew && patience.Sleep(ctx, min((2*hands-1)*time.Since(began), longestRest)) != nil {
 				return
 			}
 		}
