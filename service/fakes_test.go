@@ -71,6 +71,13 @@ func (s *store) set(down bool) {
 	s.down = down
 }
 
+// Up is what a Line would know: what is down was found out at once.
+func (s *store) Up() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.down
+}
+
 // holds says whether somebody's lease of the key is running.
 func (s *store) holds(key string) bool {
 	s.mu.Lock()

@@ -169,7 +169,7 @@ func (g *Gateway) seek(ctx context.Context, h *hold) (l landing, landed bool) {
 			g.forgo(h)
 			return landing{answer: reply.Answer, source: origin(i, waited)}, true
 		}
-		if mayCall(replies) && ctx.Err() == nil && h.lasts() { // an authority that was not waited for is not silent
+		if mayCall(replies) && ctx.Err() == nil && !h.outdated() && h.lasts() { // an authority that was not waited for is not silent
 			return landing{}, false
 		}
 		if refused(replies) {

@@ -47,6 +47,10 @@ func (h *hold) ask(ctx context.Context) []Reply {
 	return replies
 }
 
+// outdated says whether an authority that said nothing may be asked again by now: its silence was an old one, over before the
+// other one granted, or just after. It may have the answer, which the other one missed.
+func (h *hold) outdated() bool { return slices.ContainsFunc(h.lacking, Authority.Up) }
+
 // acquire asks one authority.
 func (h *hold) acquire(ctx context.Context, authority Authority) (Reply, error) {
 	reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)

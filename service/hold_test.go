@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,6 +162,37 @@ func TestAuthorityThatIsBackLearnsOfTheCall(t *testing.T) {
 			if len(rs.errs) > 0 || w.model.total() != 1 {
 				t.Errorf("%s was silent first: %d calls, errors %v", order[0], w.model.total(), rs.errs)
 			}
+		}
+	})
+}
+
+// back is an authority that was known to be silent when it was first asked, and answers again a moment later.
+type back struct {
+	service.Authority
+	asked bool
+	heard func()
+}
+
+func (b *back) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+	if !b.asked {
+		b.asked = true
+		b.heard()
+		return service.Reply{}, errDown
+	}
+	return b.Authority.Acquire(ctx, key, token, lease)
+}
+
+// One authority's silence may end while the other one is asked. The other one's grant is then not enough: it may have missed
+// the answer.
+func TestSilenceThatEndsInTheSameRoundIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		r := ask("a", "p")
+		redis := &back{Authority: w.redis, heard: func() { w.redis.put(r.Key(), service.Answer{CallID: "other"}) }}
+		g, _ := w.gatewayWith("gateway-1", []service.Authority{redis, w.postgres})
+		result, err := g.Answer(t.Context(), r)
+		if err != nil || result.CallID != "other" || w.model.total() != 0 {
+			t.Errorf("%+v, %v, %d calls; want the answer that Redis has", result, err, w.model.total())
 		}
 	})
 }

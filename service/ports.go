@@ -49,6 +49,8 @@ type Authority interface {
 	Settle(ctx context.Context, s Settlement) (Receipt, error)
 	// Release ends the token's hold, if it has one.
 	Release(ctx context.Context, key, token string) error
+	// Up says whether the next operation will be sent. It is not while the authority is known to be silent.
+	Up() bool
 }
 
 // Cache answers hits.

@@ -280,6 +280,9 @@ type slowly struct {
 
 func (s *slowly) token() string { return s.asked.Load().(string) }
 
+// Up is what whoever asks before a call knows of it.
+func (s *slowly) Up() bool { return false }
+
 func (s *slowly) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
 	s.asked.Store(token)
 	if s.silent.Add(-1) >= 0 {

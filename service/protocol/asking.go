@@ -28,8 +28,11 @@ func (m *model) gateway(s state, i int, emit func(move)) {
 		m.hold(s, i, emit)
 	case settling:
 		m.settlePostgres(s, i, emit)
+		m.settleBeside(s, i, emit)
 	case settling2:
 		m.settleRedis(s, i, emit)
+	case settlingSlow:
+		m.settleSlowly(s, i, emit)
 	case telling:
 		m.tell(s, i, emit)
 	case dropping, dropping2:

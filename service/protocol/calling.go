@@ -210,17 +210,7 @@ func (m *model) settleRedis(s state, i int, emit func(move)) {
 	m.send(s, i, redis, m.settleWithRow, func(v verdict, s state, broken string) {
 		g := &s.gateways[i]
 		g.settled(redis, v)
-		switch {
-		case g.got != 0 || m.without.verdictOfStore && g.missed != both:
-			g.phase = telling
-		case g.missed == both:
-			g.phase = settling
-		default: // somebody else holds the flight, or has brought an answer
-			g.round()
-		}
-		if m.without.backfill {
-			g.missed = 0
-		}
+		m.afterSettlement(g)
 		emit(move{step: step{who: i, does: "stores its answer in", at: redis, how: v, told: true}, to: s, broken: broken})
 	})
 	if s.gateways[i].missed == only(postgres) && s.gateways[i].silent.has(redis) {
@@ -228,11 +218,57 @@ func (m *model) settleRedis(s state, i int, emit func(move)) {
 	}
 }
 
-func (m *model) settleWithRow(s *state, i int, a authority) (verdict, string) {
-	g := &s.gateways[i]
-	if g.missed.has(postgres) {
-		g.row = inMemory | inJournal
+// settleBeside is how it goes when PostgreSQL, asked, takes its time: Redis is asked beside it, and has stored the answer
+// before PostgreSQL has. Had PostgreSQL been first, all would be as if Redis had been asked after its reply.
+func (m *model) settleBeside(s state, i int, emit func(move)) {
+	if m.without.beside || s.gateways[i].silent.has(postgres) {
+		return
 	}
+	m.send(s, i, redis, m.settleAndJournal, func(v verdict, s state, broken string) {
+		g := &s.gateways[i]
+		g.got, g.missed, g.phase = 0, 0, settlingSlow
+		g.settled(redis, v)
+		emit(move{step: step{who: i, does: "stores its answer, while PostgreSQL takes its time, in", at: redis, how: v, told: true}, to: s, broken: broken})
+	})
+}
+
+// settleSlowly is PostgreSQL's part of it. Nobody is told before it is over.
+func (m *model) settleSlowly(s state, i int, emit func(move)) {
+	m.send(s, i, postgres, m.settle, func(v verdict, s state, broken string) {
+		g := &s.gateways[i]
+		g.settled(postgres, v)
+		if v != silence {
+			g.row = 0 // it went along, and is in the book once
+		}
+		m.afterSettlement(g)
+		emit(move{step: step{who: i, does: "stores its answer slowly in", at: postgres, how: v, told: true}, to: s, broken: broken})
+	})
+}
+
+// afterSettlement decides what follows from both verdicts.
+func (m *model) afterSettlement(g *gateway) {
+	switch {
+	case g.got != 0 || m.without.verdictOfStore && g.missed != both:
+		g.phase = telling
+	case g.missed == both:
+		g.phase = settling
+	default: // somebody else holds the flight, or has brought an answer
+		g.round()
+	}
+	if m.without.backfill {
+		g.missed = 0
+	}
+}
+
+func (m *model) settleWithRow(s *state, i int, a authority) (verdict, string) {
+	if s.gateways[i].missed.has(postgres) {
+		return m.settleAndJournal(s, i, a)
+	}
+	return m.settle(s, i, a)
+}
+
+func (m *model) settleAndJournal(s *state, i int, a authority) (verdict, string) {
+	s.gateways[i].row = inMemory | inJournal
 	return m.settle(s, i, a)
 }
 
@@ -263,8 +299,14 @@ func (m *model) tell(s state, i int, emit func(move)) {
 	emit(move{step: step{who: i, does: "answers its client"}, to: s, broken: broken})
 }
 
-// kept says whether an answer is where a later request finds it, and one fault more does not take it away.
+// kept says whether an answer is where a later request finds it, and one fault more does not take it away; or on its way there:
+// another gateway found it in Redis while PostgreSQL took its time, and then Redis fell silent.
 func (s *state) kept() bool {
+	for i := range s.gateways {
+		if g := &s.gateways[i]; g.works() && g.phase == settlingSlow && g.hand != expired {
+			return true
+		}
+	}
 	for i := range s.stores {
 		st := &s.stores[i]
 		if st.main.answer != nothing && (st.status <= stalled || st.copy.answer != nothing) {

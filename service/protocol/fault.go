@@ -73,7 +73,7 @@ func (m *model) cutOff(s state, i int, emit func(move)) {
 func (s *state) crash(i int) (broken string) {
 	g := &s.gateways[i]
 	row := g.row &^ inMemory
-	if g.phase == settling || g.phase == settling2 || g.phase == telling && g.got != 0 {
+	if g.phase.settles() || g.phase == telling && g.got != 0 {
 		row = 0 // nobody was told
 	} else if g.row != 0 && row == 0 {
 		broken = rowLost
@@ -129,7 +129,8 @@ func (m *model) thaw(s state, i int, emit func(move)) {
 	}
 }
 
-// hear is the end of a silence, as one gateway sees it. What it knew of the other authority's silence is old by then.
+// hear is the end of a silence, as one gateway sees it. What it knew of the other authority's silence is old by then, also what it
+// heard, or did not, in a round that is not over.
 func (m *model) hear(s state, i int, a authority, emit func(move)) {
 	g := &s.gateways[i]
 	if !g.silent.has(a) || !s.reachable(i, a) || !g.works() {
@@ -138,6 +139,9 @@ func (m *model) hear(s state, i int, a authority, emit func(move)) {
 	g.silent = g.silent.without(a)
 	if !m.without.freshSilence {
 		g.silent = 0
+	}
+	if g.phase == askLast && g.got == 0 && !m.without.freshRound {
+		g.round()
 	}
 	emit(move{step: step{who: i, does: "hears again from " + a.String()}, to: s})
 }

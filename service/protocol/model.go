@@ -41,7 +41,9 @@ type leftOut struct {
 	ownDeadline      bool    // telling one's own deadline from an authority's silence
 	lookBeside       bool    // a look for an answer beside the authority that refused
 	freshSilence     bool    // asking both again, once one is heard again
+	freshRound       bool    // beginning anew a round in which one is heard again
 	backfill         bool    // of the authority that missed an answer
+	beside           bool    // storing in Redis while PostgreSQL takes its time
 }
 
 // model is what is explored.

@@ -32,7 +32,7 @@ func (m *model) lapse(s state, i int, emit func(move)) {
 	switch g.phase {
 	case calling:
 		stuck = stuck || m.without.abort && (m.without.renewal || !s.coverable(i))
-	case settling, settling2:
+	case settling, settling2, settlingSlow:
 		stuck = stuck || !s.coverable(i)
 	}
 	if !stuck {
@@ -62,7 +62,7 @@ func (m *model) answerUnseen(s state, i int, emit func(move)) {
 // book brings a ledger row to PostgreSQL: the gateway's own, or one that another gateway finds in the journal.
 func (m *model) book(s state, i int, emit func(move)) {
 	g := &s.gateways[i]
-	untold := g.phase == settling || g.phase == settling2 || g.phase == telling && g.got != 0
+	untold := g.phase.settles() || g.phase == telling && g.got != 0
 	if g.row == 0 || s.stores[postgres].status != up || untold {
 		return
 	}

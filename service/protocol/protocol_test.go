@@ -36,7 +36,7 @@ func examine(m model) (*space, *counterexample) {
 
 // TestWholeProtocol looks at every state of the protocol as it should be.
 func TestWholeProtocol(t *testing.T) {
-	beside := leftOut{lookBeside: true}
+	plain := leftOut{lookBeside: true, beside: true}
 	for _, c := range []struct {
 		name  string
 		model model
@@ -55,9 +55,9 @@ func TestWholeProtocol(t *testing.T) {
 			model{gateways: 3, faults: 1, allowed: crash | freeze, failures: 1, expiries: 1, deadlines: true, away: only(redis)}, false, 100_000},
 		{"no PostgreSQL, and a gateway crashes or freezes",
 			model{gateways: 3, faults: 1, allowed: crash | freeze, failures: 1, expiries: 1, deadlines: true, away: only(postgres)}, false, 100_000},
-		{"a gateway crashes and an authority is lost, in any order; nobody looks beside a refusal",
-			model{gateways: 2, faults: 2, allowed: crash | ofStore, failures: 1, without: beside}, false, 50_000},
-		{"the same with three gateways", model{gateways: 3, faults: 2, allowed: crash | ofStore, without: beside}, true, 200_000},
+		{"a gateway crashes and an authority is lost, in any order; nobody looks beside a refusal or stores in both at once",
+			model{gateways: 2, faults: 2, allowed: crash | ofStore, failures: 1, without: plain}, false, 50_000},
+		{"the same with three gateways", model{gateways: 3, faults: 2, allowed: crash | ofStore, without: plain}, true, 200_000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.large && testing.Short() {
@@ -122,6 +122,7 @@ func TestStepsLeftOut(t *testing.T) {
 		{"not asked again after an abort", leftOut{secondTry: true}, oneFault(freeze), refusedInVain},
 		{"own deadline taken for silence", leftOut{ownDeadline: true}, oneFault(partition), twoCalls},
 		{"old silence believed", leftOut{freshSilence: true}, oneFault(freeze), secondAnswer},
+		{"silence believed that ended in the same round", leftOut{freshRound: true}, oneFault(freeze), secondAnswer},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.model.without = c.without
@@ -149,6 +150,7 @@ func TestStepsInReserve(t *testing.T) {
 		{"no WAIT: the claim in PostgreSQL holds", leftOut{wait: true}},
 		{"no yield: who keeps Redis's lock finds the answer in PostgreSQL", leftOut{yield: true}},
 		{"no back-fill: the other authority has the answer", leftOut{backfill: true}},
+		{"no settlement in both at once: no answer is told before PostgreSQL has spoken", leftOut{beside: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := oneFault(every)
@@ -172,7 +174,9 @@ func TestLimits(t *testing.T) {
 		{"Redis alone fails over: its locks were waited for, its answers were not",
 			model{gateways: 2, faults: 1, allowed: loss, away: only(postgres), judged: secondAnswer}, secondAnswer},
 		{"an answer read beside a dead gateway's lock is in one authority only, and that is lost",
-			model{gateways: 2, faults: 2, allowed: crash | loss}, secondAnswer},
+			model{gateways: 2, faults: 2, allowed: crash | loss, without: leftOut{beside: true}}, secondAnswer},
+		{"an answer that PostgreSQL takes its time to store is in Redis only when its holder crashes, and Redis is lost",
+			model{gateways: 2, faults: 2, allowed: crash | loss, without: leftOut{lookBeside: true}, judged: secondAnswer}, secondAnswer},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, broken := explore(&c.model, false)
@@ -208,7 +212,9 @@ func TestEverythingHappens(t *testing.T) {
 		"renews Redis: granted", "renews Redis: refused", "renews PostgreSQL: granted",
 		"aborts its call", "gives up Redis: done", "gives up PostgreSQL: silent",
 		"stores its answer in PostgreSQL: done", "stores its answer in PostgreSQL: refused", "stores its answer in Redis: silent",
-		"stores its answer in Redis: refused", "holds the flight again, with its answer", "answers its client",
+		"stores its answer in Redis: refused",
+		"stores its answer, while PostgreSQL takes its time, in Redis: done", "stores its answer slowly in PostgreSQL: silent",
+		"stores its answer slowly in PostgreSQL: done", "stores its answer slowly in PostgreSQL: refused", "holds the flight again, with its answer", "answers its client",
 		"brings the answer late to Redis: done", "brings the answer late to PostgreSQL: done", "has its row booked",
 		"crashes", "freezes", "thaws", "thaws, and takes both authorities for silent", "is cut off from both authorities",
 		"is connected again", "hears again from Redis", "reaches the end of its lease", "loses by time its lock in PostgreSQL",

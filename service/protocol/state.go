@@ -43,21 +43,25 @@ const (
 type phase uint8
 
 const (
-	idle      phase = iota
-	askFirst        // asks the first authority
-	askLast         // asks the other one
-	yielding        // gives back what the first one granted
-	giving          // hands the other one's answer to the first
-	granted         // may call
-	calling         // the call is under way
-	settling        // stores its answer in PostgreSQL
-	settling2       // and in Redis
-	telling         // answers the request
-	dropping        // gives the flight up at Redis
-	dropping2       // and at PostgreSQL
+	idle         phase = iota
+	askFirst           // asks the first authority
+	askLast            // asks the other one
+	yielding           // gives back what the first one granted
+	giving             // hands the other one's answer to the first
+	granted            // may call
+	calling            // the call is under way
+	settling           // stores its answer in PostgreSQL
+	settling2          // and in Redis
+	settlingSlow       // or the other way round, since PostgreSQL took its time
+	telling            // answers the request
+	dropping           // gives the flight up at Redis
+	dropping2          // and at PostgreSQL
 	dead
 	absent // not part of this model
 )
+
+// settles says whether an answer is being stored.
+func (p phase) settles() bool { return p == settling || p == settling2 || p == settlingSlow }
 
 // call is a gateway's call as the upstream sees it.
 type call uint8
