@@ -1,7 +1,6 @@
 package check
 
 import (
-	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -79,30 +78,64 @@ func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration)
 // leastCompared is how many latencies a p99 that is compared with another must rest on: of fewer, it is the slowest one.
 const leastCompared = 100
 
+// mostLeftOut is the share of requests that a comparison may leave out: of what is left then nobody knows for what it stands.
+const mostLeftOut = 0.2
+
 // HitLatencyDuring: while the fault was in force, from when it was active to the order to heal it, the p99 of the hits was
-// at most factor times that of the same run's hits before it.
+// at most factor times that of the same run's hits before it. Those that were under way while a hypervisor kept the machine from
+// running are left out on both sides; unknown if they are more than a fifth.
 func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 	return complete("HitLatencyDuring", func(run *evidence.Run) Verdict {
 		d, p, missing := disturbed(run, fault, proof)
 		if missing != "" {
 			return unknown("%s", missing)
 		}
-		during := slices.DeleteFunc(placesOf(dueIn(run, evidence.Window{From: d.Active, To: d.Healing})), func(place int32) bool { return p.class(int(place)) != hit })
-		before := p.before[hit]
-		figures := map[string]float64{"hits_before": float64(before.requests), "hits_during": float64(len(during)), "factor_allowed": factor}
-		if min(before.requests, len(during)) < leastCompared {
-			return unknown("%d hits before and %d during %q are too few to compare; %d each are wanted", before.requests, len(during), fault, leastCompared).with(figures)
+		isHit := func(i int, c *brief) bool { return p.class(i) == hit && waited(c) }
+		before := undisturbedHits(run, func(i int, c *brief) bool { return isHit(i, c) && c.Outcome == evidence.OK && c.End < d.Ordered })
+		during := undisturbedHits(run, func(i int, c *brief) bool { return isHit(i, c) && d.Active <= c.Due && c.Due < d.Healing })
+		figures := map[string]float64{"hits_before": float64(len(before.places)), "hits_during": float64(len(during.places)), "factor_allowed": factor,
+			"left_out": float64(before.leftOut + during.leftOut)}
+		switch {
+		case before.tooFew() || during.tooFew():
+			return unknown("of the hits before and during %q, %d and %d met time that a hypervisor stole from the machine: too many to leave out", fault,
+				before.leftOut, during.leftOut).with(figures)
+		case min(len(before.places), len(during.places)) < leastCompared:
+			return unknown("%d hits before and %d during %q are too few to compare; %d each are wanted", len(before.places), len(during.places), fault,
+				leastCompared).with(figures)
 		}
-		was, now := before.p99, nth(run, during, 99, latency)
+		was, now := nth(run, before.places, 99, latency), nth(run, during.places, 99, latency)
 		figures["before_p99_ms"], figures["during_p99_ms"] = ms(was), ms(now)
 		figures["factor"] = float64(now) / float64(was)
 		switch {
 		case figures["factor"] <= factor:
-		case p.late, float64(nth(run, during, 99, service)) <= factor*float64(was):
+		case p.late, float64(nth(run, during.places, 99, service)) <= factor*float64(was):
 			return unknown("the p99 of hits rose from %.1f to %.1f ms during %q, since the load generator was late", ms(was), ms(now), fault).with(figures)
 		default:
 			return fail(figures, nil, "the p99 of hits rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed", ms(was), ms(now), fault, figures["factor"], factor)
 		}
 		return pass(figures, "the p99 of hits was %.1f ms before and %.1f ms during %q, a factor of %.2f", ms(was), ms(now), fault, figures["factor"])
 	})
+}
+
+// undisturbed are requests by their places, but for those that a hypervisor may have delayed.
+type undisturbed struct {
+	places  []int32
+	leftOut int
+}
+
+func undisturbedHits(run *evidence.Run, is func(int, *brief) bool) (u undisturbed) {
+	var all []int32
+	for i, c := range eachBrief(run) {
+		if is(i, c) {
+			all = append(all, int32(i))
+		}
+	}
+	u.leftOut = len(all)
+	u.places = readStolen(run).leaveOut(run, all)
+	u.leftOut -= len(u.places)
+	return u
+}
+
+func (u undisturbed) tooFew() bool {
+	return float64(u.leftOut) > mostLeftOut*float64(u.leftOut+len(u.places))
 }

@@ -77,6 +77,14 @@ func seenHealed(at float64) func(*history) {
 	return func(h *history) { h.Observations[len(h.Observations)-1].At = seconds(at) }
 }
 
+// stole says when a hypervisor kept the machine from running.
+func stole(from, to float64) func(*history) {
+	return func(h *history) {
+		saw(from, evidence.SourceMachine, evidence.SourceMachine, evidence.SawStolen)(&h.Records)
+		saw(to, evidence.SourceMachine, evidence.SourceMachine, evidence.SawFree)(&h.Records)
+	}
+}
+
 func slower(d time.Duration) func(*evidence.Call) { return func(c *evidence.Call) { c.End += d } }
 
 func refused(c *evidence.Call) { c.Outcome, c.Status = evidence.Refused, 503 }
@@ -164,6 +172,11 @@ func outageCases() []outageCase {
 		{"one in fifty slower", during, both(oftener, between(20.5, 20.7, true, slower(time.Second))), check.Fail, "factor", "", 0},
 		{"slower after the heal", during, both(oftener, between(30, 40, true, slower(time.Second))), check.Pass, "", "", 0},
 		{"misses slower", during, both(oftener, between(20, 30, false, slower(time.Second))), check.Pass, "", "", 0},
+		{"slower while time was stolen", during, both(oftener, between(20.5, 20.7, true, slower(time.Second)), stole(20.4, 21.8)), check.Pass, "a factor of 1.00", "left_out", 29},
+		{"slower while time was stolen before", during, both(oftener, between(15, 16, true, slower(3*ms)), between(20, 30, true, slower(3*ms)), stole(14.9, 16.1)),
+			check.Fail, "by a factor of 1.75", "before_p99_ms", 4},
+		{"slower, and time was stolen at other times", during, both(oftener, between(20.5, 20.7, true, slower(time.Second)), stole(23, 24)), check.Fail, "factor", "", 0},
+		{"slower, and it did not end", during, both(oftener, between(20, 30, true, slower(3*ms)), stole(20.1, 60)), check.Unknown, "stole from the machine", "", 0},
 		{"too few during", during, both(oftener, removed(21, 30, true)), check.Unknown, "too few to compare", "hits_during", 18},
 		{"too few before", during, both(oftener, removed(0, 19, true)), check.Unknown, "too few to compare", "hits_before", 20},
 		{"fault did nothing", during, noop, check.Unknown, "not certified", "", 0},

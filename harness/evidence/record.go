@@ -185,6 +185,7 @@ const (
 	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
 	SawFree      = "free"      // it did not
+	SawStolen    = "stolen"    // a hypervisor kept the machine from running; else SawFree
 
 	ProbeFailed    = "failed"
 	ProbeCollected = "collected" // it looked, at the end: from here on the absence of its records proves something
@@ -221,6 +222,10 @@ const (
 	LogFatal = "fatal error" // of the runtime: concurrent map writes, deadlock, out of memory, a bad address
 	LogRace  = "data race"   // of the race detector
 )
+
+// SourceMachine tells what kept the machine on which the harness runs, and as a rule all else, from running. Each of its findings
+// counts from its own moment to that of the next.
+const SourceMachine = "machine"
 
 // SourceThrottling tells whether the kernel keeps a node from the CPU, as it accounts for it.
 const SourceThrottling = "throttling"
