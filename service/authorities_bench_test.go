@@ -26,10 +26,10 @@ func (instant) Complete(_ context.Context, r service.Request) (service.Answer, e
 // BenchmarkSecondAuthority is what PostgreSQL adds to a miss that Redis alone would have been enough for, with everything
 // up: one miss with both authorities and one with Redis alone, in turns. It is two commits, the claim and its settlement; how
 // long one commit of a row takes is measured beside it. Redis is a master with one replica, which WAIT waits
-// for. PostgreSQL is a single server whose commits wait for the local disk (fsync and synchronous_commit on), and for no
-// standby: a synchronous standby adds its own flush and a round trip.
+// for. PostgreSQL is a primary whose commits wait for its own disk and for that of its synchronous standby (fsync and
+// synchronous_commit on).
 func BenchmarkSecondAuthority(b *testing.B) {
-	redis, dsn := servers.StartRedis(b), servers.StartPostgres(b, "fsync=on", "synchronous_commit=on")
+	redis, dsn := servers.StartRedis(b), servers.StartPostgresPair(b, "fsync=on", "synchronous_commit=on")
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	fast := rediskv.Open(rediskv.Options{Sentinels: []string{redis.Sentinel.Addr}, Master: redis.Name, Replica: "bench", Budget: time.Second}, log)
 	defer fast.Close()

@@ -169,11 +169,14 @@ func (g *Gateway) seek(ctx context.Context, h *hold) (l landing, landed bool) {
 			g.forgo(h)
 			return landing{answer: reply.Answer, source: origin(i, waited)}, true
 		}
-		if mayCall(replies) && ctx.Err() == nil && !h.outdated() && h.lasts() { // an authority that was not waited for is not silent
+		outdated := h.outdated()
+		if mayCall(replies) && ctx.Err() == nil && !outdated && h.lasts() { // an authority that was not waited for is not silent
 			return landing{}, false
 		}
+		if outdated || refused(replies) {
+			h.yield(ctx, replies) // the next round may end before it comes to who granted in this one
+		}
 		if refused(replies) {
-			h.yield(ctx, replies)
 			if answer, err := g.Archive.Find(ctx, h.key, 0); err == nil { // a dead holder's lock may outlive its answer
 				g.forgo(h)
 				return landing{answer: answer, source: origin(1, waited)}, true

@@ -194,5 +194,8 @@ func TestSilenceThatEndsInTheSameRoundIsNotBelieved(t *testing.T) {
 		if err != nil || result.CallID != "other" || w.model.total() != 0 {
 			t.Errorf("%+v, %v, %d calls; want the answer that Redis has", result, err, w.model.total())
 		}
+		if w.postgres.holds(r.Key()) {
+			t.Error("what PostgreSQL granted was not given back")
+		}
 	})
 }
