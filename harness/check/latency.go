@@ -78,12 +78,12 @@ func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration)
 // leastCompared is how many latencies a p99 that is compared with another must rest on: of fewer, it is the slowest one.
 const leastCompared = 100
 
-// mostLeftOut is the share of requests that a comparison may leave out: of what is left then nobody knows for what it stands.
-const mostLeftOut = 0.2
+// mostLeftOut is the share of requests that a comparison may leave out: what is left must be most of them.
+const mostLeftOut = 0.5
 
 // HitLatencyDuring: while the fault was in force, from when it was active to the order to heal it, the p99 of the hits was
 // at most factor times that of the same run's hits before it. Those that were under way while a hypervisor kept the machine from
-// running are left out on both sides; unknown if they are more than a fifth.
+// running are left out on both sides; unknown if they are more than half.
 func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 	return complete("HitLatencyDuring", func(run *evidence.Run) Verdict {
 		d, p, missing := disturbed(run, fault, proof)
