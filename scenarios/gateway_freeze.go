@@ -29,7 +29,7 @@ func GatewayFreeze() harness.Scenario {
 	return harness.Scenario{
 		Name:      "gateway-freeze",
 		Claim:     "A replica that stands still for longer than its lease costs at most one further call per key, and overwrites no newer answer when it goes on.",
-		System:    fixtures.GatewayStack{},
+		System:    callsUnderWay(),
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
 		Probes:    observers(),

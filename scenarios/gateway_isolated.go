@@ -31,7 +31,7 @@ func GatewayIsolated() harness.Scenario {
 	return harness.Scenario{
 		Name:      "gateway-isolated",
 		Claim:     "A replica that is cut off from both stores for longer than its lease, and still reaches the LLM, costs at most one further call per key; the others answer, and it overwrites no newer answer when it is back.",
-		System:    fixtures.GatewayStack{},
+		System:    callsUnderWay(),
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
 		Probes:    append(observers(), fixtures.GatewayReach(victim)),

@@ -23,7 +23,7 @@ func ReplicaKill() harness.Scenario {
 	return harness.Scenario{
 		Name:      "replica-kill",
 		Claim:     "When a replica is killed with calls in flight, others answer its requests, at most its lease and 1 s later than is normal, and it serves again.",
-		System:    fixtures.GatewayStack{},
+		System:    callsUnderWay(),
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
 		Probes:    observers(),

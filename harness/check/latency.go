@@ -113,7 +113,8 @@ func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 		default:
 			return fail(figures, nil, "the p99 of hits rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed", ms(was), ms(now), fault, figures["factor"], factor)
 		}
-		return pass(figures, "the p99 of hits was %.1f ms before and %.1f ms during %q, a factor of %.2f", ms(was), ms(now), fault, figures["factor"])
+		return pass(figures, "the p99 of hits was %.1f ms before and %.1f ms during %q, a factor of %.2f; %.0f hits met stolen time and are left out", ms(was), ms(now),
+			fault, figures["factor"], figures["left_out"])
 	})
 }
 
