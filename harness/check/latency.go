@@ -78,9 +78,6 @@ func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration)
 // leastCompared is how many latencies a p99 that is compared with another must rest on: of fewer, it is the slowest one.
 const leastCompared = 100
 
-// mostLeftOut is the share of requests that a comparison may leave out: what is left must be most of them.
-const mostLeftOut = 0.5
-
 // HitLatencyDuring: while the fault was in force, from when it was active to the order to heal it, the p99 of the hits was
 // at most factor times that of the same run's hits before it. Those that were under way while a hypervisor kept the machine from
 // running are left out on both sides; unknown if they are more than half.
@@ -91,12 +88,12 @@ func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 			return unknown("%s", missing)
 		}
 		isHit := func(i int, c *brief) bool { return p.class(i) == hit && waited(c) }
-		before := undisturbedHits(run, func(i int, c *brief) bool { return isHit(i, c) && c.Outcome == evidence.OK && c.End < d.Ordered })
-		during := undisturbedHits(run, func(i int, c *brief) bool { return isHit(i, c) && d.Active <= c.Due && c.Due < d.Healing })
+		before := undisturbedOf(run, func(i int, c *brief) bool { return isHit(i, c) && c.Outcome == evidence.OK && c.End < d.Ordered })
+		during := undisturbedOf(run, func(i int, c *brief) bool { return isHit(i, c) && d.Active <= c.Due && c.Due < d.Healing })
 		figures := map[string]float64{"hits_before": float64(len(before.places)), "hits_during": float64(len(during.places)), "factor_allowed": factor,
 			"left_out": float64(before.leftOut + during.leftOut)}
 		switch {
-		case before.tooFew() || during.tooFew():
+		case before.tooMany() || during.tooMany():
 			return unknown("of the hits before and during %q, %d and %d met time that a hypervisor stole from the machine: too many to leave out", fault,
 				before.leftOut, during.leftOut).with(figures)
 		case min(len(before.places), len(during.places)) < leastCompared:
@@ -116,27 +113,4 @@ func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
 		return pass(figures, "the p99 of hits was %.1f ms before and %.1f ms during %q, a factor of %.2f; %.0f hits met stolen time and are left out", ms(was), ms(now),
 			fault, figures["factor"], figures["left_out"])
 	})
-}
-
-// undisturbed are requests by their places, but for those that a hypervisor may have delayed.
-type undisturbed struct {
-	places  []int32
-	leftOut int
-}
-
-func undisturbedHits(run *evidence.Run, is func(int, *brief) bool) (u undisturbed) {
-	var all []int32
-	for i, c := range eachBrief(run) {
-		if is(i, c) {
-			all = append(all, int32(i))
-		}
-	}
-	u.leftOut = len(all)
-	u.places = readStolen(run).leaveOut(run, all)
-	u.leftOut -= len(u.places)
-	return u
-}
-
-func (u undisturbed) tooFew() bool {
-	return float64(u.leftOut) > mostLeftOut*float64(u.leftOut+len(u.places))
 }

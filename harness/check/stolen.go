@@ -40,3 +40,31 @@ func (s stolen) leaveOut(run *evidence.Run, places []int32) []int32 {
 		return next < len(s) && s[next].from <= c.End
 	})
 }
+
+// mostLeftOut is the share of requests that a comparison may leave out: what is left must be most of them.
+const mostLeftOut = 0.5
+
+// undisturbed are requests by their places, but for those that a hypervisor may have delayed.
+type undisturbed struct {
+	places  []int32
+	leftOut int
+}
+
+// undisturbedOf are those of which is says yes.
+func undisturbedOf(run *evidence.Run, is func(int, *brief) bool) (u undisturbed) {
+	var all []int32
+	for i, c := range eachBrief(run) {
+		if is(i, c) {
+			all = append(all, int32(i))
+		}
+	}
+	u.leftOut = len(all)
+	u.places = readStolen(run).leaveOut(run, all)
+	u.leftOut -= len(u.places)
+	return u
+}
+
+// tooMany says whether what was left out is most of it.
+func (u undisturbed) tooMany() bool {
+	return float64(u.leftOut) > mostLeftOut*float64(u.leftOut+len(u.places))
+}
