@@ -58,18 +58,27 @@ func Crashed(run *evidence.Run, in evidence.Injection) (Times, error) {
 }
 
 // LeadLost certifies that the target lost its lead: active when source first said between order and heal that it is
-// something else, healed when source saw a node in the lead again. It may be the target.
+// something else, healed when source saw a node in the lead again. It may be the target. Nodes are asked one by one, so that
+// another may be seen in the lead before the target is seen to have lost it; then active at the first and healed at the second.
 func LeadLost(source, lead string) Certificate {
 	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
 		var t Times
+		var early evidence.Observation // of another that leads although the target has not been seen to lose the lead
 		for o := range run.Observations() {
-			switch {
+			switch leads := o.What == lead; {
 			case o.Source != source:
-			case t.Active == 0 && meanwhile(in, o.At) && o.Node == in.Target && o.What != lead:
-				t.Active = o.At
-			case t.Active != 0 && o.What == lead:
+			case leads && t.Active != 0:
 				t.Healed = o.At
 				return t, nil
+			case leads && o.Node != in.Target && meanwhile(in, o.At):
+				early = o
+			case !leads && o.Node == early.Node:
+				early = evidence.Observation{}
+			case !leads && o.Node == in.Target && t.Active == 0 && meanwhile(in, o.At):
+				if early.Node != "" {
+					return Times{Active: early.At, Healed: o.At}, nil
+				}
+				t.Active = o.At
 			}
 		}
 		if t.Active == 0 {

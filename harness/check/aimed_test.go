@@ -73,6 +73,11 @@ func TestStoreCertificates(t *testing.T) {
 
 		{"crash and failover", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "stopped"), saw(11, "roles", "store-2", lead), saw(13, "alive", "store-1", up)}, 10.2, 13, ""},
 		{"failover later than the restart", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "stopped"), saw(11, "alive", "store-1", up), saw(12, "roles", "store-2", lead)}, 10.2, 12, ""},
+		{"failover, the loss seen last", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.6, "roles", "store-2", lead), saw(10.7, "roles", "store-1", "stopped"), saw(13, "alive", "store-1", up)}, 10.2, 13, ""},
+		{"the loss seen last of all", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "alive", "store-1", up), saw(10.6, "roles", "store-2", lead), saw(10.7, "roles", "store-1", "stopped")}, 10.2, 10.7, ""},
+		{"another leads, the loss never seen", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.6, "roles", "store-2", lead), saw(13, "alive", "store-1", up)}, 10.2, 0, "did not see store-1 lose the lead"},
+		{"another leads for a moment only", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.6, "roles", "store-2", lead), saw(10.8, "roles", "store-2", "replica"), saw(11, "roles", "store-1", "stopped"), saw(13, "alive", "store-1", up)}, 10.2, 0, "nobody in the lead again"},
+		{"another led before", both, signs{saw(0.5, "roles", "store-2", lead), leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "stopped"), saw(13, "alive", "store-1", up)}, 10.2, 0, "nobody in the lead again"},
 		{"crash, no failover", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(13, "alive", "store-1", up)}, 10.2, 0, "did not see store-1 lose the lead"},
 		{"crash, and the same one leads again", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "crashed"), saw(13, "alive", "store-1", up), saw(14, "roles", "store-1", lead)}, 10.2, 14, ""},
 		{"crash, nobody leads again", both, signs{leads, saw(10.2, "alive", "store-1", down), saw(10.4, "roles", "store-1", "crashed"), saw(13, "alive", "store-1", up)}, 10.2, 0, "nobody in the lead again"},
