@@ -9,7 +9,7 @@ import (
 
 // Accounting: all records of the run say the same of every request. Requests are matched by id over the client's record,
 // the load balancer's log, the upstream's ledger and the service's ledger in its database, and each lands in exactly one
-// class: answered by a call of its own or by another's (a hit), refused, failed, ambiguous, aborted, unsent, booked twice for a
+// class: answered by a call of its own or by another's (a hit), refused, failed, ambiguous, aborted, unsent, with two rows for a
 // fault, of the warm-up, or, before the load, of the set-up. What fits none is unexplained, and none may be. In particular,
 //
 //   - every answered request has exactly one row, with its tenant, its key and the call that its answer names, of the
@@ -61,7 +61,7 @@ func (b *books) verdict() Verdict {
 const (
 	byCall      = "answered_by_call"
 	byHit       = "answered_by_hit"
-	bookedTwice = "booked_twice"
+	twoRows     = "two_rows"
 	ofWarmup    = "of_warmup"
 	ofSetup     = "of_setup"
 	unexplained = "unexplained"
@@ -77,7 +77,7 @@ func (b *books) class(a *account) string {
 	case a.call == none:
 		return ofSetup
 	case a.rows > 1:
-		return bookedTwice
+		return twoRows
 	}
 	c := &b.briefs[a.call]
 	switch {
@@ -93,7 +93,7 @@ func (b *books) figures() map[string]float64 {
 	f := map[string]float64{"requests": float64(len(b.accounts)), "rows": float64(b.rows), "booked_usd": usd(b.booked),
 		"billed_usd": usd(b.billed), "billed_callers_killed": float64(b.killed), "billed_callers_frozen": float64(b.frozen),
 		"contradictions": float64(b.why.sum())}
-	for _, class := range []string{byCall, byHit, bookedTwice, ofWarmup, ofSetup, unexplained} {
+	for _, class := range []string{byCall, byHit, twoRows, ofWarmup, ofSetup, unexplained} {
 		f[class] = 0
 	}
 	for i := range b.accounts {
