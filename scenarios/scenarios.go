@@ -31,6 +31,7 @@ func All() []harness.Scenario {
 		HerdWithoutPostgres(),
 		RedisFailoverWithoutPostgres(),
 		ReplicaKill(),
+		ReplicaKillWithoutRedis(),
 		GatewayFreeze(),
 		SlowLLM(),
 		RateLimitBurst(),

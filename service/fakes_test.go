@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -86,14 +88,20 @@ func (s *store) holds(key string) bool {
 	return ok && time.Now().Before(l.until)
 }
 
-func (s *store) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+func (s *store) Acquire(ctx context.Context, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
 	err := s.enter(ctx)
 	defer s.mu.Unlock()
 	if err != nil {
 		return service.Reply{}, err
 	}
 	if k, ok := s.answers[key]; ok && time.Now().Before(k.dies) {
-		return service.Reply{Verdict: service.Answered, Answer: k.answer, Dies: k.dies}, nil
+		reply := service.Reply{Verdict: service.Answered, Answer: k.answer, Dies: k.dies}
+		if hit != nil && !s.journals {
+			row := *hit
+			row.CallID = k.answer.CallID
+			s.rows[row.ID()], reply.Noted = row, true
+		}
+		return reply, nil
 	}
 	if l, ok := s.locks[key]; ok && l.token != token && time.Now().Before(l.until) {
 		return service.Reply{Verdict: service.Refused}, nil
@@ -210,6 +218,8 @@ func (s *store) Orphans(ctx context.Context, age time.Duration, limit int) ([]se
 	return entries, int64(len(s.journal)), nil
 }
 
+func (s *store) Note(ctx context.Context, rows []service.Row) error { return s.Write(ctx, rows) }
+
 func (s *store) Write(ctx context.Context, rows []service.Row) error {
 	err := s.enter(ctx)
 	defer s.mu.Unlock()
@@ -254,11 +264,13 @@ func (s *store) answer(key string) (service.Answer, bool) {
 func (s *store) booked() []service.Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var rows []service.Row
-	for _, row := range s.rows {
-		rows = append(rows, row)
-	}
-	return rows
+	return slices.Collect(maps.Values(s.rows))
+}
+
+func (s *store) journaled() []service.Row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.journal))
 }
 
 // model is an upstream that takes its time, counts, and knows when it is called twice at once for one key.

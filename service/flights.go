@@ -17,6 +17,7 @@ type flight struct {
 type landing struct {
 	answer Answer
 	source Source // as the request sees it that started the flight
+	noted  bool   // that request's row is
 	err    error
 }
 

@@ -127,7 +127,11 @@ func (g *Gateway) miss(ctx context.Context, r Request, row Row) (Result, error) 
 			return Result{Answer: l.answer, Source: Call, Cost: l.answer.Cost}, nil // the flight wrote the row
 		}
 		row.CallID = l.answer.CallID
-		g.Ledger.Record(ctx, row)
+		if mine && l.noted {
+			g.Ledger.Keep(Entry{Row: row})
+		} else {
+			g.Ledger.Record(ctx, row)
+		}
 		return Result{Answer: l.answer, Source: seenBy(mine, l.source)}, nil
 	}
 }
@@ -149,7 +153,7 @@ func (g *Gateway) fly(r Request, row Row) landing {
 	ctx, cancel := context.WithDeadline(g.base, row.At.Add(g.Patience)) // the request's time is running since it came
 	defer cancel()
 	for {
-		h := newHold(g.Authorities, row.Key, g.Lease)
+		h := newHold(g.Authorities, row, g.Lease)
 		if l, landed := g.seek(ctx, h); landed {
 			return l
 		}
@@ -167,7 +171,7 @@ func (g *Gateway) seek(ctx context.Context, h *hold) (l landing, landed bool) {
 		if i, reply := answered(replies); reply != nil {
 			g.give(h, i, reply)
 			g.forgo(h)
-			return landing{answer: reply.Answer, source: origin(i, waited)}, true
+			return landing{answer: reply.Answer, source: origin(i, waited), noted: reply.Noted}, true
 		}
 		outdated := h.outdated()
 		if mayCall(replies) && ctx.Err() == nil && !outdated && h.lasts() { // an authority that was not waited for is not silent

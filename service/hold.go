@@ -18,10 +18,11 @@ type hold struct {
 	until       time.Time   // the holder's own, early view of its lease's end
 	lacking     []Authority // did not grant when last asked
 	unheard     []Authority // said nothing when last asked, and may have granted
+	hit         *Row        // to be noted if an authority has the answer
 }
 
-func newHold(authorities []Authority, key string, lease time.Duration) *hold {
-	return &hold{authorities: authorities, key: key, token: rand.Text(), lease: lease}
+func newHold(authorities []Authority, hit Row, lease time.Duration) *hold {
+	return &hold{authorities: authorities, key: hit.Key, token: rand.Text(), lease: lease, hit: &hit}
 }
 
 // ask goes to the authorities in turn and stops at the first that refuses or has the answer: asking on would take what
@@ -31,7 +32,7 @@ func (h *hold) ask(ctx context.Context) []Reply {
 	replies := make([]Reply, len(h.authorities))
 	h.lacking = nil
 	for i, authority := range h.authorities {
-		reply, err := h.acquire(ctx, authority)
+		reply, err := h.acquire(ctx, authority, h.hit)
 		if err != nil {
 			h.lacking = append(h.lacking, authority)
 			continue // silent, the zero Reply
@@ -52,8 +53,8 @@ func (h *hold) ask(ctx context.Context) []Reply {
 func (h *hold) outdated() bool { return slices.ContainsFunc(h.lacking, Authority.Up) }
 
 // acquire asks one authority.
-func (h *hold) acquire(ctx context.Context, authority Authority) (Reply, error) {
-	reply, err := authority.Acquire(ctx, h.key, h.token, h.lease)
+func (h *hold) acquire(ctx context.Context, authority Authority, hit *Row) (Reply, error) {
+	reply, err := authority.Acquire(ctx, h.key, h.token, h.lease, hit)
 	h.unheard = slices.DeleteFunc(h.unheard, func(other Authority) bool { return other == authority })
 	if err != nil {
 		h.unheard = append(h.unheard, authority)
@@ -153,7 +154,7 @@ func (h *hold) renew(ctx context.Context) Verdict {
 	asked, said := time.Now(), Silent
 	h.lacking = nil
 	for _, authority := range h.authorities {
-		reply, err := h.acquire(ctx, authority)
+		reply, err := h.acquire(ctx, authority, nil)
 		if err == nil && said != Granted {
 			said = reply.Verdict
 		}
@@ -183,7 +184,7 @@ func (h *hold) cover(ctx context.Context, renewal time.Time) (granted bool) {
 	defer cancel()
 	h.lacking = slices.DeleteFunc(h.lacking, func(authority Authority) bool {
 		asked := time.Now()
-		reply, err := h.acquire(ctx, authority)
+		reply, err := h.acquire(ctx, authority, nil)
 		if err == nil && reply.Verdict == Granted {
 			h.until, granted = later(h.until, asked.Add(h.lease)), true
 		}

@@ -173,13 +173,13 @@ type back struct {
 	heard func()
 }
 
-func (b *back) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+func (b *back) Acquire(ctx context.Context, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
 	if !b.asked {
 		b.asked = true
 		b.heard()
 		return service.Reply{}, errDown
 	}
-	return b.Authority.Acquire(ctx, key, token, lease)
+	return b.Authority.Acquire(ctx, key, token, lease, hit)
 }
 
 // One authority's silence may end while the other one is asked. The other one's grant is then not enough: it may have missed

@@ -22,12 +22,15 @@ const (
 )
 
 // Ledger brings rows to the book. Every row is kept twice until it is there: in this process's memory, which a fault of
-// the journal does not touch, and in the journal, which survives this process; another replica then sweeps it up.
+// the journal does not touch, and in the journal, which survives this process; another replica then sweeps it up. While the
+// journal is silent the second place is the book's keeper, which has the row noted before its disk or its standby has it.
 type Ledger struct {
 	book    Book
 	journal Journal
 	room    int
 	log     *slog.Logger
+
+	notes notes
 
 	mu   sync.Mutex
 	kept []Entry
@@ -38,7 +41,7 @@ type Ledger struct {
 
 // NewLedger makes a Ledger that keeps room rows in memory, beyond the one that each active request may add.
 func NewLedger(book Book, journal Journal, room int, log *slog.Logger) *Ledger {
-	return &Ledger{book: book, journal: journal, room: room, log: log}
+	return &Ledger{book: book, journal: journal, room: room, log: log, notes: notes{book: book}}
 }
 
 // Full says that no further row should be caused.
@@ -54,16 +57,18 @@ func (l *Ledger) inMemory() int {
 	return len(l.kept)
 }
 
-// Record journals the row if the journal answers, and keeps it.
+// Record journals the row and keeps it. If the journal is silent the row is noted in the book instead, and if that takes longer
+// than notePatience, or fails, it is in memory alone until the next flush.
 func (l *Ledger) Record(ctx context.Context, row Row) {
 	mark, err := l.journal.Append(ctx, row)
 	if err != nil {
-		mark = "" // memory alone until the next flush
+		mark = ""
+		_ = l.notes.add(ctx, row)
 	}
 	l.Keep(Entry{Row: row, Mark: mark})
 }
 
-// Keep takes a row that is in the journal already, if it has a mark.
+// Keep takes a row that is in the journal already, if it has a mark, or noted in the book.
 func (l *Ledger) Keep(e Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

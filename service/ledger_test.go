@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,6 +76,86 @@ func TestRowsSurviveTheJournal(t *testing.T) {
 		run(t, l, 2*time.Second)
 		if len(book.rows) != 2 {
 			t.Errorf("%d of 2 rows booked", len(book.rows))
+		}
+	})
+}
+
+// TestRowIsDurableBeforeItIsTold: a replica may die as soon as Record has returned. With neither store a row is in memory alone, and
+// its request waits for half a second at most.
+func TestRowIsDurableBeforeItIsTold(t *testing.T) {
+	const write, gather, patience = 10 * time.Millisecond, 5 * time.Millisecond, 500 * time.Millisecond
+	for _, c := range []struct {
+		name                  string
+		journalDown, bookDown bool
+		bookTakes             time.Duration
+		within                time.Duration // the answer comes
+		safe                  int           // rows that outlive the replica
+	}{
+		{"both up", false, false, write, 0, 8},
+		{"no journal", true, false, write, storeBudget + 2*write + 2*gather, 8},
+		{"no book", false, true, write, 0, 8},
+		{"neither", true, true, write, storeBudget + patience, 0},
+		{"no journal, and a book that takes too long", true, false, time.Second, storeBudget + patience, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				book, journal := &slowBook{store: newStore(), takes: c.bookTakes}, newStore()
+				l := service.NewLedger(book, journal, 1000, slog.New(slog.DiscardHandler))
+				var asking sync.WaitGroup
+				journal.set(c.journalDown)
+				book.set(c.bookDown)
+				asked := time.Now()
+				for i := range 8 {
+					asking.Go(func() {
+						time.Sleep(time.Duration(i) * time.Millisecond)
+						l.Record(t.Context(), hit(i))
+					})
+				}
+				asking.Wait()
+				if took := time.Since(asked); took > c.within+8*time.Millisecond {
+					t.Errorf("told after %s, want %s", took, c.within)
+				}
+				safe := map[string]bool{}
+				for _, row := range append(book.booked(), journal.journaled()...) {
+					safe[row.RequestID] = true
+				}
+				if len(safe) != c.safe {
+					t.Errorf("%d rows of 8 were in a store when all were told, want %d", len(safe), c.safe)
+				}
+				time.Sleep(2 * time.Second) // attempts that nobody waits for any more end
+			})
+		})
+	}
+}
+
+// TestStoredAnswerIsBookedBeforeItIsTold: with Redis away a replica may die as soon as it has told somebody. The flight's own
+// request has its row noted with the answer, and waits for nothing more; those that share the flight wait for a note.
+func TestStoredAnswerIsBookedBeforeItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const gather = 5 * time.Millisecond
+		w := answeredWorld()
+		w.redis.set(true)
+		g, _ := w.gateway("gateway-1")
+		began := time.Now()
+		var asking sync.WaitGroup
+		took := make([]time.Duration, 4)
+		for i := range took {
+			asking.Go(func() {
+				id := fmt.Sprint("r", i)
+				result, err := g.Answer(t.Context(), ask(id, "p"))
+				took[i] = time.Since(began)
+				if err != nil || result.Source != service.Stored || !slices.ContainsFunc(w.postgres.booked(), func(r service.Row) bool {
+					return r.RequestID == id && r.CallID == "c" && r.Kind == service.RowHit
+				}) {
+					t.Errorf("%s was told %v, %v; the book has %v", id, result, err, w.postgres.booked())
+				}
+			})
+		}
+		asking.Wait()
+		slices.Sort(took)
+		// The fake Redis is waited for in vain each time: to look, to ask for the lock, and to be given the answer.
+		if want := 3 * storeBudget; took[0] != want || took[1] != want+storeBudget+gather {
+			t.Errorf("told after %v, want %s and, of the others, %s", took, want, want+storeBudget+gather)
 		}
 	})
 }
@@ -197,10 +279,14 @@ type slowBook struct {
 }
 
 func (b *slowBook) Write(ctx context.Context, rows []service.Row) error {
+	b.mu.Lock()
 	b.came = append(b.came, time.Now())
+	b.mu.Unlock()
 	time.Sleep(b.takes)
 	return b.store.Write(ctx, rows)
 }
+
+func (b *slowBook) Note(ctx context.Context, rows []service.Row) error { return b.Write(ctx, rows) }
 
 // TestBacklogLeavesTheBookTimeForOthers: what gathered in an outage comes with rests between, but not at the end of the process.
 func TestBacklogLeavesTheBookTimeForOthers(t *testing.T) {

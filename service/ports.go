@@ -21,6 +21,7 @@ type Reply struct {
 	Verdict Verdict
 	Answer  Answer
 	Dies    time.Time
+	Noted   bool // the row of the answer is noted: see Book
 }
 
 // Settlement is the end of a flight that brought an answer.
@@ -42,8 +43,9 @@ type Receipt struct {
 // named by a token. Every method may be repeated with the same token without harm. An error means silence: the operation
 // may or may not have happened.
 type Authority interface {
-	// Acquire asks for the flight, or renews the asker's hold on it, for the length of lease from now.
-	Acquire(ctx context.Context, key, token string, lease time.Duration) (Reply, error)
+	// Acquire asks for the flight, or renews the asker's hold on it, for the length of lease from now. An authority that answers
+	// may note hit, unless that is nil, as the row of the answer; it fills in the call.
+	Acquire(ctx context.Context, key, token string, lease time.Duration, hit *Row) (Reply, error)
 	// Settle stores the answer, unless somebody else holds the flight or has settled it, appends the row whatever
 	// becomes of the answer, and ends the hold.
 	Settle(ctx context.Context, s Settlement) (Receipt, error)
@@ -96,6 +98,9 @@ type Journal interface {
 
 // Book is where ledger rows end up.
 type Book interface {
+	// Note brings rows to where they outlive this process, though perhaps not the book's keeper: it waits for no disk and for no
+	// standby. Write must follow.
+	Note(ctx context.Context, rows []Row) error
 	// Write is idempotent: a row that is there already stays one row.
 	Write(ctx context.Context, rows []Row) error
 }

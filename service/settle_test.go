@@ -283,13 +283,13 @@ func (s *slowly) token() string { return s.asked.Load().(string) }
 // Up is what whoever asks before a call knows of it.
 func (s *slowly) Up() bool { return false }
 
-func (s *slowly) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+func (s *slowly) Acquire(ctx context.Context, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
 	s.asked.Store(token)
 	if s.silent.Add(-1) >= 0 {
 		return service.Reply{}, errDown
 	}
 	<-ctx.Done() // the call is over
-	time.AfterFunc(lease/10, func() { _, _ = s.Authority.Acquire(context.WithoutCancel(ctx), key, token, lease) })
+	time.AfterFunc(lease/10, func() { _, _ = s.Authority.Acquire(context.WithoutCancel(ctx), key, token, lease, hit) })
 	return service.Reply{}, ctx.Err()
 }
 

@@ -31,26 +31,44 @@ SELECT answer, extract(epoch FROM expires_at - now())::float8
 FROM claims WHERE key = $1 AND state = 'done' AND expires_at > now()
 ORDER BY expires_at DESC LIMIT 1`
 
+// noteAnswerSQL is answerSQL for somebody whose row is noted if there is an answer, by a transaction that then waits neither for
+// the disk nor for the standby. A claim in the same transaction would not either, and need not: beside an answer it is given up.
+const noteAnswerSQL = `
+WITH found AS (
+	SELECT answer, expires_at FROM claims WHERE key = $1 AND state = 'done' AND expires_at > now()
+	ORDER BY expires_at DESC LIMIT 1
+), noted AS (
+	INSERT INTO ledger (id, request_id, tenant, key, kind, call_id, cost_nanousd, at, replica, boot, key_id)
+	SELECT $2::text || '/' || (answer ->> 'call_id'), $2, $3, $1, $4, answer ->> 'call_id', 0, $5, $6, $7, $8 FROM found
+	ON CONFLICT (id) DO NOTHING
+)
+SELECT answer, extract(epoch FROM expires_at - now())::float8 FROM found WHERE set_config('synchronous_commit', 'off', true) = 'off'`
+
 // Acquire claims the key. The answer is looked for after the claim, in the same round trip: what the last holder stored
 // before it gave its claim up is seen only by a statement that starts after that.
-func (s *Store) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+func (s *Store) Acquire(ctx context.Context, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
 	var reply service.Reply
 	err := s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
-		reply, err = acquire(ctx, conn, key, token, lease)
+		reply, err = acquire(ctx, conn, key, token, lease, hit)
 		return err
 	})
 	return reply, err
 }
 
-func acquire(ctx context.Context, conn *pgxpool.Conn, key, token string, lease time.Duration) (service.Reply, error) {
+func acquire(ctx context.Context, conn *pgxpool.Conn, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
 	var reply service.Reply
 	claimed, asked := false, time.Now()
 	batch := &pgx.Batch{}
 	batch.Queue(claimSQL, key, token, lease).QueryRow(func(row pgx.Row) error {
 		return ignoreNoRows(row.Scan(&claimed))
 	})
-	batch.Queue(answerSQL, key).QueryRow(func(row pgx.Row) (err error) {
+	look := batch.Queue(answerSQL, key)
+	if hit != nil {
+		look.SQL, look.Arguments = noteAnswerSQL, []any{key, hit.RequestID, hit.Tenant, service.RowHit, hit.At, hit.Replica, hit.Boot, hit.KeyID}
+	}
+	look.QueryRow(func(row pgx.Row) (err error) {
 		reply, err = scanAnswer(row, asked)
+		reply.Noted = err == nil && hit != nil
 		return ignoreNoRows(err)
 	})
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {

@@ -37,7 +37,29 @@ func (s *Store) Write(ctx context.Context, rows []service.Row) error {
 	})
 }
 
-func queueRows(batch *pgx.Batch, rows []service.Row) {
+// noteSQL is rowsSQL for a transaction that waits neither for the disk nor for the standby.
+const noteSQL = `
+WITH soon AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+INSERT INTO ledger (id, request_id, tenant, key, kind, call_id, cost_nanousd, at, replica, boot, key_id)
+SELECT rows.* FROM soon, unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+	$8::timestamptz[], $9::text[], $10::text[], $11::text[]) AS rows
+ON CONFLICT (id) DO NOTHING`
+
+// Note brings rows to the primary's memory. It is for answers that wait while the journal is silent.
+func (s *Store) Note(ctx context.Context, rows []service.Row) error {
+	return s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+		batch := &pgx.Batch{}
+		queue(batch, noteSQL, rows)
+		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("note ledger rows: %w", err)
+		}
+		return nil
+	})
+}
+
+func queueRows(batch *pgx.Batch, rows []service.Row) { queue(batch, rowsSQL, rows) }
+
+func queue(batch *pgx.Batch, sql string, rows []service.Row) {
 	rows = distinct(rows)
 	n := len(rows)
 	ids, requests, tenants, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
@@ -48,7 +70,7 @@ func queueRows(batch *pgx.Batch, rows []service.Row) {
 		kinds[i], calls[i], costs[i], times[i] = r.Kind, r.CallID, r.Cost, r.At
 		replicas[i], boots[i], keyIDs[i] = r.Replica, r.Boot, r.KeyID
 	}
-	batch.Queue(rowsSQL, ids, requests, tenants, keys, kinds, calls, costs, times, replicas, boots, keyIDs)
+	batch.Queue(sql, ids, requests, tenants, keys, kinds, calls, costs, times, replicas, boots, keyIDs)
 }
 
 // distinct returns the rows in the order of their ids, so that two writers of the same rows cannot deadlock, and one per id,

@@ -20,7 +20,7 @@ import (
 // Options say where PostgreSQL is.
 type Options struct {
 	DSN      string
-	Conns    int32         // at most; all but spareConns are kept open
+	Conns    int32         // at most; all but rareConns are kept open
 	Replica  string        // this gateway's name
 	Budget   time.Duration // for one operation with all its attempts
 	StaleFor time.Duration // how long after its death an answer may still be asked for
@@ -34,7 +34,8 @@ const (
 	prepareTimeout = 2 * time.Second // for all statements of a new connection to a slow server
 	healthPeriod   = 500 * time.Millisecond
 	fillPause      = 100 * time.Millisecond // before each connection that nobody waits for: it costs some 15 ms of CPU time
-	spareConns     = 4                      // for the ledger (2), the probe and a report, which must not wait behind requests
+	ledgerConns    = 2                      // beyond those of requests, behind which rows must not wait
+	rareConns      = 2                      // beyond these, for the probe and a report
 	connLifetime   = time.Hour
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
@@ -58,7 +59,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	}
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	cfg.MaxConns = o.Conns
-	cfg.MinConns = slots(o.Conns) // kept: opening one takes as long as twenty queries, just when Redis has failed
+	cfg.MinConns = min(o.Conns, slots(o.Conns)+ledgerConns) // kept: opening one takes as long as twenty queries, just when Redis has failed
 	cfg.MaxConnLifetime = connLifetime
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
@@ -75,7 +76,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 }
 
 // slots is how many connections requests may use at a time.
-func slots(conns int32) int32 { return max(1, conns-spareConns) }
+func slots(conns int32) int32 { return max(1, conns-ledgerConns-rareConns) }
 
 // askedFor marks the context of whoever waits for a connection. The pool, which fills itself, has no mark.
 type askedFor struct{}
@@ -101,7 +102,7 @@ func (s *Store) mayConnect(ctx context.Context, _ *pgx.ConnConfig) error {
 func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	for _, sql := range []string{heartbeatSQL, claimSQL, answerSQL, settleSQL, releaseSQL, findSQL, rowsSQL, identifySQL} {
+	for _, sql := range []string{heartbeatSQL, claimSQL, answerSQL, noteAnswerSQL, settleSQL, releaseSQL, findSQL, rowsSQL, noteSQL, identifySQL} {
 		_, err := conn.Prepare(ctx, sql, sql)
 		if code := sqlState(err); code == undefinedTable || code == undefinedColumn {
 			s.unready.Store(true)

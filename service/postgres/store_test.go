@@ -104,7 +104,7 @@ func testMigrate(t *testing.T, dsn string) {
 
 func acquireAs(t *testing.T, s *Store, key, token string, lease time.Duration) service.Reply {
 	t.Helper()
-	reply, err := s.Acquire(t.Context(), key, token, lease)
+	reply, err := s.Acquire(t.Context(), key, token, lease, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func testOneWinner(t *testing.T, s *Store) {
 	granted := 0
 	for i := range 20 {
 		all.Go(func() {
-			reply, err := s.Acquire(t.Context(), key, fmt.Sprint("token ", i), time.Hour)
+			reply, err := s.Acquire(t.Context(), key, fmt.Sprint("token ", i), time.Hour, nil)
 			if err != nil {
 				t.Error(err)
 			}
@@ -244,7 +244,7 @@ func askWhileTheHolderSettles(t *testing.T, s *Store, key string) {
 	go func() {
 		var reply service.Reply
 		err := s.use(t.Context(), func(ctx context.Context, conn *pgxpool.Conn) (err error) { // one attempt: the next would not race
-			reply, err = acquire(ctx, conn, key, "b", time.Hour)
+			reply, err = acquire(ctx, conn, key, "b", time.Hour, nil)
 			return err
 		})
 		if err != nil {
@@ -494,7 +494,7 @@ func testSilence(t *testing.T, dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour); err == nil || s.Up() {
+	if _, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour, nil); err == nil || s.Up() {
 		t.Errorf("got %v, up %t", err, s.Up())
 	}
 	conn.Release()

@@ -24,8 +24,8 @@ const onlineLag = 2
 const waitShare = 0.7
 
 // Acquire takes the key's lock. It is granted only once every online replica has it, since Redis Sentinel may promote
-// any of them.
-func (s *Store) Acquire(ctx context.Context, key, token string, lease time.Duration) (service.Reply, error) {
+// any of them. It notes no row: the journal is for that.
+func (s *Store) Acquire(ctx context.Context, key, token string, lease time.Duration, _ *service.Row) (service.Reply, error) {
 	return do(ctx, s, func(ctx context.Context) (service.Reply, error) { return s.acquire(ctx, key, token, lease) })
 }
 

@@ -64,7 +64,7 @@ func TestStore(t *testing.T) {
 
 func acquireAs(t *testing.T, s *rediskv.Store, key, token string, lease time.Duration) service.Reply {
 	t.Helper()
-	reply, err := s.Acquire(t.Context(), key, token, lease)
+	reply, err := s.Acquire(t.Context(), key, token, lease, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func testNotReplicated(t *testing.T, r *servers.Redis) {
 	s := openStore(t, r, time.Second)
 	r.Replica.Freeze()
 	defer r.Replica.Thaw()
-	reply, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour)
+	reply, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour, nil)
 	if err == nil || reply.Verdict != service.Silent {
 		t.Errorf("got %+v, %v", reply, err)
 	}

@@ -18,7 +18,7 @@ type Config struct {
 	AdminToken string `env:"SENTINEL_ADMIN_TOKEN,unset"`              // bearer token of the admin endpoints; empty closes them
 
 	PostgresDSN     string        `env:"SENTINEL_POSTGRES_DSN,notEmpty,unset"`               // where the primary is reached
-	PostgresConns   int32         `env:"SENTINEL_POSTGRES_CONNS" envDefault:"12"`            // of this replica, at most; four of them are opened when they are needed
+	PostgresConns   int32         `env:"SENTINEL_POSTGRES_CONNS" envDefault:"12"`            // of this replica, at most; two of them are opened when they are needed
 	PostgresBudget  time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as silent
 	RedisSentinels  []string      `env:"SENTINEL_REDIS_SENTINELS,notEmpty"`                  // addresses of the Redis Sentinels, host:port, by commas
 	RedisMaster     string        `env:"SENTINEL_REDIS_MASTER" envDefault:"m"`               // their name of the master
