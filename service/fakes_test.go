@@ -67,6 +67,14 @@ func (s *store) enter(ctx context.Context) error {
 	return errDown
 }
 
+// forget is what a store does that comes back empty.
+func (s *store) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.locks)
+	clear(s.answers)
+}
+
 func (s *store) set(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -39,7 +39,7 @@ type Gateway struct {
 	Ports
 	flights flights
 	local   localBuckets
-	late    map[Authority]late
+	late    map[Authority]*late
 	base    context.Context // of flights; ends only when the grace period has run out
 	cut     context.CancelFunc
 }
@@ -47,7 +47,7 @@ type Gateway struct {
 // New makes a Gateway.
 func New(s Settings, p Ports) *Gateway {
 	base, cut := context.WithCancel(context.Background())
-	missed := make(map[Authority]late, len(p.Authorities))
+	missed := make(map[Authority]*late, len(p.Authorities))
 	for _, authority := range p.Authorities {
 		missed[authority] = newLate()
 	}

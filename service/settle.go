@@ -112,11 +112,26 @@ type outcome struct {
 	err error
 }
 
-// give hands an answer that one authority had to those that granted the flight for want of it, which also ends the hold there.
+// give hands an answer that one authority had to those that granted the flight for want of it, which also ends the hold there. One
+// that is silent gets it later: it may come back empty, and the other one may fall silent before somebody asks again.
 func (g *Gateway) give(h *hold, from int, reply *Reply) {
 	s := Settlement{Key: h.key, Token: h.token, Answer: reply.Answer, Dies: reply.Dies}
 	for _, authority := range h.authorities[:from] {
-		_, _ = authority.Settle(g.base, s) // silent: it will be asked, and given, again
+		if _, err := authority.Settle(g.base, s); err != nil {
+			g.giveLater(authority, s)
+		}
+	}
+}
+
+// giveLater owes an authority an answer that was read, once for all who read it. Those that calls brought have the other half of
+// the room.
+func (g *Gateway) giveLater(to Authority, s Settlement) {
+	late := g.late[to]
+	if len(late.answers) >= lateRoom/2 {
+		return
+	}
+	if _, owed := late.read.LoadOrStore(s.Key, true); !owed {
+		g.settleLater([]Authority{to}, missedAnswer{Settlement: s})
 	}
 }
 
@@ -160,6 +175,7 @@ func (g *Gateway) giveBackLater(h *hold, untold []Authority) {
 type late struct {
 	answers chan missedAnswer
 	claims  chan claim
+	read    sync.Map // keys of those answers that were read
 }
 
 type missedAnswer struct {
@@ -173,8 +189,8 @@ type claim struct {
 	ends       time.Time
 }
 
-func newLate() late {
-	return late{answers: make(chan missedAnswer, lateRoom), claims: make(chan claim, lateRoom)}
+func newLate() *late {
+	return &late{answers: make(chan missedAnswer, lateRoom), claims: make(chan claim, lateRoom)}
 }
 
 // Bounds of the work that is left for later, for each authority: room for some seconds of calls, pauses between attempts, which
@@ -194,6 +210,7 @@ func (g *Gateway) settleLater(missed []Authority, a missedAnswer) {
 		select {
 		case g.late[authority].answers <- a:
 		default:
+			g.late[authority].read.Delete(a.Key)
 			g.Log.Warn("no room to settle an answer later", "key", a.Key)
 		}
 	}
@@ -206,7 +223,13 @@ func (g *Gateway) Backfill(ctx context.Context) {
 	for authority, late := range g.late {
 		for range lateHands {
 			all.Go(func() {
-				catchUp(ctx, lateHands, late.answers, func(a missedAnswer) bool { return g.settledLate(ctx, authority, a) })
+				catchUp(ctx, lateHands, late.answers, func(a missedAnswer) bool {
+					settled := g.settledLate(ctx, authority, a)
+					if settled {
+						late.read.Delete(a.Key)
+					}
+					return settled
+				})
 			})
 		}
 		all.Go(func() {

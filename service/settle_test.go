@@ -148,6 +148,54 @@ func TestAnswerIsBackfilledWhenItsSecondStoreReturns(t *testing.T) {
 	})
 }
 
+// settled counts what an authority is given.
+type settled struct {
+	service.Authority
+	times atomic.Int64
+}
+
+func (c *settled) Settle(ctx context.Context, s service.Settlement) (service.Receipt, error) {
+	receipt, err := c.Authority.Settle(ctx, s)
+	if err == nil {
+		c.times.Add(1)
+	}
+	return receipt, err
+}
+
+// Redis may come back empty. What was read from PostgreSQL meanwhile it gets without being asked for it, and once.
+func TestAnswerThatWasReadInASilenceIsGivenLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		first, second := ask("a", "first"), ask("b", "second")
+		w.postgres.put(first.Key(), service.Answer{CallID: "c1"})
+		w.postgres.put(second.Key(), service.Answer{CallID: "c2"})
+		redis := &settled{Authority: w.redis}
+		g, _ := w.gatewayWith("gateway-1", []service.Authority{redis, w.postgres})
+		defer inBackground(g.Backfill)()
+		for range 2 { // outages
+			w.redis.set(true)
+			for range 3 {
+				for _, r := range []service.Request{first, second} {
+					if result, err := g.Answer(t.Context(), r); err != nil || result.Source != service.Stored {
+						t.Fatal(result, err)
+					}
+				}
+			}
+			w.redis.forget()
+			w.redis.set(false)
+			time.Sleep(time.Second)
+			for _, r := range []service.Request{first, second} {
+				if _, ok := w.redis.answer(r.Key()); !ok {
+					t.Error("Redis did not get an answer")
+				}
+			}
+			if n := redis.times.Swap(0); n != 2 {
+				t.Errorf("Redis was given %d answers", n)
+			}
+		}
+	})
+}
+
 // A claim that a waiting replica asked for when PostgreSQL fell silent comes back with it, and nobody knows of it.
 func TestBackfillOutlastsAHoldThatNobodyKnowsOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
