@@ -137,7 +137,7 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 			return row.Scan(&receipt.Stored)
 		})
 		if end.Row != nil {
-			queueRows(batch, []service.Row{*end.Row})
+			queueRows(batch, rowsSQL, []service.Row{*end.Row})
 		}
 		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("settle: %w", err)

@@ -27,14 +27,7 @@ ON CONFLICT (id) DO UPDATE SET
 // Write brings rows to the ledger, in one transaction. It is for work in the background: it keeps trying what requests
 // have long given up, and its failures do not count against PostgreSQL.
 func (s *Store) Write(ctx context.Context, rows []service.Row) error {
-	return s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
-		batch := &pgx.Batch{}
-		queueRows(batch, rows)
-		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-			return fmt.Errorf("write ledger rows: %w", err)
-		}
-		return nil
-	})
+	return s.enter(ctx, rowsSQL, rows)
 }
 
 // noteSQL is rowsSQL for a transaction that waits neither for the disk nor for the standby.
@@ -47,19 +40,21 @@ ON CONFLICT (id) DO NOTHING`
 
 // Note brings rows to the primary's memory. It is for answers that wait while the journal is silent.
 func (s *Store) Note(ctx context.Context, rows []service.Row) error {
+	return s.enter(ctx, noteSQL, rows)
+}
+
+func (s *Store) enter(ctx context.Context, sql string, rows []service.Row) error {
 	return s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		batch := &pgx.Batch{}
-		queue(batch, noteSQL, rows)
+		queueRows(batch, sql, rows)
 		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-			return fmt.Errorf("note ledger rows: %w", err)
+			return fmt.Errorf("write ledger rows: %w", err)
 		}
 		return nil
 	})
 }
 
-func queueRows(batch *pgx.Batch, rows []service.Row) { queue(batch, rowsSQL, rows) }
-
-func queue(batch *pgx.Batch, sql string, rows []service.Row) {
+func queueRows(batch *pgx.Batch, sql string, rows []service.Row) {
 	rows = distinct(rows)
 	n := len(rows)
 	ids, requests, tenants, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
