@@ -24,7 +24,7 @@ func (plain) Name() string { return "plain" }
 // throttler is a driver that can limit, and nothing else.
 type throttler struct{ plain }
 
-func (throttler) Limit(context.Context, *env.Node, float64) (env.Undo, error) {
+func (throttler) LimitCPU(context.Context, *env.Node, float64) (env.Undo, error) {
 	return nil, env.ErrUnable
 }
 
@@ -35,7 +35,7 @@ func (throttler) Throttled(context.Context, *env.Node) (time.Duration, error) {
 // system has two nodes and may need abilities, and must not be started.
 type system struct {
 	t     *testing.T
-	needs []env.Capability
+	needs []env.Ability
 }
 
 func (s system) Start(context.Context, *env.Env) error {
@@ -44,37 +44,37 @@ func (s system) Start(context.Context, *env.Env) error {
 }
 
 func (system) Roster() []env.Spec {
-	return []env.Spec{{Name: "gateway-1", Role: "gateway"}, {Name: "redis-1", Role: "redis"}}
+	return []env.Spec{{Name: "app-1", Role: "app"}, {Name: "store-1", Role: "store"}}
 }
 
-func (s system) Needs() []env.Capability { return s.needs }
+func (s system) Needs() []env.Ability { return s.needs }
 
-func scenario(t *testing.T, f fault.Fault, needs ...env.Capability) harness.Scenario {
+func scenario(t *testing.T, f fault.Fault, needs ...env.Ability) harness.Scenario {
 	return harness.Scenario{Name: "s", Claim: "c", System: system{t, needs}, Expect: []check.Check{check.NothingDropped()}, Faults: fault.Plan{{Fault: f}},
 		Load: load.Profile{Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second)}}}}
 }
 
 // TestImpossiblePlansAreRefused before anything starts, with the reason.
 func TestImpossiblePlansAreRefused(t *testing.T) {
-	cut := fault.Cut(fault.Sides{What: "gateway-1", From: []string{"redis"}})
-	kill, quota := fault.Kill("gateway-1"), []env.Capability{env.Quota}
+	cut := partition("store")
+	kill, quota := fault.Kill(fault.Node("app-1")), []env.Ability{env.CPUQuota}
 	for name, c := range map[string]struct {
 		fault  fault.Fault
-		needs  []env.Capability // of the system
+		needs  []env.Ability // of the system
 		driver env.Driver
 		reason string
 	}{
-		"no such node":         {fault.Kill("gateway-2"), nil, plain{}, `fault "kill gateway-2" needs a node "gateway-2"`},
-		"no such node, frozen": {fault.Freeze("gateway-2"), nil, plain{}, `needs a node "gateway-2"`},
-		"no such node, ended":  {fault.Term("gateway-2"), nil, plain{}, `needs a node "gateway-2"`},
-		"no such other side":   {fault.Cut(fault.Sides{What: "gateway-1", From: []string{"redis", "postgres"}}), nil, plain{}, `needs a node "postgres"`},
-		"cannot cut":           {cut, nil, plain{}, `fault "cut gateway-1 from redis" needs partition: not an ability of this driver (plain)`},
-		"cannot lose":          {fault.Lose(0.1, fault.Sides{What: "gateway-1", From: []string{"redis"}}), nil, plain{}, "needs partition"},
-		"cannot limit":         {fault.Limit("gateway-1", 0.5), nil, plain{}, "needs quota"},
+		"no such node":         {fault.Kill(fault.Node("app-2")), nil, plain{}, `fault "kill app-2" needs a node "app-2"`},
+		"no such node, paused": {fault.Pause(fault.Node("app-2")), nil, plain{}, `needs a node "app-2"`},
+		"no such node, ended":  {fault.Term(fault.Node("app-2")), nil, plain{}, `needs a node "app-2"`},
+		"no such other side":   {partition("store", "cache"), nil, plain{}, `needs a node "cache"`},
+		"cannot partition":     {cut, nil, plain{}, `fault "partition app-1 from store" needs partition: not an ability of this driver (plain)`},
+		"cannot lose":          {fault.PacketLoss(0.1, fault.Cut{Target: fault.Node("app-1"), Peers: []string{"store"}}), nil, plain{}, "needs partition"},
+		"cannot limit":         {fault.CPUQuota(fault.Node("app-1"), 0.5), nil, plain{}, "needs cpu-quota"},
 		"cannot hold the system": {kill, quota, plain{},
-			`unfit scenario "s": the system needs quota: not an ability of this driver (plain): choose another driver`},
-		"cannot do all that the system needs": {kill, []env.Capability{env.Quota, env.Delay}, throttler{}, "the system needs delay"},
-		"cannot do what the fault needs":      {cut, quota, throttler{}, `fault "cut gateway-1 from redis" needs partition`},
+			`unfit scenario "s": the system needs cpu-quota: not an ability of this driver (plain): choose another driver`},
+		"cannot do all that the system needs": {kill, []env.Ability{env.CPUQuota, env.Latency}, throttler{}, "the system needs latency"},
+		"cannot do what the fault needs":      {cut, quota, throttler{}, `fault "partition app-1 from store" needs partition`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
@@ -91,14 +91,18 @@ func TestImpossiblePlansAreRefused(t *testing.T) {
 
 // TestPossiblePlansAreNot: roles, names and abilities that are there are no reason to refuse, nor is a target that is found later.
 func TestPossiblePlansAreNot(t *testing.T) {
-	find := func(context.Context, *env.Env) (*env.Node, error) { return nil, env.ErrNoNode }
-	for _, f := range []fault.Fault{fault.Kill("gateway-1"), fault.KillFound("leader", find),
-		fault.Cut(fault.Sides{What: "leader", Find: find, From: []string{"redis"}}), fault.Cut(fault.Sides{What: "gateway-1", From: []string{"redis-1"}})} {
+	leader := fault.Target{Name: "leader", Nodes: []string{"store"}, Find: func(context.Context, *env.Env) (*env.Node, error) { return nil, env.ErrNoNode }}
+	for _, f := range []fault.Fault{fault.Kill(fault.Node("app-1")), fault.Kill(leader),
+		fault.Partition(fault.Cut{Target: leader, Peers: []string{"store"}}), partition("store-1")} {
 		if err := scenario(t, f).Validate(); err != nil {
 			t.Errorf("%s: %v", f.Name, err)
 		}
 	}
-	if err := scenario(t, fault.Limit("gateway-1", 0.5), env.Quota).Fits(throttler{}); err != nil {
+	if err := scenario(t, fault.CPUQuota(fault.Node("app-1"), 0.5), env.CPUQuota).Fits(throttler{}); err != nil {
 		t.Error(err)
 	}
+}
+
+func partition(peers ...string) fault.Fault {
+	return fault.Partition(fault.Cut{Target: fault.Node("app-1"), Peers: peers})
 }

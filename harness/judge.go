@@ -10,61 +10,93 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
-// VerdictsFile is where Judge leaves a run's judgement.
-const VerdictsFile = "verdicts.json"
-
 // Judge reads the evidence saved in dir, judges it by the scenario's checks and saves the judgement beside it. It needs
-// nothing but the folder, so a saved run can be judged again at any time.
+// nothing but the folder, so a saved run can be judged again at any time. Evidence that does not read is an error:
+// evidence.ErrDamaged.
 func Judge(dir string, s Scenario) (*evidence.Run, check.Judgement, error) {
 	run, err := evidence.Open(dir)
 	if err != nil {
 		return nil, check.Judgement{}, fmt.Errorf("open evidence: %w", err)
 	}
 	j := judge(run, s.Drawn(run.Plan.Seed))
-	if err := evidence.WriteJSON(filepath.Join(dir, VerdictsFile), j); err != nil {
+	if err := run.Err(); err != nil {
+		return nil, check.Judgement{}, fmt.Errorf("read evidence: %w", err)
+	}
+	if err := evidence.WriteJSON(filepath.Join(dir, evidence.VerdictsFile), j); err != nil {
 		return nil, check.Judgement{}, err
 	}
 	return run, j, nil
 }
 
+// judge confirms each fault once, for all checks.
 func judge(run *evidence.Run, s Scenario) check.Judgement {
-	return check.Judgement{
-		Assumptions: judgeAll(run, check.Assumptions()),
-		Checks:      judgeAll(run, s.Expect),
-		Sometimes:   judgeAll(run, s.Sometimes),
-		Faults:      certifyAll(run, s),
+	faults := confirmAll(run, s)
+	var classify check.Classifier
+	if c, ok := s.System.(Classifier); ok {
+		classify = c.Classify
+	}
+	r := check.NewRun(run, faults, classify)
+	j := check.Judgement{
+		Assumptions: judgeAll(r, check.Assumptions()),
+		Checks:      judgeAll(r, s.Expect),
+		Sometimes:   judgeAll(r, s.Sometimes),
+		Faults:      faults,
 	}.Conclude()
+	if len(faults) > 0 {
+		windows, err := check.Windows(r)
+		j.Windows = windows
+		if err != nil {
+			j.Untold = check.OneLine(err.Error())
+		}
+	}
+	return j
 }
 
-func judgeAll(run *evidence.Run, checks []check.Check) []check.Verdict {
+func judgeAll(r *check.Run, checks []check.Check) []check.Verdict {
 	out := make([]check.Verdict, len(checks))
 	for i, c := range checks {
-		out[i] = c.Judge(run)
+		out[i] = c.Judge(r)
 	}
 	return out
 }
 
-// certifyAll goes by the plan, so that a fault that was never injected is missed too, and one of a saved run that its scenario
-// has no certificate for any more.
-func certifyAll(run *evidence.Run, s Scenario) []check.Certified {
-	var out []check.Certified
+// confirmAll goes by the plan, so that a fault that was never injected is missed too, and one of a saved run that its scenario
+// does not have any more.
+func confirmAll(run *evidence.Run, s Scenario) (all []check.Fault) {
 	for _, step := range s.Faults {
-		in, ok := run.Injection(step.Fault.Name)
-		if !ok {
-			out = append(out, check.Certified{Fault: step.Fault.Name, Missing: "it was planned and never injected"})
-			continue
-		}
-		out = append(out, check.Certify(run, in, step.Fault.Certificate))
+		all = append(all, confirm(run, step.Fault))
 	}
 	for _, step := range run.Plan.Faults {
 		if !s.has(step.Fault) {
-			out = append(out, check.Certified{Fault: step.Fault, Missing: "it was planned, and the scenario of this build does not have it"})
+			all = append(all, check.Fault{Name: step.Fault, Kind: step.Kind, Missing: "it was planned, and the scenario of this build does not have it"})
 		}
 	}
+	return all
+}
+
+// confirm asks a fault's confirmation about what its injector ordered.
+func confirm(run *evidence.Run, f fault.Fault) check.Fault {
+	in, ordered := run.Injection(f.Name)
+	out := check.Fault{Name: f.Name, Kind: f.Kind, Target: in.Target, Ordered: in.Ordered, Healing: in.Healing}
+	switch {
+	case !ordered:
+		out.Missing = "it was planned and never injected"
+	case in.Error != "":
+		out.Missing = "the injector failed: " + in.Error
+	case in.Undo != "":
+		out.Missing = "the heal failed: " + in.Undo
+	default:
+		t, err := f.Confirm(run, in)
+		out.Active, out.Healed, out.Confirmed = t.Active, t.Healed, err == nil
+		if err != nil {
+			out.Missing = err.Error()
+		}
+	}
+	out.Missing = check.OneLine(out.Missing)
 	return out
 }
 
-// has says whether the plan of faults has one of that name.
+// has reports whether the plan of faults has one of that name.
 func (s Scenario) has(name string) bool {
 	return slices.ContainsFunc(s.Faults, func(f fault.Step) bool { return f.Fault.Name == name })
 }

@@ -16,20 +16,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// LogsDir is the folder, inside a run's, that holds one log per node.
-const LogsDir = "logs"
-
 // saveLogs keeps what every node wrote, also after a failed start, when it is wanted most, and records the defects that
 // programs of ours report there.
 func (r *runner) saveLogs() {
 	ctx, cancel := context.WithTimeout(context.Background(), collectLimit)
 	defer cancel()
-	dir := filepath.Join(r.Dir, LogsDir)
+	dir := filepath.Join(r.Dir, evidence.LogsDir)
 	err := os.MkdirAll(dir, 0o755)
 	if err == nil {
 		var g errgroup.Group
 		for _, n := range r.env.Nodes() {
-			g.Go(func() error { return saveLog(ctx, n, filepath.Join(dir, n.Name+".log"), r.rec.LogLine) })
+			g.Go(func() error {
+				return saveLog(ctx, n, filepath.Join(dir, n.Name+".log"), func(d evidence.LogDefect) { evidence.LogDefects.Put(r.rec, d) })
+			})
 		}
 		err = g.Wait()
 	}
@@ -40,7 +39,7 @@ func (r *runner) saveLogs() {
 	r.probeCollected(evidence.ProbeLogs)
 }
 
-func saveLog(ctx context.Context, n *env.Node, path string, found func(evidence.LogLine)) error {
+func saveLog(ctx context.Context, n *env.Node, path string, found func(evidence.LogDefect)) error {
 	logs, err := n.Logs(ctx)
 	if err != nil {
 		return fmt.Errorf("logs of %s: %w", n.Name, err)
@@ -68,8 +67,8 @@ const (
 )
 
 // scanLog reads a log to its end and tells of each defect that a Go program reports in it.
-func scanLog(r io.Reader, node string, found func(evidence.LogLine)) error {
-	var report *evidence.LogLine
+func scanLog(r io.Reader, node string, found func(evidence.LogDefect)) error {
+	var report *evidence.LogDefect
 	kept := 0
 	tell := func() {
 		if report != nil {
@@ -84,7 +83,7 @@ func scanLog(r io.Reader, node string, found func(evidence.LogLine)) error {
 		switch {
 		case what != "":
 			tell()
-			report, kept = &evidence.LogLine{Node: node, Line: n, What: what, Text: line}, 1
+			report, kept = &evidence.LogDefect{Node: node, Line: n, What: what, Text: line}, 1
 		case line == "" && err != nil: // behind the last line
 		case report != nil && kept < keptLines && !strings.HasPrefix(line, "{"): // which begins the next entry of a JSON log
 			report.Text += "\n" + line

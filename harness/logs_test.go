@@ -14,7 +14,7 @@ import (
 func TestScanLog(t *testing.T) {
 	const entry = `{"level":"INFO","msg":"ready"}` + "\n"
 	trace := "\ngoroutine 1 [running]:\nmain.main()\n\t/main.go:3\n"
-	type lines = []evidence.LogLine
+	type lines = []evidence.LogDefect
 	for name, c := range map[string]struct {
 		log  string
 		want lines
@@ -40,7 +40,7 @@ func TestScanLog(t *testing.T) {
 			lines{{Line: 1, What: evidence.LogPanic, Text: "panic: oops" + strings.Repeat("\nat", keptLines-1)}}},
 	} {
 		var got lines
-		if err := scanLog(strings.NewReader(c.log), "x-1", func(l evidence.LogLine) { got = append(got, l) }); err != nil {
+		if err := scanLog(strings.NewReader(c.log), "x-1", func(l evidence.LogDefect) { got = append(got, l) }); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		for i := range c.want {
@@ -56,7 +56,7 @@ func TestScanLog(t *testing.T) {
 func TestScanLogTellsWhatItSaw(t *testing.T) {
 	broken := errors.New("broken")
 	n := 0
-	err := scanLog(io.MultiReader(strings.NewReader("panic: oops\nat"), iotest.ErrReader(broken)), "x-1", func(evidence.LogLine) { n++ })
+	err := scanLog(io.MultiReader(strings.NewReader("panic: oops\nat"), iotest.ErrReader(broken)), "x-1", func(evidence.LogDefect) { n++ })
 	if !errors.Is(err, broken) || n != 1 {
 		t.Errorf("%v, %d found", err, n)
 	}

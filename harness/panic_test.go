@@ -35,13 +35,13 @@ func (s badShape) Due(k uint64) (time.Duration, bool) {
 	return s.Shape.Due(k)
 }
 
-// mended is a fault that counts its heals and is always certified.
+// mended is a fault that counts its heals and is always confirmed.
 func mended(heals *atomic.Int32) fault.Fault {
-	return fault.Fault{Name: "freeze store-1",
+	return fault.Fault{Kind: evidence.FaultPause, Name: "pause store-1",
 		Inject: func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
 			return fault.Injected{Target: "store-1", Undo: func(context.Context) error { heals.Add(1); return nil }}, nil
 		},
-		Certificate: func(*evidence.Run, evidence.Injection) (check.Times, error) { return check.Times{}, nil }}
+		Confirm: func(*evidence.Run, evidence.Injection) (fault.Times, error) { return fault.Times{}, nil }}
 }
 
 // TestPanics of what a scenario brings along end neither the process nor the order of things: what is broken is healed, the
@@ -79,7 +79,7 @@ func TestPanics(t *testing.T) {
 			}
 		}, ""},
 		"the reading of an answer": {func(s *harness.Scenario) {
-			s.Load.Read = func(int, http.Header, []byte) (evidence.Answer, error) { panic(noSuchMap) }
+			s.Load.Read = func(load.Response, *evidence.Recorder) error { panic(noSuchMap) }
 		}, ""},
 		"the shape of the load": {func(s *harness.Scenario) { s.Load.Stages[0].Shape = badShape{s.Load.Stages[0].Shape} }, ""},
 		"the system":            {func(s *harness.Scenario) { s.System = restless{s.System.(fakeSystem)} }, ""},

@@ -10,7 +10,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/guard"
+	"github.com/sentinel-chaos/sentinel/harness/internal/panics"
 	"github.com/sentinel-chaos/sentinel/harness/load"
 	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
@@ -20,11 +20,11 @@ var ErrSetup = errors.New("set-up failed")
 
 // Options are what a run needs beside its scenario.
 type Options struct {
-	Driver env.Driver           // launches the nodes; the caller closes it
-	Dir    string               // a new folder for this run's evidence, logs and verdicts
-	Seed   uint64               // every random choice draws from it
-	Logf   func(string, ...any) // progress, one line each
-	OnCall func(evidence.Call)  // hears of each finished request, for a live display; may be nil
+	Driver    env.Driver             // launches the nodes; the caller closes it
+	Dir       string                 // a new folder for this run's evidence, logs and verdicts
+	Seed      uint64                 // every random choice draws from it
+	Logf      func(string, ...any)   // progress, one line each
+	OnRequest func(evidence.Request) // hears of each finished request, for a live display; may be nil
 
 	// Where runs share a machine, these keep one's load apart from all else. Both may be nil.
 	Ready  func(context.Context) error // called when the system is ready; nothing is sent to it until this returns
@@ -48,8 +48,8 @@ func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Jud
 	if err != nil {
 		return nil, check.Judgement{}, err
 	}
-	r := &runner{Scenario: s, Options: opt, rec: rec, env: env.New(opt.Driver, opt.Seed, opt.Logf)}
-	err = guard.Do(func() error { return r.run(ctx) })
+	r := &runner{Scenario: s, Options: opt, rec: rec, env: env.New(opt.Driver, opt.Seed, opt.Logf), probes: s.probes()}
+	err = panics.Do(func() error { return r.run(ctx) })
 	r.saveLogs()
 	err = errors.Join(err, rec.Close())
 	if err != nil && !errors.Is(err, ErrSetup) {
@@ -69,8 +69,9 @@ func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Jud
 type runner struct {
 	Scenario
 	Options
-	rec *evidence.Recorder
-	env *env.Env
+	rec    *evidence.Recorder
+	env    *env.Env
+	probes []probe.Probe
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -113,14 +114,14 @@ func (r *runner) run(ctx context.Context) error {
 
 // phase records how long a part of the run took.
 func (r *runner) phase(name string, from time.Duration) {
-	r.rec.Window(evidence.Window{Name: name, From: from, To: r.rec.Now()})
+	evidence.Windows.Put(r.rec, evidence.Window{Name: name, From: from, To: r.rec.Now()})
 }
 
 func (r *runner) writePlan() error {
 	p := evidence.Plan{Scenario: r.Name, Claim: r.Claim, Seed: r.Seed, Driver: r.Driver.Name(), Params: r.env.Params(),
 		Versions: r.env.Versions(), Load: r.Load.Plan(), Allow: r.Load.Allow}
 	for _, f := range r.Faults {
-		p.Faults = append(p.Faults, evidence.Step{Fault: f.Fault.Name, At: f.At, For: f.For})
+		p.Faults = append(p.Faults, evidence.Step{Fault: f.Fault.Name, Kind: f.Fault.Kind, At: f.At, For: f.For})
 	}
 	return r.rec.WritePlan(p)
 }
@@ -134,7 +135,7 @@ func (r *runner) start(ctx context.Context) error {
 		return err
 	}
 	for _, n := range r.env.Nodes() {
-		r.rec.Node(evidence.Node{Name: n.Name, Role: n.Role, Addr: n.Addr, Subject: n.Subject, Store: n.Store})
+		evidence.Nodes.Put(r.rec, evidence.Node{Name: n.Name, Role: n.Role, Addr: n.Addr, Subject: n.Subject, Store: n.Store})
 	}
 	r.Logf("%d nodes ready in %.1f s", len(r.env.Nodes()), (r.rec.Now() - from).Seconds())
 	return nil
@@ -155,13 +156,13 @@ func (w *watchers) stop() {
 func (r *runner) watch() *watchers {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watchers{cancel: cancel}
-	for _, p := range r.Probes {
+	for _, p := range r.probes {
 		if p.Watch == nil {
 			continue
 		}
 		w.done.Go(func() {
-			// An error that comes when the end does counts too: what a probe tells of one node waits for those of the others.
-			if err := guard.Do(func() error { return p.Watch(ctx, r.env, r.rec) }); err != nil {
+			// An error at the end counts, too: what is wrong with one node may be told only when the other nodes are done.
+			if err := panics.Do(func() error { return p.Watch(ctx, r.env, r.rec) }); err != nil {
 				r.probeFailed(p, err)
 			}
 		})
@@ -172,12 +173,12 @@ func (r *runner) watch() *watchers {
 // probeFailed puts the failure into the evidence: what was not observed proves nothing, and an assumption says so.
 func (r *runner) probeFailed(p probe.Probe, err error) {
 	r.Logf("probe %s: %v", p.Name, err)
-	r.rec.Observation(evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: p.Name, What: evidence.ProbeFailed, Detail: err.Error()})
+	evidence.Observations.Put(r.rec, evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: p.Name, What: evidence.ProbeFailed, Detail: err.Error()})
 }
 
 // probeCollected says that the probe looked at the end, so that what it did not record was not there.
 func (r *runner) probeCollected(name string) {
-	r.rec.Observation(evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: name, What: evidence.ProbeCollected})
+	evidence.Observations.Put(r.rec, evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: name, What: evidence.ProbeCollected})
 }
 
 // warmUp sends the warm-up and then leaves the system alone, so that leaks have a level to be measured against.
@@ -203,25 +204,18 @@ func (r *runner) loadAndBreak(ctx context.Context) error {
 	from := r.rec.Now() + leadIn
 	defer func() { r.phase(evidence.PhaseLoad, from) }()
 	r.Logf("load: %s", load.Describe(r.Load.Plan()))
-	var g guard.Group
+	var g panics.Group
 	g.Go(func() error {
-		return load.Run(ctx, r.Load, r.target(), r.Seed, from, r.rec.Now, r.onCall)
+		return load.Run(ctx, r.Load, r.target(), r.Seed, from, r.rec, r.OnRequest)
 	})
 	g.Go(func() error {
-		// An injector's error is in the evidence: the fault goes without a certificate, and the verdict says so.
+		// An injector's error is in the evidence: the fault is not confirmed, and the verdict says so.
 		if err := r.Faults.Run(ctx, from, r.env, r.rec, r.Seed); err != nil {
 			r.Logf("faults: %v", err)
 		}
 		return nil
 	})
 	return g.Wait()
-}
-
-func (r *runner) onCall(c evidence.Call) {
-	r.rec.Call(c)
-	if r.OnCall != nil {
-		r.OnCall(c)
-	}
 }
 
 // quiesce waits until the system is at rest. That it never is, is for the checks to find in the samples.
@@ -243,11 +237,11 @@ func (r *runner) collect(ctx context.Context) {
 	defer func() { r.phase(evidence.PhaseCollect, from) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, collectLimit, fmt.Errorf("not collected within %s", collectLimit))
 	defer cancel()
-	for _, p := range r.Probes {
+	for _, p := range r.probes {
 		if p.Collect == nil {
 			continue
 		}
-		if err := guard.Do(func() error { return p.Collect(ctx, r.env, r.rec) }); err != nil {
+		if err := panics.Do(func() error { return p.Collect(ctx, r.env, r.rec) }); err != nil {
 			r.probeFailed(p, err)
 			continue
 		}

@@ -46,14 +46,14 @@ func (p fakeProc) Logs(context.Context) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(p.log)), nil
 }
 
-// fakeSystem is a gateway, what it depends on, and a target that answers everything.
+// fakeSystem is a service, what it depends on, and a target that answers everything.
 type fakeSystem struct {
 	target string
 	broken error
 }
 
 func (s fakeSystem) Start(ctx context.Context, e *env.Env) error {
-	for _, spec := range []env.Spec{{Name: "gateway-1", Role: "gateway", Subject: true}, {Name: "llm-1", Role: "llm", Program: env.Program{Go: "./llm"}}, {Name: "store-1", Role: "store"}} {
+	for _, spec := range []env.Spec{{Name: "app-1", Role: "app", Subject: true}, {Name: "helper-1", Role: "helper", Program: env.Program{Go: "./helper"}}, {Name: "store-1", Role: "store"}} {
 		if _, err := e.Launch(ctx, spec); err != nil {
 			return err
 		}
@@ -62,13 +62,13 @@ func (s fakeSystem) Start(ctx context.Context, e *env.Env) error {
 	return s.broken
 }
 
-// watching is a probe that calls the gateway up and samples it, and whose collection ends like this.
+// watching is a probe that calls the service up and samples it, and whose collection ends like this.
 func watching(collect error) probe.Probe {
 	return probe.Probe{Name: "fake",
 		Watch: func(ctx context.Context, _ *env.Env, rec *evidence.Recorder) error {
-			rec.Observation(evidence.Observation{At: rec.Now(), Source: evidence.SourceReady, Node: "gateway-1", What: evidence.SawUp})
+			evidence.Observations.Put(rec, evidence.Observation{At: rec.Now(), Source: evidence.SourceReady, Node: "app-1", What: evidence.SawUp})
 			for tick := time.NewTicker(100 * time.Millisecond); ; {
-				rec.Sample(evidence.Sample{At: rec.Now(), Node: "gateway-1", Boot: "1"})
+				evidence.Samples.Put(rec, evidence.Sample{At: rec.Now(), Node: "app-1", Boot: "1"})
 				select {
 				case <-ctx.Done():
 					tick.Stop()
@@ -87,8 +87,7 @@ func fakeScenario(t *testing.T, faults ...fault.Fault) harness.Scenario {
 	t.Cleanup(server.Close)
 	s := harness.Scenario{Name: "fake", Claim: "Nothing is dropped.", System: fakeSystem{target: server.URL},
 		Load: load.Profile{Timeout: time.Second, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(50, time.Second),
-			Request: func(uint64, *rand.Rand) load.Request { return load.Request{Method: http.MethodGet, Path: "/"} }}},
-			Read: func(int, http.Header, []byte) (evidence.Answer, error) { return evidence.Answer{}, nil }},
+			Request: func(uint64, *rand.Rand) load.Request { return load.Request{Method: http.MethodGet, Path: "/"} }}}},
 		Probes: []probe.Probe{watching(nil)}, Expect: []check.Check{check.NothingDropped(), check.NoPanics()}}
 	for _, f := range faults {
 		s.Faults = append(s.Faults, fault.Step{At: 100 * time.Millisecond, For: 200 * time.Millisecond, Fault: f})
@@ -109,7 +108,7 @@ func statusOf(verdicts []check.Verdict, name string) check.Verdict {
 func TestRun(t *testing.T) {
 	const ready = `{"msg":"ready"}` + "\n"
 	var later []func()
-	clean := map[string]string{"gateway-1": ready, "llm-1": "ready\n", "store-1": "panic: of another's\n"}
+	clean := map[string]string{"app-1": ready, "helper-1": "ready\n", "store-1": "panic: of another's\n"}
 	for name, c := range map[string]struct {
 		logs   map[string]string
 		faults []fault.Fault
@@ -129,30 +128,30 @@ func TestRun(t *testing.T) {
 				}
 			}
 			collected := func(o evidence.Observation) bool { return o.Node == "fake" && o.What == evidence.ProbeCollected }
-			if !slices.ContainsFunc(slices.Collect(run.Observations()), collected) {
+			if !slices.ContainsFunc(evidence.Observations.Of(run), collected) {
 				t.Error("nobody noted that the probe collected")
 			}
 		}},
-		"a panic of the service": {logs: map[string]string{"gateway-1": ready + "panic: oops\ngoroutine 1\n"}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
-			if j.Status != check.Fail || j.Reason != "NoPanics: 1 panic in the logs; the first, logs/gateway-1.log line 2: panic: oops goroutine 1" {
+		"a panic of the service": {logs: map[string]string{"app-1": ready + "panic: oops\ngoroutine 1\n"}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			if j.Status != check.Fail || j.Reason != "NoPanics: 1 panic in the logs; the first, logs/app-1.log line 2: panic: oops goroutine 1" {
 				t.Errorf("%s: %s", j.Status, j.Reason)
 			}
 		}},
-		"a race in the fake LLM": {logs: map[string]string{"llm-1": "WARNING: DATA RACE\nWrite at 0x1\n"}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
-			if j.Status != check.Fail || !strings.Contains(j.Reason, "1 data race in the logs; the first, logs/llm-1.log line 1") {
+		"a race in another program of ours": {logs: map[string]string{"helper-1": "WARNING: DATA RACE\nWrite at 0x1\n"}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			if j.Status != check.Fail || !strings.Contains(j.Reason, "1 data race in the logs; the first, logs/helper-1.log line 1") {
 				t.Errorf("%s: %s", j.Status, j.Reason)
 			}
 		}},
-		"a fault that does nothing": {logs: clean, faults: []fault.Fault{fault.Freeze("store-1")}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
-			if j.Status != check.Unknown || len(j.Faults) != 1 || j.Faults[0].Certified || !strings.Contains(j.Faults[0].Missing, "no observer saw store-1 go down") {
+		"a fault that does nothing": {logs: clean, faults: []fault.Fault{fault.Pause(fault.Node("store-1"))}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			if j.Status != check.Unknown || len(j.Faults) != 1 || j.Faults[0].Confirmed || !strings.Contains(j.Faults[0].Missing, "no observer saw store-1 go down") {
 				t.Errorf("%s: %s, %+v", j.Status, j.Reason, j.Faults)
 			}
 		}},
-		"a plan drawn from the seed": {logs: clean, alter: func(s *harness.Scenario) { s.Draw = drawnFreeze },
+		"a plan drawn from the seed": {logs: clean, alter: func(s *harness.Scenario) { s.Draw = drawnPause },
 			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
-				want := harness.Scenario{Draw: drawnFreeze}.Drawn(run.Plan.Seed).Faults[0]
-				recorded := []evidence.Step{{Fault: want.Fault.Name, At: want.At, For: want.For}}
-				if !slices.Equal(run.Plan.Faults, recorded) || len(j.Faults) != 1 || j.Faults[0].Fault != want.Fault.Name {
+				want := harness.Scenario{Draw: drawnPause}.Drawn(run.Plan.Seed).Faults[0]
+				recorded := []evidence.Step{{Fault: want.Fault.Name, Kind: want.Fault.Kind, At: want.At, For: want.For}}
+				if !slices.Equal(run.Plan.Faults, recorded) || len(j.Faults) != 1 || j.Faults[0].Name != want.Fault.Name {
 					t.Errorf("recorded %v and judged %+v, want %v", run.Plan.Faults, j.Faults, recorded)
 				}
 			}},
@@ -179,7 +178,7 @@ func TestRun(t *testing.T) {
 				}
 				c.judge(t, r.run, r.j)
 				for node, log := range c.logs {
-					if b, err := os.ReadFile(filepath.Join(dir, harness.LogsDir, node+".log")); err != nil || string(b) != log {
+					if b, err := os.ReadFile(filepath.Join(dir, evidence.LogsDir, node+".log")); err != nil || string(b) != log {
 						t.Errorf("log of %s: %q, %v", node, b, err)
 					}
 				}
@@ -194,9 +193,9 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// drawnFreeze freezes the store at some time in the first half second.
-func drawnFreeze(r *rand.Rand) fault.Plan {
-	return fault.Plan{{At: time.Duration(r.Int64N(int64(time.Second / 2))), For: 100 * time.Millisecond, Fault: fault.Freeze("store-1")}}
+// drawnPause pauses the store at some time in the first half second.
+func drawnPause(r *rand.Rand) fault.Plan {
+	return fault.Plan{{At: time.Duration(r.Int64N(int64(time.Second / 2))), For: 100 * time.Millisecond, Fault: fault.Pause(fault.Node("store-1"))}}
 }
 
 type outcome struct {
@@ -228,7 +227,7 @@ func begin(t *testing.T, s harness.Scenario, opt harness.Options, cut string) <-
 		case cutAtBaseline:
 			time.AfterFunc(300*time.Millisecond, cancel)
 		case cutInLoad:
-			opt.OnCall = func(evidence.Call) { cancel() }
+			opt.OnRequest = func(evidence.Request) { cancel() }
 		}
 		run, j, err := harness.Run(ctx, s, opt)
 		done <- outcome{run, j, err}
@@ -238,9 +237,9 @@ func begin(t *testing.T, s harness.Scenario, opt harness.Options, cut string) <-
 
 // TestTheServiceSpoilsTheSetup: then it is not the set-up that failed.
 func TestTheServiceSpoilsTheSetup(t *testing.T) {
-	panics := harness.Options{Driver: fakeDriver{map[string]string{"gateway-1": "panic: oops\n"}}, Logf: t.Logf}
+	panics := harness.Options{Driver: fakeDriver{map[string]string{"app-1": "panic: oops\n"}}, Logf: t.Logf}
 	neverReady, cold := fakeScenario(t), fakeScenario(t)
-	neverReady.System = fakeSystem{broken: errors.New("gateway-1 is never ready")}
+	neverReady.System = fakeSystem{broken: errors.New("app-1 is never ready")}
 	cold.Load.Warmup = []load.Stage{{Name: "warm-up", Shape: load.Constant(10, time.Second), Request: cold.Load.Stages[0].Request}}
 	cold.System = fakeSystem{target: "http://127.0.0.1:1"} // where nobody listens
 	for name, s := range map[string]harness.Scenario{"at its start": neverReady, "at the warm-up": cold} {
@@ -258,11 +257,11 @@ func TestFailedSetup(t *testing.T) {
 	s := fakeScenario(t)
 	s.System = fakeSystem{broken: errors.New("no quorum")}
 	dir := t.TempDir()
-	_, j, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{map[string]string{"gateway-1": "why\n"}}, Dir: dir, Logf: t.Logf})
+	_, j, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{map[string]string{"app-1": "why\n"}}, Dir: dir, Logf: t.Logf})
 	if !errors.Is(err, harness.ErrSetup) || len(j.Checks) != 0 {
 		t.Errorf("%v, %+v", err, j)
 	}
-	if b, err := os.ReadFile(filepath.Join(dir, harness.LogsDir, "gateway-1.log")); err != nil || string(b) != "why\n" {
+	if b, err := os.ReadFile(filepath.Join(dir, evidence.LogsDir, "app-1.log")); err != nil || string(b) != "why\n" {
 		t.Errorf("%q, %v", b, err)
 	}
 }
@@ -283,9 +282,9 @@ func TestOnASharedMachine(t *testing.T) {
 			return load.Request{Method: http.MethodGet, Path: "/"}
 		}}}
 		_, j, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{}, Dir: t.TempDir(), Logf: t.Logf,
-			Ready:  func(context.Context) error { note("ready"); return nil },
-			OnCall: func(evidence.Call) { note("answered") },
-			Loaded: func() { note("loaded") }})
+			Ready:     func(context.Context) error { note("ready"); return nil },
+			OnRequest: func(evidence.Request) { note("answered") },
+			Loaded:    func() { note("loaded") }})
 		if err != nil || len(j.Checks) == 0 {
 			t.Fatalf("%+v, %v", j, err)
 		}
@@ -297,8 +296,8 @@ func TestOnASharedMachine(t *testing.T) {
 		s := fakeScenario(t)
 		taken := errors.New("the machine is another's")
 		_, _, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{}, Dir: t.TempDir(), Logf: t.Logf,
-			Ready:  func(context.Context) error { return taken },
-			OnCall: func(evidence.Call) { t.Error("a request was sent") }})
+			Ready:     func(context.Context) error { return taken },
+			OnRequest: func(evidence.Request) { t.Error("a request was sent") }})
 		if !errors.Is(err, harness.ErrSetup) || !errors.Is(err, taken) {
 			t.Errorf("%v", err)
 		}

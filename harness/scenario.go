@@ -13,6 +13,7 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 	"github.com/sentinel-chaos/sentinel/harness/load"
 	"github.com/sentinel-chaos/sentinel/harness/probe"
@@ -27,11 +28,19 @@ type Scenario struct {
 	Load      load.Profile  // what to send, and what may be refused
 	Faults    fault.Plan    // what to break, when, for how long
 	Draw      Draw          // draws Faults from the run's seed; nil if they are always the same
-	Probes    []probe.Probe // what to observe
+	Probes    []probe.Probe // what to observe beside what the system and the faults bring
 	Expect    []check.Check // what must hold
 	Sometimes []check.Check // what must have happened at least once, or the run proved nothing
 	Short     bool          // one of the few that a hurried run takes: go test -short
 	Soak      bool          // takes many minutes: run only when it is named
+}
+
+// Observed is a system with observers of its own.
+type Observed interface{ Probes() []probe.Probe }
+
+// Classifier is a system that tells the classes of requests apart after the fact.
+type Classifier interface {
+	Classify(*evidence.Run) (check.Classes, error)
 }
 
 // Draw makes a plan of random choices, all of which come from r.
@@ -78,6 +87,23 @@ func (s Scenario) Programs() (programs []env.Program) {
 		programs = append(programs, f.Fault.Programs...)
 	}
 	return programs
+}
+
+// probes are those of the scenario, of its system and of its faults; of several of one name, the first.
+func (s Scenario) probes() (all []probe.Probe) {
+	brought := slices.Clone(s.Probes)
+	if o, ok := s.System.(Observed); ok {
+		brought = append(brought, o.Probes()...)
+	}
+	for _, f := range s.Faults {
+		brought = append(brought, f.Fault.Observe...)
+	}
+	for _, p := range brought {
+		if !slices.ContainsFunc(all, func(other probe.Probe) bool { return other.Name == p.Name }) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 var nameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)

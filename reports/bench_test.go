@@ -15,7 +15,7 @@ func BenchmarkRender(b *testing.B) {
 	d := large(100_000)
 	d.write(b, dir)
 	for b.Loop() {
-		must(b, RenderScenario(dir))
+		must(b, RenderScenario(dir, sampleOptions()))
 	}
 }
 
@@ -26,5 +26,5 @@ func large(requests int) draft {
 	}
 	tr.Windows, tr.Nodes = sampleWindows(time.Duration(requests)*time.Millisecond), sampleNodes()
 	j := check.Judgement{Checks: []check.Verdict{samplePass("NothingDropped", "all were answered", nil)}}.Conclude()
-	return draft{plan: samplePlan("large", "A large run stays readable."), records: tr.Records, judgement: &j}
+	return draft{plan: samplePlan("large", "A large run stays readable."), records: tr.records, judgement: &j}
 }

@@ -1,11 +1,11 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
-	"iter"
+	"slices"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
@@ -23,154 +23,102 @@ type example struct {
 
 // record is one line of evidence about a request.
 type record struct {
-	Source string // which evidence it is from
+	Source string // whose record it is
 	Text   string
 	Absent bool // the source holds nothing about the request, which often is the finding
 }
 
-// trail holds the records of the few requests that the page shows, found in one pass over each kind.
-type trail struct {
-	zero     time.Duration
-	calls    map[uint64]evidence.Call
-	hops     map[string][]evidence.Hop
-	upstream map[string][]evidence.Upstream // by key
-	rows     map[string][]evidence.Row
+// examples makes the examples of a page.
+type examples struct {
+	run   *evidence.Run
+	zero  time.Duration // start of the load
+	trail Trail
 }
 
-func newTrail(run *evidence.Run, j check.Judgement) *trail {
-	t := &trail{zero: loadStart(run), calls: map[uint64]evidence.Call{}}
-	wanted := map[uint64]bool{}
-	for _, group := range [][]check.Verdict{j.Checks, j.Assumptions, j.Sometimes} {
-		for _, v := range group {
-			for _, seq := range shown(v.Calls) {
-				wanted[seq] = true
-			}
-		}
-	}
-	ids, keys := map[string]bool{}, map[string]bool{}
-	for c := range run.Calls() {
-		if wanted[c.Seq] {
-			t.calls[c.Seq] = c
-			ids[c.ID], keys[c.Key] = true, true
-		}
-	}
-	t.hops = pick(run.Hops(), ids, func(h evidence.Hop) string { return h.RequestID })
-	t.rows = pick(run.Rows(), ids, func(r evidence.Row) string { return r.RequestID })
-	t.upstream = pick(run.Upstream(), keys, func(u evidence.Upstream) string { return u.Key })
-	return t
-}
+func shown(requests []uint64) []uint64 { return requests[:min(len(requests), maxExamples)] }
 
-func pick[T any](all iter.Seq[T], wanted map[string]bool, by func(T) string) map[string][]T {
-	found := map[string][]T{}
-	for v := range all {
-		if k := by(v); wanted[k] {
-			found[k] = append(found[k], v)
-		}
-	}
-	return found
-}
-
-func shown(calls []uint64) []uint64 { return calls[:min(len(calls), maxExamples)] }
-
-func (t *trail) examples(calls []uint64) []example {
-	var all []example
-	for _, seq := range shown(calls) {
-		c, ok := t.calls[seq]
-		if !ok {
-			all = append(all, example{Seq: seq, Title: "no record of this request",
-				Records: []record{{"client", "no record", true}}})
-			continue
-		}
-		all = append(all, t.example(c))
+func (e examples) of(requests []uint64) (all []example) {
+	for _, seq := range shown(requests) {
+		all = append(all, e.one(seq))
 	}
 	return all
 }
 
-func (t *trail) example(c evidence.Call) example {
-	e := example{Seq: c.Seq, Title: fmt.Sprintf("%s at %s", outcomeText(c), t.at(c.Due))}
-	e.Records = append(e.Records, record{Source: "client", Text: t.call(c)})
-	e.Records = append(e.Records, records("load balancer", t.hops[c.ID], t.hop)...)
-	e.Records = append(e.Records, records("LLM, same key", t.upstream[c.Key], func(u evidence.Upstream) string {
-		return t.llm(u, c)
-	})...)
-	e.Records = append(e.Records, records("service ledger", t.rows[c.ID], t.row)...)
-	return e
+func (e examples) one(seq uint64) example {
+	requests := evidence.Requests.Of(e.run)
+	i, found := slices.BinarySearchFunc(requests, seq, func(q evidence.Request, seq uint64) int { return cmp.Compare(q.Seq, seq) })
+	if !found {
+		return example{Seq: seq, Title: "no record of this request", Records: []record{absent("client")}}
+	}
+	q := &requests[i]
+	x := example{Seq: seq, Title: outcomeText(q) + " at " + e.at(q.Due), Records: []record{{Source: "client", Text: e.client(q)}}}
+	if e.trail != nil {
+		x.Records = append(x.Records, e.records(e.trail(e.run, q))...)
+	}
+	return x
 }
 
-func records[T any](source string, found []T, text func(T) string) []record {
-	if len(found) == 0 {
-		return []record{{source, "no record", true}}
+// records leaves out those of a source that has very many.
+func (e examples) records(lines []Line) (all []record) {
+	var sources []string
+	bySource := map[string][]record{}
+	for _, l := range lines {
+		if bySource[l.Source] == nil {
+			sources = append(sources, l.Source)
+		}
+		bySource[l.Source] = append(bySource[l.Source], e.record(l))
 	}
-	var all []record
-	for _, v := range found[:min(len(found), maxRecords)] {
-		all = append(all, record{Source: source, Text: text(v)})
-	}
-	if more := len(found) - maxRecords; more > 0 {
-		all = append(all, record{Source: source, Text: fmt.Sprintf("and %d more", more)})
+	for _, source := range sources {
+		found := bySource[source]
+		all = append(all, found[:min(len(found), maxRecords)]...)
+		if more := len(found) - maxRecords; more > 0 {
+			all = append(all, record{Source: source, Text: fmt.Sprintf("and %d more", more)})
+		}
 	}
 	return all
 }
 
-func outcomeText(c evidence.Call) string {
-	text := string(c.Outcome)
-	if c.Reason != "" {
-		text += " (" + c.Reason + ")"
+func (e examples) record(l Line) record {
+	switch {
+	case l.Text == "":
+		return absent(l.Source)
+	case l.At == 0:
+		return record{Source: l.Source, Text: l.Text}
+	}
+	return record{Source: l.Source, Text: "at " + e.at(l.At) + ": " + l.Text}
+}
+
+func absent(source string) record { return record{source, "no record", true} }
+
+func outcomeText(q *evidence.Request) string {
+	text := string(q.Outcome)
+	if q.Reason != "" {
+		text += " (" + q.Reason + ")"
 	}
 	return text
 }
 
 // at is a moment in seconds from the start of the load.
-func (t *trail) at(offset time.Duration) string {
-	return fmt.Sprintf("%.3f s", (offset - t.zero).Seconds())
-}
+func (e examples) at(offset time.Duration) string { return since(offset, e.zero) }
 
-func (t *trail) call(c evidence.Call) string {
-	text := fmt.Sprintf("%s, id %s, stage %s, tenant %s, due %s", outcomeText(c), c.ID, c.Stage, c.Tenant, t.at(c.Due))
-	if c.Outcome == evidence.Unsent {
-		return text
-	}
-	text += fmt.Sprintf(", sent %s later, ended %s after due, status %d, connections %d", duration(c.Sent-c.Due),
-		duration(latency(c)), c.Status, c.Conns)
-	if c.RetryAfter > 0 {
-		text += ", retry after " + duration(c.RetryAfter)
-	}
-	if a := c.Answer; a != (evidence.Answer{}) {
-		text += fmt.Sprintf("; answer from call %s for tenant %s, source %s", a.CallID, a.Tenant, a.Source)
-		if a.Key != c.Key {
-			text += ", for another key: " + a.Key
+// client is what the client says of its request.
+func (e examples) client(q *evidence.Request) string {
+	text := fmt.Sprintf("%s, id %s, stage %s", outcomeText(q), q.ID, q.Stage)
+	for _, of := range []struct{ what, name string }{{"class", q.Class}, {"user", q.User}} {
+		if of.name != "" {
+			text += ", " + of.what + " " + of.name
 		}
 	}
-	return text + ", key " + c.Key
-}
-
-func (t *trail) hop(h evidence.Hop) string {
-	text := fmt.Sprintf("%s, received %s, took %s, status %d, retries %d, termination %s", h.Server, t.at(h.At),
-		duration(h.End-h.At), h.Status, h.Retries, h.Termination)
-	if h.Redispatched {
-		text += ", redispatched"
+	text += ", due " + e.at(q.Due)
+	if q.Outcome != evidence.Unsent {
+		text += fmt.Sprintf(", sent %s later, ended %s after due, status %d, connections %d", duration(q.Sent-q.Due),
+			duration(q.End-q.Due), q.Status, q.Conns)
+	}
+	if q.RetryAfter > 0 {
+		text += ", retry after " + duration(q.RetryAfter)
+	}
+	if q.Key != "" {
+		text += ", key " + q.Key
 	}
 	return text
-}
-
-func (t *trail) llm(u evidence.Upstream, c evidence.Call) string {
-	text := fmt.Sprintf("call %s (number %d of its key) from %s, arrived %s, %s", u.ID, u.N, u.Caller, t.at(u.Arrived), u.Outcome)
-	if u.Ended != 0 {
-		text += " after " + duration(u.Ended-u.Arrived)
-	}
-	text += ", " + money(float64(u.Cost)/1e9)
-	if !u.Billed {
-		text += " not billed"
-	}
-	if u.RequestID == c.ID {
-		text += "; made by this request"
-	}
-	if u.ID == c.Answer.CallID {
-		text += "; answered this request"
-	}
-	return text
-}
-
-func (t *trail) row(r evidence.Row) string {
-	return fmt.Sprintf("%s, call %s, %s, at %s, from %s, tenant %s, id %s", r.Kind, r.CallID, money(float64(r.Cost)/1e9), t.at(r.At),
-		r.Replica, r.Tenant, r.ID)
 }

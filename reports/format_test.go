@@ -13,7 +13,7 @@ func TestReadable(t *testing.T) {
 		label string
 		text  string
 	}{
-		{"calls_avoided", 1090, "calls avoided", "1,090"},
+		{"jobs_avoided", 1090, "jobs avoided", "1,090"},
 		{"keys", 0, "keys", "0"},
 		{"requests", 123456789, "requests", "123,456,789"},
 		{"requests", 1e18, "requests", "1e+18"},

@@ -46,7 +46,7 @@ func scenarioHTML(p page) ([]byte, error) {
 	}{l, p})
 }
 
-func index(r Results, rows []overviewRow) ([]byte, error) {
+func index(r Results, o overview) ([]byte, error) {
 	l, err := newLook()
 	if err != nil {
 		return nil, err
@@ -54,14 +54,13 @@ func index(r Results, rows []overviewRow) ([]byte, error) {
 	return execute("index.html", struct {
 		look
 		Results
-		Overall badge
-		Tally   string
-		Facts   []value
-		Rows    []overviewRow
-
-		Recovered []recoveryRow
+		Overall   badge
+		Tally     string
+		Facts     []value
+		Overview  overview
+		Recovered recoveryTable
 		Outages   []outageRow
-	}{l, r, badgeOf(r.Status()), tally(r), runFacts(r), rows, allRecoveries(r), outageRows(r.Scenarios)})
+	}{l, r, badgeOf(r.Status()), tally(r), runFacts(r), o, allRecoveries(r), outageRows(r.Scenarios)})
 }
 
 func execute(name string, data any) ([]byte, error) {

@@ -91,8 +91,8 @@ func junitText(s Scenario, seed uint64) string {
 		}
 	}
 	for _, f := range s.Faults {
-		if !f.Certified {
-			fmt.Fprintf(&b, "fault %s on %s: not certified\n", f.Name, f.Target)
+		if !f.Confirmed {
+			fmt.Fprintf(&b, "fault %s on %s: not confirmed\n", f.Name, f.Target)
 		}
 	}
 	fmt.Fprintf(&b, "again: %s\n", reproduce(s.Name, seed))

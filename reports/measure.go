@@ -1,8 +1,6 @@
 package reports
 
 import (
-	"cmp"
-	"iter"
 	"slices"
 	"time"
 
@@ -10,11 +8,11 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-func count(calls iter.Seq[evidence.Call]) Requests {
+func count(run *evidence.Run) Requests {
 	var r Requests
-	for c := range calls {
+	for _, t := range check.Timings(run) {
 		r.Planned++
-		switch c.Outcome {
+		switch t.Outcome {
 		case evidence.OK:
 			r.OK++
 		case evidence.Refused:
@@ -49,37 +47,24 @@ func quantilesOf(ds []time.Duration) quantiles {
 		return quantiles{}
 	}
 	slices.Sort(ds)
-	return quantiles{P50: rank(ds, 50), P99: rank(ds, 99), Max: ds[len(ds)-1], Known: true}
+	return quantiles{P50: check.Percentile(ds, 50), P99: check.Percentile(ds, 99), Max: ds[len(ds)-1], Known: true}
 }
 
-// rank is the nearest-rank percentile of sorted, non-empty durations: always a value that was measured.
-func rank(sorted []time.Duration, percent int) time.Duration {
-	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
-}
-
-// waited tells whether a client waited for the call to its end: it was sent, and the plan did not close it.
-func waited(c evidence.Call) bool {
-	return c.Outcome != evidence.Unsent && c.Outcome != evidence.Aborted
-}
-
-// latency counts from due, so that a late load generator cannot hide a slow service.
-func latency(c evidence.Call) time.Duration { return c.End - c.Due }
-
-func latencies(calls iter.Seq[evidence.Call]) quantiles {
+func latencies(run *evidence.Run) quantiles {
 	var ds []time.Duration
-	for c := range calls {
-		if waited(c) {
-			ds = append(ds, latency(c))
+	for _, t := range check.Timings(run) {
+		if t.Waited() {
+			ds = append(ds, t.Latency())
 		}
 	}
 	return quantilesOf(ds)
 }
 
-func lags(calls iter.Seq[evidence.Call]) quantiles {
+func lags(run *evidence.Run) quantiles {
 	var ds []time.Duration
-	for c := range calls {
-		if c.Outcome != evidence.Unsent {
-			ds = append(ds, c.Sent-c.Due)
+	for _, t := range check.Timings(run) {
+		if t.Outcome != evidence.Unsent {
+			ds = append(ds, t.Sent-t.Due)
 		}
 	}
 	return quantilesOf(ds)
@@ -88,36 +73,28 @@ func lags(calls iter.Seq[evidence.Call]) quantiles {
 func lagOf(q quantiles) Lag { return Lag{P50: ms(q.P50), P99: ms(q.P99), Max: ms(q.Max)} }
 
 // ms converts to milliseconds, to the microsecond: more digits would only be noise.
-func ms(d time.Duration) float64 { return float64(d.Round(time.Microsecond).Microseconds()) / 1000 }
+func ms(d time.Duration) float64 { return check.Milliseconds(d.Round(time.Microsecond)) }
 
 // secondsOf is the span of all phases.
 func secondsOf(run *evidence.Run) float64 {
-	windows := slices.Collect(run.Windows())
-	if len(windows) == 0 {
+	phases := evidence.Windows.Of(run)
+	if len(phases) == 0 {
 		return 0
 	}
-	from := slices.MinFunc(windows, func(a, b evidence.Window) int { return cmp.Compare(a.From, b.From) }).From
-	to := slices.MaxFunc(windows, func(a, b evidence.Window) int { return cmp.Compare(a.To, b.To) }).To
+	from, to := phases[0].From, phases[0].To
+	for _, w := range phases {
+		from, to = min(from, w.From), max(to, w.To)
+	}
 	return ms(to-from) / 1000
 }
 
-// loadCalls counts the upstream calls from the start of the load: those of the warm-up are no part of the claim.
-func loadCalls(run *evidence.Run) int {
-	n, start := 0, loadStart(run)
-	for u := range run.Upstream() {
-		if u.Arrived >= start {
-			n++
-		}
+// loadStart is what pages count time from.
+func loadStart(run *evidence.Run) time.Duration {
+	if w, ok := run.Window(evidence.PhaseLoad); ok {
+		return w.From
 	}
-	return n
-}
-
-// figuresWith gives the figures of the first check that reports the named one.
-func figuresWith(j check.Judgement, name string) map[string]float64 {
-	for _, v := range j.Checks {
-		if _, ok := v.Figures[name]; ok {
-			return v.Figures
-		}
+	for _, q := range evidence.Requests.Each(run) {
+		return q.Due
 	}
-	return nil
+	return 0
 }

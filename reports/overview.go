@@ -10,44 +10,48 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
+// overview is the table of a run's scenarios.
+type overview struct {
+	Titles []string // of the headlines
+	Rows   []overviewRow
+}
+
+// Width is the number of columns: those of the headlines and the five others.
+func (o overview) Width() int { return len(o.Titles) + 5 }
+
 // overviewRow is one scenario in the overview of a run, as text.
 type overviewRow struct {
 	Scenario
-	Badge    badge
-	Link     string // "" where there is no page
-	Requests string
-	Dropped  string
-	Dropping bool
-	P99      string
-	Upstream string
-	Saved    string
-	Took     string
-	Failing  []Check // verdicts other than pass
+	Badge     badge
+	Link      string // "" where there is no page
+	Requests  string
+	P99       string
+	Headlines []headline // by the overview's titles
+	Took      string
+	Failing   []Check // verdicts other than pass
 }
 
-func overviewRows(r Results, measured []*scenario) []overviewRow {
-	var rows []overviewRow
+// newOverview has the scenarios that left a folder first, as r does.
+func newOverview(r Results, measured []*scenario) overview {
+	o := overview{Titles: titles(measured)}
 	for i, s := range r.Scenarios {
-		row := overviewRow{Scenario: s, Badge: badgeOf(s.Status), Requests: none, Dropped: none, P99: none, Upstream: none,
-			Saved: none, Took: none, Failing: failing(s.Checks)}
+		row := overviewRow{Scenario: s, Badge: badgeOf(s.Status), Requests: none, P99: none, Headlines: columns(o.Titles, nil),
+			Took: none, Failing: failing(s.Checks)}
 		if i < len(measured) {
-			row.fill(measured[i])
+			row.fill(measured[i], o.Titles)
 		}
-		rows = append(rows, row)
+		o.Rows = append(o.Rows, row)
 	}
-	return rows
+	return o
 }
 
-func (row *overviewRow) fill(m *scenario) {
+func (row *overviewRow) fill(m *scenario, titles []string) {
 	row.Link = "./" + m.folder + "/" + pageFile
 	if !m.measured {
 		return
 	}
 	row.Requests = integer(m.result.Requests.Planned)
-	drops := figuresWith(m.judgement, figureDropped)
-	row.Dropped, row.Dropping = figureText(drops, figureDropped), drops[figureDropped] > 0
-	row.Saved = figureText(figuresWith(m.judgement, figureAvoided), figureSaved)
-	row.Upstream = integer(uint64(m.upstream))
+	row.Headlines = columns(titles, m.headlines)
 	row.Took = secondsText(m.result.Seconds)
 	if m.latency.Known {
 		row.P99 = duration(m.latency.P99)
@@ -62,14 +66,6 @@ func failing(checks []Check) []Check {
 		}
 	}
 	return some
-}
-
-func figureText(figures map[string]float64, name string) string {
-	v, ok := figures[name]
-	if !ok {
-		return none
-	}
-	return readable(name, v).Text
 }
 
 // badge is a status as people see it: never by colour alone.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
@@ -29,7 +30,7 @@ type page struct {
 	Faults    []faultRow
 	Windows   []windowRow
 	Untold    string // why some windows are not there
-	Recovered []recoveryRow
+	Recovered recoveryTable
 	Groups    []group
 	Nodes     []nodeRow
 	Links     []link
@@ -66,7 +67,7 @@ type verdictRow struct {
 type faultRow struct {
 	Name, Target                     string
 	Ordered, Active, Healing, Healed string
-	Certified                        bool
+	Confirmed                        bool
 	Missing                          string
 }
 
@@ -77,47 +78,39 @@ type nodeRow struct {
 
 type link struct{ Href, Text, Size string }
 
-func (s *scenario) writePage(dir string) error {
-	p, err := s.page(dir)
-	if err != nil {
+// newPage says of a scenario what is known without its evidence.
+func newPage(of Scenario) page {
+	b := badgeOf(of.Status)
+	return page{Title: b.Word + " " + of.Name, Name: of.Name, Claim: of.Claim, Badge: b, Reason: of.Reason}
+}
+
+func (p page) write(dir string) (err error) {
+	if p.Links, err = linksIn(dir); err != nil {
 		return err
 	}
+	p.Overview = exists(filepath.Join(dir, "..", evidence.SessionFile))
 	b, err := scenarioHTML(p)
 	if err != nil {
 		return fmt.Errorf("render %s: %w", pageFile, err)
 	}
-	return writeFile(filepath.Join(dir, pageFile), b)
+	return evidence.WriteFile(filepath.Join(dir, pageFile), b)
 }
 
-func (s *scenario) page(dir string) (page, error) {
-	links, err := linksIn(dir)
-	if err != nil {
-		return page{}, err
-	}
-	b := badgeOf(s.result.Status)
-	p := page{Title: b.Word + " " + s.result.Name, Name: s.result.Name, Claim: s.result.Claim, Badge: b, Reason: s.result.Reason,
-		Links: links, Overview: exists(filepath.Join(dir, "..", runFile))}
-	if s.measured {
-		s.fillPage(&p)
-	}
-	return p, nil
-}
-
-func (s *scenario) fillPage(p *page) {
-	plan := s.run.Plan
-	p.Partial = !s.run.Complete
+// fill adds what the evidence shows.
+func (p *page) fill(run *evidence.Run, j check.Judgement, result Scenario, opt Options) {
+	plan, zero := run.Plan, loadStart(run)
+	p.Partial = !run.Complete
 	p.Reproduce = reproduce(plan.Scenario, plan.Seed)
-	p.Facts = facts(plan, s.result.Seconds)
-	p.Planned = integer(s.result.Requests.Planned)
-	p.Requests = shares(s.result.Requests)
-	p.Cards = s.cards()
-	p.Groups = s.groups()
-	p.Nodes = nodeRows(s.run)
-	p.Faults = faultRows(s.judgement.Faults, loadStart(s.run))
-	p.Windows, p.Untold = windowRows(s.run, s.judgement.Faults)
-	p.Recovered = recoveryRows("", s.result.Recoveries)
-	if s.result.Requests.Planned > 0 {
-		t := newTimeline(s.run, s.judgement.Faults)
+	p.Facts = facts(plan, result.Seconds)
+	p.Planned = integer(result.Requests.Planned)
+	p.Requests = shares(result.Requests)
+	p.Groups = groups(j, examples{run, zero, opt.Trail})
+	p.Nodes = nodeRows(run, zero)
+	p.Faults = faultRows(j.Faults, zero)
+	p.Windows, p.Untold = windowRows(run, j)
+	p.Recovered = newRecoveryTable(result)
+	if result.Requests.Planned > 0 {
+		t := newTimeline(run, j.Faults, opt.Lanes)
 		p.Timeline, p.Bucket = &t, bucketText(t.Step)
 	}
 }

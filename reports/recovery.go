@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -9,79 +10,110 @@ import (
 )
 
 // Recovery is how a fault was overcome: by what it hit and by the service. Times are milliseconds from the moment at which
-// the fault was active, or was ordered to heal where the check says AfterHeal; null where nobody measured them.
+// the fault was active, null where no check measured them.
 type Recovery struct {
-	Fault      string   `json:"fault"`
-	Target     string   `json:"target"`
-	Dependency string   `json:"dependency"`  // role of the target
-	Failover   *float64 `json:"failover_ms"` // until another node was seen in the lead
-	Floor      *float64 `json:"floor_ms"`    // the least that the running configuration lets that take
-	Hits       *float64 `json:"hits_ms"`     // until hits succeeded again
-	Misses     *float64 `json:"misses_ms"`
-	AfterHeal  bool     `json:"after_heal"` // hits and misses count from the order to heal
+	Fault      string             `json:"fault"`
+	Target     string             `json:"target"`
+	Dependency string             `json:"dependency"`  // role of the target
+	Failover   *float64           `json:"failover_ms"` // until another node was seen in the lead
+	Floor      *float64           `json:"floor_ms"`    // the least that the running configuration lets that take
+	Classes    map[string]float64 `json:"classes_ms"`  // until requests of each class succeeded again
+	SinceHeal  bool               `json:"since_heal"`  // Classes count from the order to heal
 }
-
-// Names of figures that checks of recoveries report.
-const (
-	figureFailover = "failover_ms"
-	figureFloor    = "floor_ms"
-	figureHits     = "recovery_hit_ms"
-	figureMisses   = "recovery_miss_ms"
-
-	afterHeal = "RecoversAfterHeal"
-)
 
 // recoveries collects what checks measured of each fault, in the faults' order.
 func recoveries(run *evidence.Run, j check.Judgement) []Recovery {
 	all := []Recovery{}
 	for _, f := range j.Faults {
 		node, _ := run.Node(f.Target)
-		r := Recovery{Fault: f.Fault, Target: f.Target, Dependency: node.Role}
+		r, measured := Recovery{Fault: f.Name, Target: f.Target, Dependency: node.Role}, false
 		for _, v := range slices.Concat(j.Checks, j.Sometimes) {
-			if v.Fault == f.Fault {
-				r.add(v)
+			if v.Recovery != nil && v.Recovery.Fault == f.Name {
+				measured = r.add(*v.Recovery) || measured
 			}
 		}
-		if r.Failover != nil || r.Floor != nil || r.Hits != nil || r.Misses != nil {
+		if measured {
 			all = append(all, r)
 		}
 	}
 	return all
 }
 
-func (r *Recovery) add(v check.Verdict) {
-	for name, field := range map[string]**float64{figureFailover: &r.Failover, figureFloor: &r.Floor, figureHits: &r.Hits, figureMisses: &r.Misses} {
-		if figure, ok := v.Figures[name]; ok {
-			*field = &figure
-			r.AfterHeal = r.AfterHeal || v.Check == afterHeal
-		}
+// add takes over what one check measured, and reports whether it measured anything.
+func (r *Recovery) add(t check.RecoveryTimes) bool {
+	if t.Failover != nil {
+		r.Failover = t.Failover
 	}
+	if t.Floor != nil {
+		r.Floor = t.Floor
+	}
+	if len(t.Classes) > 0 {
+		r.Classes, r.SinceHeal = t.Classes, t.SinceHeal
+	}
+	return t.Failover != nil || t.Floor != nil || len(t.Classes) > 0
 }
 
-// recoveryRow is a Recovery as text.
+// recoveryTable is recoveries as text, with a column for each class of requests.
+type recoveryTable struct {
+	Named   bool // rows name their scenario
+	Classes []string
+	Rows    []recoveryRow
+}
+
 type recoveryRow struct {
-	Scenario, Fault, Target              string
-	Failover, Floor, Hits, Misses, Since string
+	Scenario, Fault, Target, Failover, Floor string
+	Classes                                  []string
+	Since                                    string
 }
 
-func recoveryRows(scenario string, all []Recovery) []recoveryRow {
-	var rows []recoveryRow
-	for _, r := range all {
-		row := recoveryRow{Scenario: scenario, Fault: r.Fault, Target: r.Target, Failover: msText(r.Failover), Floor: msText(r.Floor),
-			Hits: msText(r.Hits), Misses: msText(r.Misses), Since: "fault"}
-		if r.AfterHeal {
-			row.Since = "heal"
+// newRecoveryTable is about one scenario. Its rows do not name it.
+func newRecoveryTable(of Scenario) recoveryTable { return tableOf([]Scenario{of}, false) }
+
+// allRecoveries is about all scenarios of a run.
+func allRecoveries(r Results) recoveryTable { return tableOf(r.Scenarios, true) }
+
+func tableOf(scenarios []Scenario, named bool) recoveryTable {
+	classes := map[string]bool{}
+	for _, s := range scenarios {
+		for _, r := range s.Recoveries {
+			for name := range r.Classes {
+				classes[name] = true
+			}
 		}
-		rows = append(rows, row)
 	}
-	return rows
+	t, names := recoveryTable{Named: named}, slices.Sorted(maps.Keys(classes))
+	for _, name := range names {
+		t.Classes = append(t.Classes, classTitle(name))
+	}
+	for _, s := range scenarios {
+		for _, r := range s.Recoveries {
+			t.Rows = append(t.Rows, newRecoveryRow(s.Name, r, names))
+		}
+	}
+	return t
 }
 
-func allRecoveries(r Results) (rows []recoveryRow) {
-	for _, s := range r.Scenarios {
-		rows = append(rows, recoveryRows(s.Name, s.Recoveries)...)
+func newRecoveryRow(scenario string, r Recovery, classes []string) recoveryRow {
+	row := recoveryRow{Scenario: scenario, Fault: r.Fault, Target: r.Target, Failover: msText(r.Failover), Floor: msText(r.Floor), Since: "fault"}
+	if r.SinceHeal {
+		row.Since = "heal"
 	}
-	return rows
+	for _, name := range classes {
+		text := none
+		if after, ok := r.Classes[name]; ok {
+			text = milliseconds(after)
+		}
+		row.Classes = append(row.Classes, text)
+	}
+	return row
+}
+
+// classTitle names a class of requests: a service without classes has one, whose name is empty.
+func classTitle(name string) string {
+	if name == "" {
+		return "requests"
+	}
+	return name
 }
 
 func msText(v *float64) string {
@@ -97,15 +129,11 @@ type outageRow struct {
 }
 
 func outageRows(scenarios []Scenario) []outageRow {
-	var names []string
 	failovers, floors := map[string][]float64{}, map[string][]float64{}
 	for _, s := range scenarios {
 		for _, r := range s.Recoveries {
 			if r.Failover == nil {
 				continue
-			}
-			if failovers[r.Dependency] == nil {
-				names = append(names, r.Dependency)
 			}
 			failovers[r.Dependency] = append(failovers[r.Dependency], *r.Failover)
 			if r.Floor != nil {
@@ -113,9 +141,8 @@ func outageRows(scenarios []Scenario) []outageRow {
 			}
 		}
 	}
-	slices.Sort(names)
 	var rows []outageRow
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(failovers)) {
 		all := failovers[name]
 		slices.Sort(all)
 		rows = append(rows, outageRow{Dependency: name, Faults: strconv.Itoa(len(all)), Floor: extent(floors[name]),

@@ -12,8 +12,8 @@ import (
 
 // Render reads a run's folder and writes every rendered file in it: a report.html per scenario, index.html,
 // results.json, junit.xml and summary.md.
-func Render(runDir string) (Results, error) {
-	run, err := ReadRun(runDir)
+func Render(runDir string, opt Options) (Results, error) {
+	run, err := evidence.ReadSession(runDir)
 	if err != nil {
 		return Results{}, err
 	}
@@ -22,78 +22,61 @@ func Render(runDir string) (Results, error) {
 		return Results{}, err
 	}
 	var measured []*scenario
-	for _, dir := range dirs {
-		s := readScenario(dir)
-		if err := s.writePage(dir); err != nil {
+	for _, dir := range dirs { // the evidence of one scenario at a time is enough to hold
+		s, err := renderScenario(dir, opt)
+		if err != nil {
 			return Results{}, err
 		}
-		s.run = nil // the evidence of one scenario at a time is enough to hold
 		measured = append(measured, s)
 	}
 	r := results(run, measured)
-	return r, writeOverviews(runDir, r, measured)
+	return r, writeOverviews(runDir, r, newOverview(r, measured))
 }
 
 // RenderScenario writes report.html in the folder of one scenario.
-func RenderScenario(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, planFile)); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", dir, evidence.ErrNotARun)
+func RenderScenario(dir string, opt Options) error {
+	if _, err := evidence.ReadPlan(dir); errors.Is(err, evidence.ErrNotARun) {
+		return err
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("find the scenario's folder: %w", err)
 	}
-	return readScenario(dir).writePage(dir)
+	_, err = renderScenario(dir, opt)
+	return err
 }
 
-// scenarioDirs lists the folders that hold a plan, by name.
-func scenarioDirs(runDir string) ([]string, error) {
-	entries, err := os.ReadDir(runDir)
+// scenarioDirs lists the folders that hold a plan, by name. The plan may be one that does not read.
+func scenarioDirs(runDir string) (dirs []string, err error) {
+	plans, err := fs.Glob(os.DirFS(runDir), "*/"+evidence.PlanFile)
 	if err != nil {
 		return nil, fmt.Errorf("list the run's folder: %w", err)
 	}
-	var dirs []string
-	for _, e := range entries {
-		dir := filepath.Join(runDir, e.Name())
-		if _, err := os.Stat(filepath.Join(dir, planFile)); err == nil {
-			dirs = append(dirs, dir)
-		}
+	for _, plan := range plans {
+		dirs = append(dirs, filepath.Join(runDir, filepath.Dir(plan)))
 	}
 	return dirs, nil
 }
 
-func writeOverviews(runDir string, r Results, measured []*scenario) error {
+func writeOverviews(runDir string, r Results, o overview) error {
 	if err := evidence.WriteJSON(filepath.Join(runDir, resultsFile), r); err != nil {
 		return err
 	}
-	rows := overviewRows(r, measured)
 	for _, out := range []struct {
 		name   string
 		render func() ([]byte, error)
 	}{
 		{junitFile, func() ([]byte, error) { return junit(r) }},
-		{summaryFile, func() ([]byte, error) { return summary(r, rows), nil }},
-		{indexFile, func() ([]byte, error) { return index(r, rows) }},
+		{summaryFile, func() ([]byte, error) { return summary(r, o), nil }},
+		{indexFile, func() ([]byte, error) { return index(r, o) }},
 	} {
 		b, err := out.render()
 		if err != nil {
 			return fmt.Errorf("render %s: %w", out.name, err)
 		}
-		if err := writeFile(filepath.Join(runDir, out.name), b); err != nil {
+		if err := evidence.WriteFile(filepath.Join(runDir, out.name), b); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// writeFile replaces path in one step, so that a reader never sees half of a report.
-func writeFile(path string, b []byte) error {
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, b, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
 	return nil
 }

@@ -23,78 +23,86 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // handMade is evidence small enough to be read: three requests, one of them dropped, and one fault.
 func handMade(name string, j *check.Judgement) draft {
 	at := func(ms int) time.Duration { return 10*time.Second + time.Duration(ms)*time.Millisecond }
-	answer := evidence.Answer{CallID: "c-1", Tenant: "acme", Key: "k-1", Source: "call"}
 	return draft{
 		judgement: j,
-		logs:      map[string]string{"gateway-1": "ready\n"},
-		plan: evidence.Plan{Scenario: name, Claim: "Nothing is dropped when " + name + " happens.", Seed: 7, Driver: "docker",
-			Versions: map[string]string{"redis": "8.0.2", "go": "1.26.0"}, Load: []evidence.Stage{{Name: "steady", Shape: "2/s for 1s", Requests: 3}}},
-		records: evidence.Records{
-			Calls: []evidence.Call{
-				{Seq: 0, ID: "r-0", Stage: "steady", Tenant: "acme", Key: "k-1", Due: at(0), Sent: at(1), End: at(301), Conns: 1, Status: 200, Outcome: evidence.OK, Answer: answer},
-				{Seq: 1, ID: "r-1", Stage: "steady", Tenant: "acme", Key: "k-1", Due: at(500), Sent: at(502), End: at(504), Conns: 1, Status: 502, Outcome: evidence.Failed, Reason: "status"},
-				{Seq: 2, ID: "r-2", Stage: "steady", Tenant: "acme", Key: "k-1", Due: at(1000), Outcome: evidence.Unsent},
+		logs:      map[string]string{"app-1": "ready\n"},
+		plan: evidence.Plan{Scenario: name, Claim: "Nothing is dropped when " + name + " happens.", Seed: 7, Driver: "local",
+			Versions: map[string]string{"store": "8.0.2", "go": "1.26.0"}, Load: []evidence.Stage{{Name: "steady", Shape: "2/s for 1s", Requests: 3}}},
+		records: records{
+			Requests: []evidence.Request{
+				{Seq: 0, ID: "r-0", Stage: "steady", Class: "read", User: "ann", Key: "k-1", Due: at(0), Sent: at(1), End: at(301), Conns: 1, Status: 200, Outcome: evidence.OK},
+				{Seq: 1, ID: "r-1", Stage: "steady", Class: "read", User: "ann", Key: "k-1", Due: at(500), Sent: at(502), End: at(504), Conns: 1, Status: 502, Outcome: evidence.Failed, Reason: "status"},
+				{Seq: 2, ID: "r-2", Stage: "steady", Due: at(1000), Outcome: evidence.Unsent},
 			},
-			Upstream: []evidence.Upstream{{ID: "c-1", RequestID: "r-0", Tenant: "acme", Key: "k-1", N: 1, Caller: "gateway-1", Arrived: at(2), Ended: at(300),
-				Outcome: evidence.UpstreamOK, Status: 200, Cost: 184_000, Billed: true}},
-			Hops: []evidence.Hop{
-				{RequestID: "r-0", Server: "gateway-1", At: at(1), End: at(301), Status: 200, Termination: "--"},
-				{RequestID: "r-1", Server: "gateway-1", At: at(502), End: at(504), Status: 502, Retries: 1, Redispatched: true, Termination: "SC"},
-			},
-			Rows:       []evidence.Row{{ID: "row-0", RequestID: "r-0", Tenant: "acme", Key: "k-1", Kind: evidence.RowCall, CallID: "c-1", Cost: 184_000, At: at(299), Replica: "gateway-1"}},
-			Exits:      []evidence.Exit{{Node: "gateway-1", At: at(480), Code: 137}},
-			Injections: []evidence.Injection{{Fault: "kill", Target: "gateway-1", Ordered: at(450), Healing: at(900)}},
+			Jobs:       []job{{RequestID: "r-0", Key: "k-1", Worker: "worker-1", From: at(2), To: at(300)}},
+			Exits:      []evidence.Exit{{Node: "app-1", At: at(480), Code: 137}},
+			Injections: []evidence.Injection{{Fault: "kill app", Kind: evidence.FaultKill, Target: "app-1", Ordered: at(450), Healing: at(900)}},
 			Windows:    []evidence.Window{{Name: evidence.PhaseStart, To: at(0)}, {Name: evidence.PhaseLoad, From: at(0), To: at(1500)}},
-			Nodes: []evidence.Node{{Name: "gateway-1", Role: "gateway", Addr: "198.18.0.2", Subject: true, Version: "1.0"},
-				{Name: "redis-1", Role: "redis", Addr: "198.18.0.3"}},
+			Nodes: []evidence.Node{{Name: "app-1", Role: "app", Addr: "198.18.0.2", Subject: true},
+				{Name: "store-1", Role: "store", Addr: "198.18.0.3"}},
 		},
 	}
 }
 
-func killed(certified bool) check.Certified {
-	c := check.Certified{Fault: "kill", Target: "gateway-1", Ordered: 10*time.Second + 450*time.Millisecond, Healing: 10*time.Second + 900*time.Millisecond}
-	if !certified {
-		c.Missing = "nobody saw the container exit"
-		return c
+func killed(confirmed bool) check.Fault {
+	f := check.Fault{Name: "kill app", Kind: evidence.FaultKill, Target: "app-1", Ordered: 10*time.Second + 450*time.Millisecond, Healing: 10*time.Second + 900*time.Millisecond}
+	if !confirmed {
+		f.Missing = "nobody saw the container exit"
+		return f
 	}
-	c.Certified, c.Active, c.Healed = true, 10*time.Second+480*time.Millisecond, 11*time.Second+100*time.Millisecond
-	return c
+	f.Confirmed, f.Active, f.Healed = true, 10*time.Second+480*time.Millisecond, 11*time.Second+100*time.Millisecond
+	return f
 }
 
-func judged(status check.Status, faults ...check.Certified) *check.Judgement {
-	v := check.Verdict{Check: "NothingDropped", Status: status, Reason: "1 of 3 requests was dropped", Calls: []uint64{1, 2, 99},
-		Figures: map[string]float64{"dropped": 1, "calls_avoided": 1, "saved_usd": .000184, "billed_usd": .000184, "first_ms": 504.25}}
+func judged(status check.Status, faults ...check.Fault) *check.Judgement {
+	v := check.Verdict{Check: "NothingDropped", Status: status, Reason: "1 of 3 requests was dropped", Requests: []uint64{1, 2, 99},
+		Figures: map[string]float64{"dropped": 1, "first_ms": 504.25}, Headlines: []check.Headline{{Title: "dropped", Figure: "dropped"}}}
 	if status != check.Fail {
-		v.Reason, v.Calls, v.Figures["dropped"] = "every request was answered", nil, 0
+		v.Reason, v.Requests, v.Figures["dropped"] = "every request was answered", nil, 0
 	}
-	recovers := check.Verdict{Check: "RecoversWithin", Status: check.Pass, Reason: "requests had recovered after 20 ms", Fault: "kill",
-		Figures: map[string]float64{"recovery_hit_ms": 20, "limit_ms": 5000, "floor_ms": 500}}
-	j := check.Judgement{Checks: []check.Verdict{v, recovers}, Faults: faults,
+	once := check.Verdict{Check: "OncePerKey", Status: check.Pass, Reason: "one job was done", Figures: map[string]float64{"jobs": 1, "saved_usd": .000184},
+		Headlines: []check.Headline{{Title: "jobs", Figure: "jobs"}, {Title: "saved", Figure: "saved_usd"}, {Title: "lost", Figure: "not_there"}}}
+	recovers := check.Verdict{Check: "RecoversWithin", Status: check.Pass, Reason: "requests had recovered after 20 ms", Figures: map[string]float64{"limit_ms": 5000},
+		Recovery: &check.RecoveryTimes{Fault: "kill app", Floor: new(500.0), Classes: map[string]float64{"read": 20}}}
+	j := check.Judgement{Checks: []check.Verdict{v, once, recovers}, Faults: faults,
 		Assumptions: []check.Verdict{{Check: "LoadKeptSchedule", Status: check.Pass, Reason: "sent in time", Figures: map[string]float64{"lag_p99_ms": 2}}},
 		Sometimes: []check.Verdict{{Check: "InFlight", Status: check.Pass, Reason: "1 request was in flight"},
-			{Check: "FailedOver", Status: check.Pass, Reason: "gateway-2 led 820 ms later", Fault: "kill", Figures: map[string]float64{"failover_ms": 820.5, "floor_ms": 500}}}}.Conclude()
+			{Check: "FailedOver", Status: check.Pass, Reason: "app-2 led 820 ms later", Figures: map[string]float64{"failover_ms": 820.5},
+				Recovery: &check.RecoveryTimes{Fault: "kill app", Failover: new(820.5), Floor: new(500.0)}}}}.Conclude()
 	return &j
 }
 
 // goldenRun has a scenario of every status, and every way in which a folder can be short of something.
 func goldenRun(t testing.TB) string {
 	dir := t.TempDir()
-	must(t, WriteRun(dir, Run{Run: "golden", Started: epoch(), Seed: 7, Driver: "docker",
-		NotRun: []NotRun{{"not-run", "Nothing is dropped when it is not run.", "needs 40 s, the deadline leaves 10 s"}}}))
+	writeSession(t, dir, evidence.Session{Run: "golden", Started: epoch(), Seed: 7, Driver: "local",
+		NotRun: []evidence.NotRun{{Name: "not-run", Claim: "Nothing is dropped when it is not run.", Reason: "needs 40 s, the deadline leaves 10 s"}}})
 	torn := handMade("torn", nil)
 	torn.torn = true
 	for _, d := range []draft{
 		handMade("pass", judged(check.Pass, killed(true))),
 		handMade("fail", judged(check.Fail, killed(true))),
-		handMade("uncertified", judged(check.Pass, killed(false))),
+		handMade("unconfirmed", judged(check.Pass, killed(false))),
 		handMade("unjudged", nil),
 		torn,
+		handMade("damaged", judged(check.Pass, killed(true))),
 	} {
 		d.write(t, filepath.Join(dir, d.plan.Scenario))
 	}
-	must(t, os.MkdirAll(filepath.Join(dir, "unreadable"), 0o755))
-	must(t, os.WriteFile(filepath.Join(dir, "unreadable", planFile), []byte("{\"format\": 1,\n"), 0o644))
+	damage(t, filepath.Join(dir, "damaged", evidence.Dir, jobs.Name()+".ndjson"))
+	for name, plan := range map[string]string{"unreadable": "{\"format\": 2,\n", "of-another-version": "{\"format\": 1}\n"} {
+		must(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, name, evidence.PlanFile), []byte(plan), 0o644))
+	}
 	return dir
+}
+
+// damage makes each record of a file one that nobody would have written.
+func damage(t testing.TB, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, bytes.ReplaceAll(b, []byte("{"), []byte("[")), 0o644))
 }
 
 var (
@@ -130,7 +138,7 @@ func rendered(t testing.TB, dir string) map[string][]byte {
 
 func TestGolden(t *testing.T) {
 	dir := goldenRun(t)
-	_, err := Render(dir)
+	_, err := Render(dir, sampleOptions())
 	must(t, err)
 	for name, got := range rendered(t, dir) {
 		t.Run(name, func(t *testing.T) {
@@ -151,14 +159,14 @@ func TestGolden(t *testing.T) {
 func TestSameEvidenceSameBytes(t *testing.T) {
 	dir := t.TempDir()
 	sampleRun(t, dir)
-	_, err := Render(dir)
+	_, err := Render(dir, sampleOptions())
 	must(t, err)
 	first := rendered(t, dir)
 	for _, d := range []string{"sigterm-mutant", "thundering-herd"} { // alone, a page is the same as within its run
 		must(t, os.Remove(filepath.Join(dir, d, pageFile)))
-		must(t, RenderScenario(filepath.Join(dir, d)))
+		must(t, RenderScenario(filepath.Join(dir, d), sampleOptions()))
 	}
-	_, err = Render(dir)
+	_, err = Render(dir, sampleOptions())
 	must(t, err)
 	for name, b := range rendered(t, dir) {
 		if !bytes.Equal(b, first[name]) {
@@ -169,11 +177,11 @@ func TestSameEvidenceSameBytes(t *testing.T) {
 
 func TestRenderScenarioMatchesRender(t *testing.T) {
 	dir := goldenRun(t)
-	_, err := Render(dir)
+	_, err := Render(dir, sampleOptions())
 	must(t, err)
 	within := rendered(t, dir)
-	for _, name := range []string{"pass", "fail", "unjudged", "torn", "unreadable"} {
-		must(t, RenderScenario(filepath.Join(dir, name)))
+	for _, name := range []string{"pass", "fail", "unjudged", "torn", "damaged", "unreadable", "of-another-version"} {
+		must(t, RenderScenario(filepath.Join(dir, name), sampleOptions()))
 	}
 	for name, b := range rendered(t, dir) {
 		if !bytes.Equal(b, within[name]) {
@@ -185,27 +193,27 @@ func TestRenderScenarioMatchesRender(t *testing.T) {
 func TestRenderScenarioOutsideARun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "alone")
 	handMade("alone", judged(check.Pass)).write(t, dir)
-	must(t, RenderScenario(dir))
+	must(t, RenderScenario(dir, Options{}))
 	b, err := os.ReadFile(filepath.Join(dir, pageFile))
 	must(t, err)
 	if bytes.Contains(b, []byte("index.html")) {
 		t.Error("links to an overview that does not exist")
 	}
-	if err := RenderScenario(t.TempDir()); !errors.Is(err, evidence.ErrNotARun) {
+	if err := RenderScenario(t.TempDir(), Options{}); !errors.Is(err, evidence.ErrNotARun) {
 		t.Errorf("a folder without a plan: %v, want ErrNotARun", err)
 	}
 }
 
 func TestNoRun(t *testing.T) {
-	if _, err := Render(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Render(t.TempDir(), Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a folder without run.json: %v, want ErrNotExist", err)
 	}
 }
 
 func TestEmptyRun(t *testing.T) {
 	dir := t.TempDir()
-	must(t, WriteRun(dir, Run{Run: "empty", Started: epoch()}))
-	r, err := Render(dir)
+	writeSession(t, dir, evidence.Session{Run: "empty", Started: epoch()})
+	r, err := Render(dir, sampleOptions())
 	must(t, err)
 	if r.Status() != Skipped {
 		t.Errorf("status %s: a run of nothing has passed nothing", r.Status())
@@ -220,7 +228,7 @@ func TestEmptyRun(t *testing.T) {
 func TestScenarioWithoutRequests(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "idle")
 	draft{plan: evidence.Plan{Scenario: "idle"}}.write(t, dir)
-	must(t, RenderScenario(dir))
+	must(t, RenderScenario(dir, Options{}))
 	b, err := os.ReadFile(filepath.Join(dir, pageFile))
 	must(t, err)
 	if bytes.Contains(b, []byte("<script")) {
@@ -230,9 +238,10 @@ func TestScenarioWithoutRequests(t *testing.T) {
 
 func TestStatuses(t *testing.T) {
 	dir := goldenRun(t)
-	r, err := Render(dir)
+	r, err := Render(dir, sampleOptions())
 	must(t, err)
-	want := map[string]Status{"pass": Pass, "fail": Fail, "uncertified": Unknown, "unjudged": Unknown, "torn": Unknown, "unreadable": Unknown, "not-run": Skipped}
+	want := map[string]Status{"pass": Pass, "fail": Fail, "unconfirmed": Unknown, "unjudged": Unknown, "torn": Unknown, "damaged": Unknown,
+		"unreadable": Unknown, "of-another-version": Unknown, "not-run": Skipped}
 	for _, s := range r.Scenarios {
 		if s.Status != want[s.Name] {
 			t.Errorf("%s: %s, want %s", s.Name, s.Status, want[s.Name])
@@ -274,10 +283,10 @@ func TestOverall(t *testing.T) {
 // TestResultsShape holds results.json to the names that others rely on.
 func TestResultsShape(t *testing.T) {
 	dir := goldenRun(t)
-	_, err := Render(dir)
+	_, err := Render(dir, sampleOptions())
 	must(t, err)
 	var top map[string]any
-	must(t, readJSON(filepath.Join(dir, resultsFile), &top))
+	must(t, evidence.ReadJSON(filepath.Join(dir, resultsFile), &top))
 	hasKeys(t, "results", top, "run", "started", "seed", "driver", "versions", "scenarios")
 	for _, s := range top["scenarios"].([]any) {
 		s := s.(map[string]any)
@@ -288,7 +297,10 @@ func TestResultsShape(t *testing.T) {
 			hasKeys(t, "check", c.(map[string]any), "kind", "name", "status", "reason", "figures")
 		}
 		for _, f := range s["faults"].([]any) {
-			hasKeys(t, "fault", f.(map[string]any), "name", "target", "ordered", "active", "healing", "healed", "certified")
+			hasKeys(t, "fault", f.(map[string]any), "name", "target", "ordered", "active", "healing", "healed", "confirmed")
+		}
+		for _, r := range s["recoveries"].([]any) {
+			hasKeys(t, "recovery", r.(map[string]any), "fault", "target", "dependency", "failover_ms", "floor_ms", "classes_ms", "since_heal")
 		}
 	}
 }
@@ -308,10 +320,10 @@ func hasKeys(t *testing.T, what string, m map[string]any, want ...string) {
 
 func TestResultsReadBack(t *testing.T) {
 	dir := goldenRun(t)
-	r, err := Render(dir)
+	r, err := Render(dir, sampleOptions())
 	must(t, err)
 	var back Results
-	must(t, readJSON(filepath.Join(dir, resultsFile), &back))
+	must(t, evidence.ReadJSON(filepath.Join(dir, resultsFile), &back))
 	a, _ := json.Marshal(r)
 	b, _ := json.Marshal(back)
 	if !bytes.Equal(a, b) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
 // Status is the verdict on a scenario: what check.Status says, or that it was not run at all.
@@ -87,7 +88,7 @@ type Fault struct {
 	Active    *time.Time `json:"active"`  // seen by an observer independent of the injector
 	Healing   *time.Time `json:"healing"` // the heal was ordered
 	Healed    *time.Time `json:"healed"`  // seen by an observer independent of the injector
-	Certified bool       `json:"certified"`
+	Confirmed bool       `json:"confirmed"`
 }
 
 // Count gives the number of scenarios with that status.
@@ -116,16 +117,15 @@ func (r Results) Status() Status {
 	}
 }
 
-func results(run Run, measured []*scenario) Results {
+func results(run evidence.Session, measured []*scenario) Results {
 	r := Results{Run: run.Run, Started: run.Started.UTC(), Seed: run.Seed, Driver: run.Driver,
 		Versions: map[string]string{}, Scenarios: []Scenario{}}
 	for _, m := range measured {
 		r.Scenarios = append(r.Scenarios, m.result)
 		mergeVersions(r.Versions, m.versions)
 	}
-	for _, n := range run.unbegun(measured) {
-		r.Scenarios = append(r.Scenarios, Scenario{Name: n.Name, Claim: n.Claim, Status: Skipped, Reason: n.Reason,
-			Checks: []Check{}, Faults: []Fault{}, Recoveries: []Recovery{}})
+	for _, n := range unbegun(run, measured) {
+		r.Scenarios = append(r.Scenarios, emptyScenario(n.Name, n.Claim, Skipped, n.Reason))
 	}
 	return r
 }
@@ -157,7 +157,7 @@ func verdicts(j check.Judgement) []Check {
 	return all
 }
 
-func faults(epoch time.Time, certified []check.Certified) []Fault {
+func faults(epoch time.Time, judged []check.Fault) []Fault {
 	at := func(offset time.Duration) *time.Time {
 		if offset == 0 {
 			return nil
@@ -166,9 +166,9 @@ func faults(epoch time.Time, certified []check.Certified) []Fault {
 		return &t
 	}
 	all := []Fault{}
-	for _, c := range certified {
-		all = append(all, Fault{Name: c.Fault, Target: c.Target, Ordered: at(c.Ordered), Active: at(c.Active),
-			Healing: at(c.Healing), Healed: at(c.Healed), Certified: c.Certified})
+	for _, f := range judged {
+		all = append(all, Fault{Name: f.Name, Target: f.Target, Ordered: at(f.Ordered), Active: at(f.Active),
+			Healing: at(f.Healing), Healed: at(f.Healed), Confirmed: f.Confirmed})
 	}
 	return all
 }

@@ -1,12 +1,14 @@
 package reports
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,10 +23,52 @@ func epoch() time.Time { return time.Date(2026, 3, 14, 9, 26, 53, 589_793_238, t
 
 const sampleLoadAt = 14 * time.Second // the load starts after the stack and the baseline
 
+// job is a record of a kind that the sample system brings: one request of a key, done by its upstream.
+type job struct {
+	RequestID string        `json:"request_id"`
+	Key       string        `json:"key"`
+	Worker    string        `json:"worker"`
+	From      time.Duration `json:"from_ns"`
+	To        time.Duration `json:"to_ns"`
+}
+
+var jobs = evidence.NewKind("jobs", func(a, b *job) int { return cmp.Compare(a.From, b.From) })
+
+// sampleOptions are what the sample system adds to the pages.
+func sampleOptions() Options {
+	return Options{Lanes: []Lane{{"jobs", jobSpans}, {"parcels", func(*evidence.Run) []evidence.Span { return nil }}}, Trail: jobTrail}
+}
+
+func jobSpans(run *evidence.Run) (all []evidence.Span) {
+	for _, x := range jobs.Each(run) {
+		all = append(all, evidence.Span{From: x.From, To: x.To})
+	}
+	return all
+}
+
+func jobTrail(run *evidence.Run, q *evidence.Request) (all []Line) {
+	for _, x := range jobs.Each(run) {
+		if x.Key == q.Key {
+			all = append(all, Line{"jobs, same key", x.From, fmt.Sprintf("%s took %s", x.Worker, duration(x.To-x.From))})
+		}
+	}
+	return append(all, Line{Source: "notes"}, Line{Source: "journal", Text: "entry of " + q.ID})
+}
+
+// records are what a scenario's folder holds.
+type records struct {
+	Requests   []evidence.Request
+	Exits      []evidence.Exit
+	Injections []evidence.Injection
+	Windows    []evidence.Window
+	Nodes      []evidence.Node
+	Jobs       []job
+}
+
 // draft is a scenario's folder in the making.
 type draft struct {
 	plan      evidence.Plan
-	records   evidence.Records
+	records   records
 	judgement *check.Judgement
 	logs      map[string]string
 	torn      bool // no manifest: the harness was cut short
@@ -38,36 +82,40 @@ func (d draft) write(t testing.TB, dir string) {
 	must(t, rec.WritePlan(d.plan))
 	must(t, rec.Close())
 	if d.torn {
-		must(t, os.Remove(filepath.Join(dir, evidenceDir, "manifest.json")))
+		must(t, os.Remove(filepath.Join(dir, evidence.Dir, "manifest.json")))
 	}
-	if d.judgement != nil {
-		must(t, evidence.WriteJSON(filepath.Join(dir, verdictsFile), d.judgement))
+	if j := d.judgement; j != nil {
+		if run, err := evidence.Open(dir); err == nil && len(j.Faults) > 0 {
+			told := divided(run, nil, j.Faults...)
+			j.Windows, j.Untold = told.Windows, told.Untold
+		}
+		must(t, evidence.WriteJSON(filepath.Join(dir, evidence.VerdictsFile), j))
 	}
-	must(t, os.MkdirAll(filepath.Join(dir, logsDir), 0o755))
+	must(t, os.MkdirAll(filepath.Join(dir, evidence.LogsDir), 0o755))
 	for name, text := range d.logs {
-		must(t, os.WriteFile(filepath.Join(dir, logsDir, name+".log"), []byte(text), 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, evidence.LogsDir, name+".log"), []byte(text), 0o644))
 	}
 }
 
 func (d draft) record(rec *evidence.Recorder) {
-	each(d.records.Calls, rec.Call)
-	each(d.records.Upstream, rec.Upstream)
-	each(d.records.Hops, rec.Hop)
-	each(d.records.Rows, rec.Row)
-	each(d.records.Samples, rec.Sample)
-	each(d.records.Exits, rec.Exit)
-	each(d.records.Injections, rec.Injection)
-	each(d.records.Observations, rec.Observation)
-	each(d.records.Windows, rec.Window)
-	each(d.records.Nodes, rec.Node)
-	each(d.records.Leases, rec.Lease)
-	each(d.records.LogLines, rec.LogLine)
+	put(rec, evidence.Requests, d.records.Requests)
+	put(rec, evidence.Exits, d.records.Exits)
+	put(rec, evidence.Injections, d.records.Injections)
+	put(rec, evidence.Windows, d.records.Windows)
+	put(rec, evidence.Nodes, d.records.Nodes)
+	put(rec, jobs, d.records.Jobs)
 }
 
-func each[T any](all []T, put func(T)) {
+func put[T any](rec *evidence.Recorder, kind *evidence.Kind[T], all []T) {
 	for _, v := range all {
-		put(v)
+		kind.Put(rec, v)
 	}
+}
+
+func writeSession(t testing.TB, dir string, s evidence.Session) {
+	t.Helper()
+	must(t, os.MkdirAll(dir, 0o755))
+	must(t, evidence.WriteJSON(filepath.Join(dir, evidence.SessionFile), s))
 }
 
 func must(t testing.TB, err error) {
@@ -80,26 +128,23 @@ func must(t testing.TB, err error) {
 func sampleNodes() []evidence.Node {
 	var nodes []evidence.Node
 	n := 10
-	add := func(role, version string, count int) {
+	add := func(role string, count int) {
 		for i := range count {
 			n++
-			nodes = append(nodes, evidence.Node{Name: fmt.Sprintf("%s-%d", role, i+1), Role: role, Addr: fmt.Sprintf("198.18.4.%d", n),
-				Subject: role == "gateway", Version: version})
+			nodes = append(nodes, evidence.Node{Name: fmt.Sprintf("%s-%d", role, i+1), Role: role, Addr: fmt.Sprintf("198.18.4.%d", n), Subject: role == "app"})
 		}
 	}
-	add("etcd", "3.5.16", 3)
-	add("postgres", "17.6", 3)
-	add("redis", "8.0.2", 3)
-	add("redis-sentinel", "8.0.2", 3)
-	add("haproxy", "3.0.11", 1)
-	add("llm", "", 1)
-	add("gateway", "", 3)
+	add("elector", 3)
+	add("store", 3)
+	add("balancer", 1)
+	add("upstream", 1)
+	add("app", 3)
 	return nodes
 }
 
 func samplePlan(scenario, claim string, load ...evidence.Stage) evidence.Plan {
-	return evidence.Plan{Scenario: scenario, Claim: claim, Seed: 20260314, Driver: "docker", Load: load,
-		Versions: map[string]string{"postgres": "17.6", "redis": "8.0.2", "haproxy": "3.0.11", "etcd": "3.5.16", "go": "1.26.0"}}
+	return evidence.Plan{Scenario: scenario, Claim: claim, Seed: 20260314, Driver: "local", Load: load,
+		Versions: map[string]string{"store": "17.6", "balancer": "3.0.11", "elector": "3.5.16", "go": "1.26.0"}}
 }
 
 func sampleWindows(load time.Duration) []evidence.Window {
@@ -115,7 +160,7 @@ func sampleWindows(load time.Duration) []evidence.Window {
 // traffic makes records as the correct service leaves them: hits in about a millisecond, misses in about 300.
 type traffic struct {
 	rng *rand.Rand
-	evidence.Records
+	records
 }
 
 func newTraffic() *traffic { return &traffic{rng: rand.New(rand.NewPCG(1, 2))} }
@@ -125,21 +170,16 @@ func (tr *traffic) jitter(d time.Duration) time.Duration {
 }
 
 func (tr *traffic) ask(stage, key string, due time.Duration, miss bool) {
-	seq := uint64(len(tr.Calls))
-	c := evidence.Call{Seq: seq, ID: fmt.Sprintf("r-%06d", seq), Stage: stage, Tenant: "tenant-" + key[:1], Key: key, Due: due,
+	seq := uint64(len(tr.Requests))
+	q := evidence.Request{Seq: seq, ID: fmt.Sprintf("r-%06d", seq), Stage: stage, Class: "hit", User: "user-" + key[:1], Key: key, Due: due,
 		Sent: due + tr.jitter(400*time.Microsecond), Conns: 1, Status: 200, Outcome: evidence.OK}
-	took, kind, call := tr.jitter(1100*time.Microsecond), evidence.RowHit, "c-"+key
+	took := tr.jitter(1100 * time.Microsecond)
 	if miss {
-		took, kind = 300*time.Millisecond+tr.jitter(4*time.Millisecond), evidence.RowCall
-		tr.Upstream = append(tr.Upstream, evidence.Upstream{ID: call, RequestID: c.ID, Tenant: c.Tenant, Key: key, N: 1, Caller: "gateway-1",
-			Arrived: c.Sent + 2*time.Millisecond, Ended: c.Sent + took - time.Millisecond, Outcome: evidence.UpstreamOK, Status: 200, Cost: 184_000, Billed: true})
+		q.Class, took = "miss", 300*time.Millisecond+tr.jitter(4*time.Millisecond)
+		tr.Jobs = append(tr.Jobs, job{RequestID: q.ID, Key: key, Worker: "upstream-1", From: q.Sent + 2*time.Millisecond, To: q.Sent + took - time.Millisecond})
 	}
-	c.End = c.Sent + took
-	c.Answer = evidence.Answer{CallID: call, Tenant: c.Tenant, Key: key, Source: kind}
-	server := fmt.Sprintf("gateway-%d", 1+seq%3)
-	tr.Calls = append(tr.Calls, c)
-	tr.Hops = append(tr.Hops, evidence.Hop{RequestID: c.ID, Server: server, At: c.Sent, End: c.End, Status: 200, Termination: "--"})
-	tr.Rows = append(tr.Rows, evidence.Row{ID: "row-" + c.ID, RequestID: c.ID, Tenant: c.Tenant, Key: key, Kind: kind, CallID: call, At: c.End, Replica: server})
+	q.End = q.Sent + took
+	tr.Requests = append(tr.Requests, q)
 }
 
 func samplePass(name, reason string, figures map[string]float64) check.Verdict {
@@ -154,6 +194,22 @@ func sampleAssumptions() []check.Verdict {
 	}
 }
 
+func withHeadlines(v check.Verdict, all ...check.Headline) check.Verdict {
+	v.Headlines = all
+	return v
+}
+
+func nothingDropped(requests float64) check.Verdict {
+	return withHeadlines(samplePass("NothingDropped", fmt.Sprintf("none of %.0f planned requests was dropped", requests),
+		map[string]float64{"planned": requests, "dropped": 0, "refused": 0, "allowed_share": 0}), check.Headline{Title: "dropped", Figure: "dropped"})
+}
+
+func oncePerKey(keys, avoided, saved float64) check.Verdict {
+	return withHeadlines(samplePass("OncePerKey", fmt.Sprintf("%.0f keys were asked for, and as many jobs were done", keys),
+		map[string]float64{"keys": keys, "jobs": keys, "jobs_avoided": avoided, "saved_usd": saved}),
+		check.Headline{Title: "jobs", Figure: "jobs"}, check.Headline{Title: "jobs avoided", Figure: "jobs_avoided"}, check.Headline{Title: "saved", Figure: "saved_usd"})
+}
+
 // sigterm is 200 requests/s for 20 s in which one replica is told to stop after 8 s.
 func sigterm() draft {
 	tr := newTraffic()
@@ -163,25 +219,28 @@ func sigterm() draft {
 	}
 	at := func(ms int) time.Duration { return sampleLoadAt + time.Duration(ms)*time.Millisecond }
 	tr.Windows, tr.Nodes = sampleWindows(20*time.Second), sampleNodes()
-	tr.Exits = []evidence.Exit{{Node: "gateway-2", At: at(8912), Code: 0}}
-	tr.Injections = []evidence.Injection{{Fault: "sigterm", Target: "gateway-2", Ordered: at(8000), Healing: at(12000)}}
+	tr.Exits = []evidence.Exit{{Node: "app-2", At: at(8912), Code: 0}}
+	tr.Injections = []evidence.Injection{{Fault: "term app-2", Kind: evidence.FaultTerm, Target: "app-2", Ordered: at(8000), Healing: at(12000)}}
+	recovers := samplePass("RecoversWithin", "requests had recovered after 40 ms; 1000 ms are allowed", map[string]float64{"limit_ms": 1000})
+	recovers.Recovery = &check.RecoveryTimes{Fault: "term app-2", Classes: map[string]float64{"hit": 12, "miss": 40}}
 	j := check.Judgement{
 		Assumptions: sampleAssumptions(),
 		Checks: []check.Verdict{
-			samplePass("NothingDropped", "4,000 of 4,000 requests were answered", map[string]float64{"planned": 4000, "dropped": 0, "refused": 0, "allowed_share": 0}),
-			samplePass("OncePerKey", "1,000 keys were asked for and the LLM was called 1,000 times", map[string]float64{"keys": 1000, "calls": 1000, "calls_avoided": 3000, "saved_usd": .552, "billed_usd": .184}),
-			samplePass("RightAnswer", "every answer is the one that the ledger holds for its tenant and key", map[string]float64{"answers": 4000, "oldest_ms": 48123.5}),
-			samplePass("NoHiddenRetries", "the load balancer's log shows no retry and no redispatch", map[string]float64{"hops": 4000, "retries": 0}),
+			nothingDropped(4000),
+			oncePerKey(1000, 3000, .552),
+			samplePass("RightAnswer", "every answer is the one that was asked for", map[string]float64{"answers": 4000, "oldest_ms": 48123.5}),
 			samplePass("GaugesReturnToZero", "all gauges were zero within 5 s of the last response", map[string]float64{"high_water": 61, "settled_ms": 212.4}),
-			samplePass("CleanExit", "gateway-2 ended with code 0 after 912 ms, inside its grace period", map[string]float64{"exit_ms": 912, "grace_ms": 10000}),
+			samplePass("CleanExit", "app-2 ended with code 0 after 912 ms, inside its grace period", map[string]float64{"exit_ms": 912, "grace_ms": 10000}),
+			recovers,
 		},
-		Sometimes: []check.Verdict{samplePass("InFlightAtSignal", "17 requests were in flight on gateway-2 at the signal", map[string]float64{"in_flight": 17})},
-		Faults:    []check.Certified{{Fault: "sigterm", Target: "gateway-2", Ordered: at(8000), Active: at(8094), Healing: at(12000), Healed: at(12583), Certified: true}},
+		Sometimes: []check.Verdict{samplePass("InFlightAtSignal", "17 requests were in flight on app-2 at the signal", map[string]float64{"in_flight": 17})},
+		Faults: []check.Fault{{Name: "term app-2", Kind: evidence.FaultTerm, Target: "app-2", Ordered: at(8000), Active: at(8094), Healing: at(12000),
+			Healed: at(12583), Confirmed: true}},
 	}
 	concluded := j.Conclude()
 	return draft{plan: samplePlan("sigterm-mid-load", "A replica told to stop while 200 requests arrive per second drops none of them and exits cleanly.",
-		evidence.Stage{Name: "steady", Shape: "200/s for 20s", Requests: 4000}), records: tr.Records, judgement: &concluded,
-		logs: map[string]string{"gateway-1": "ready\n", "gateway-2": "ready\nsignal: terminated\n", "haproxy-1": "started\n"}}
+		evidence.Stage{Name: "steady", Shape: "200/s for 20s", Requests: 4000}), records: tr.records, judgement: &concluded,
+		logs: map[string]string{"app-1": "ready\n", "app-2": "ready\nsignal: terminated\n", "balancer-1": "started\n"}}
 }
 
 // brokenSigterm is the same against a service that closes its listener before it drains.
@@ -189,29 +248,27 @@ func brokenSigterm() draft {
 	d := sigterm()
 	d.plan.Scenario = "sigterm-mutant"
 	var dropped []uint64
-	for i := range d.records.Calls {
-		c := &d.records.Calls[i]
-		if off := c.Due - sampleLoadAt; off < 8*time.Second || off > 8900*time.Millisecond || c.Seq%3 != 1 {
+	for i := range d.records.Requests {
+		q := &d.records.Requests[i]
+		if off := q.Due - sampleLoadAt; off < 8*time.Second || off > 8900*time.Millisecond || q.Seq%3 != 1 {
 			continue
 		}
-		dropped = append(dropped, c.Seq)
-		c.Answer = evidence.Answer{}
-		if c.Seq%2 == 0 {
-			c.Outcome, c.Reason, c.Status = evidence.Ambiguous, "eof", 0
+		dropped = append(dropped, q.Seq)
+		if q.Seq%2 == 0 {
+			q.Outcome, q.Reason, q.Status = evidence.Ambiguous, "eof", 0
 		} else {
-			c.Outcome, c.Reason, c.Status = evidence.Failed, "status", 502
+			q.Outcome, q.Reason, q.Status = evidence.Failed, "status", 502
 		}
-		c.End = c.Sent + 230*time.Millisecond
-		d.records.Hops[i].Termination, d.records.Hops[i].Retries, d.records.Hops[i].Status = "SH", 1, 502
-		d.records.Rows[i].RequestID = "lost"
+		q.End = q.Sent + 230*time.Millisecond
 	}
 	j := *d.judgement
-	j.Checks[0] = check.Verdict{Check: "NothingDropped", Status: check.Fail, Calls: dropped[:check.MaxCalls],
-		Reason:  fmt.Sprintf("%d requests were dropped, the first %s after the signal", len(dropped), "5 ms"),
-		Figures: map[string]float64{"planned": 4000, "dropped": float64(len(dropped)), "dropped_share": float64(len(dropped)) / 4000}}
-	j.Checks[3] = check.Verdict{Check: "NoHiddenRetries", Status: check.Fail, Calls: dropped[:3], Reason: "the load balancer retried 60 requests that were not under a kill or a freeze",
-		Figures: map[string]float64{"retries": 60}}
-	j.Checks[5] = check.Verdict{Check: "CleanExit", Status: check.Unknown, Reason: "no exit of gateway-2 was recorded"}
+	j.Checks = slices.Clone(j.Checks)
+	j.Checks[0] = withHeadlines(check.Failf(map[string]float64{"planned": 4000, "dropped": float64(len(dropped)), "dropped_share": float64(len(dropped)) / 4000},
+		dropped, "%d requests were dropped, the first 5 ms after the signal", len(dropped)), j.Checks[0].Headlines...)
+	j.Checks[0].Check = "NothingDropped"
+	j.Checks[2] = check.Failf(map[string]float64{"wrong": 3}, dropped[:3], "3 answers are not those that were asked for")
+	j.Checks[2].Check = "RightAnswer"
+	j.Checks[4] = check.Verdict{Check: "CleanExit", Status: check.Unknown, Reason: "no exit of app-2 was recorded"}
 	j = j.Conclude()
 	d.judgement = &j
 	return d
@@ -226,45 +283,43 @@ func herd() draft {
 			due += time.Duration(k-999) * 20 * time.Millisecond
 		}
 		tr.ask("herd", fmt.Sprintf("%c-key-%d", 'a'+k%5, k%10), due, k < 10)
-		if c := &tr.Calls[k]; k >= 10 && k < 1000 {
-			c.Sent += time.Duration(k) * 18 * time.Microsecond
-			c.End = sampleLoadAt + 305*time.Millisecond + tr.jitter(20*time.Millisecond)
+		if q := &tr.Requests[k]; k >= 10 && k < 1000 {
+			q.Sent += time.Duration(k) * 18 * time.Microsecond
+			q.End = sampleLoadAt + 305*time.Millisecond + tr.jitter(20*time.Millisecond)
 		}
 	}
 	tr.Windows, tr.Nodes = sampleWindows(2*time.Second), sampleNodes()
 	j := check.Judgement{
 		Assumptions: sampleAssumptions(),
-		Checks: []check.Verdict{
-			samplePass("NothingDropped", "1,100 of 1,100 requests were answered", map[string]float64{"planned": 1100, "dropped": 0}),
-			samplePass("OncePerKey", "10 keys were asked for and the LLM was called 10 times", map[string]float64{"keys": 10, "calls": 10, "calls_avoided": 1090, "saved_usd": 12.2006, "billed_usd": .00184}),
-			samplePass("RightAnswer", "every answer is the one that the ledger holds for its tenant and key", map[string]float64{"answers": 1100}),
-		},
-		Sometimes: []check.Verdict{samplePass("ManyWaited", "990 requests waited on a flight of another", map[string]float64{"waited": 990})},
+		Checks: []check.Verdict{nothingDropped(1100), oncePerKey(10, 1090, 12.2006),
+			samplePass("RightAnswer", "every answer is the one that was asked for", map[string]float64{"answers": 1100})},
+		Sometimes: []check.Verdict{samplePass("ManyWaited", "990 requests waited on the job of another", map[string]float64{"waited": 990})},
 	}
 	concluded := j.Conclude()
-	return draft{plan: samplePlan("thundering-herd", "A thousand requests at once for ten cold keys cost exactly ten LLM calls, and every answer is right.",
+	return draft{plan: samplePlan("thundering-herd", "A thousand requests at once for ten cold keys cost exactly ten jobs, and every answer is right.",
 		evidence.Stage{Name: "herd", Shape: "1,000 at once", Requests: 1000}, evidence.Stage{Name: "trickle", Shape: "50/s for 2s", Requests: 100}),
-		records: tr.Records, judgement: &concluded, logs: map[string]string{"llm-1": "10 calls\n"}}
+		records: tr.records, judgement: &concluded, logs: map[string]string{"upstream-1": "10 jobs\n"}}
 }
 
-// uncertified is a fault that nobody saw take effect.
-func uncertified() draft {
+// unconfirmed is a fault that nobody saw take effect.
+func unconfirmed() draft {
 	d := sigterm()
-	d.plan.Scenario, d.plan.Claim = "redis-master-kill", "Killing the Redis master costs no request and no second LLM call."
+	d.plan.Scenario, d.plan.Claim = "store-leader-kill", "Killing the leader of the store costs no request and no second job."
 	j := *d.judgement
+	j.Faults = slices.Clone(j.Faults)
 	f := &j.Faults[0]
-	f.Fault, f.Target, f.Active, f.Healed, f.Certified, f.Missing = "kill", "redis-1", 0, 0, false, "no +switch-master was seen by two Redis Sentinels"
-	j.Assumptions = append([]check.Verdict{{Check: "EveryFaultCertified", Status: check.Unknown, Reason: "kill on redis-1 is not certified"}}, j.Assumptions...)
+	f.Name, f.Target, f.Active, f.Healed, f.Confirmed, f.Missing = "kill store-leader", "store-1", 0, 0, false, "no other node was seen in the lead"
+	j.Sometimes = append(slices.Clone(j.Sometimes), check.Verdict{Check: "FailedOver", Reason: "no other node was seen in the lead",
+		Recovery: &check.RecoveryTimes{Fault: f.Name, Floor: new(1000.0)}})
 	j = j.Conclude()
 	d.judgement = &j
 	return d
 }
 
 func sampleRun(t testing.TB, dir string) {
-	must(t, os.MkdirAll(dir, 0o755))
-	must(t, WriteRun(dir, Run{Run: "20260314-092653", Started: epoch(), Seed: 20260314, Driver: "docker", NotRun: []NotRun{
-		{"postgres-node-kill", "Killing the Postgres primary's node costs no cache hit.", "needs 95 s and the deadline leaves 40 s: run with -timeout 10m"}}}))
-	for _, d := range []draft{sigterm(), brokenSigterm(), herd(), uncertified()} {
+	writeSession(t, dir, evidence.Session{Run: "20260314-092653", Started: epoch(), Seed: 20260314, Driver: "local", NotRun: []evidence.NotRun{
+		{Name: "store-node-kill", Claim: "Killing the node of the store's leader costs no cache hit.", Reason: "needs 95 s and the deadline leaves 40 s: run with -timeout 10m"}}})
+	for _, d := range []draft{sigterm(), brokenSigterm(), herd(), unconfirmed()} {
 		d.write(t, filepath.Join(dir, d.plan.Scenario))
 	}
 }
@@ -276,7 +331,7 @@ func TestSample(t *testing.T) {
 		dir = t.TempDir()
 	}
 	sampleRun(t, dir)
-	r, err := Render(dir)
+	r, err := Render(dir, sampleOptions())
 	must(t, err)
 	if got := r.Status(); got != Fail {
 		t.Fatalf("overall %s, want fail: one scenario failed", got)

@@ -2,9 +2,9 @@ package reports
 
 import (
 	"cmp"
-	"iter"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -51,13 +51,12 @@ type timeline struct {
 	P99      []*float64  `json:"p99"`
 	Max      []*float64  `json:"max"`
 	Outcomes []layer     `json:"outcomes"`
-	Client   []int       `json:"client"`   // largest number of requests in flight
-	Upstream []int       `json:"upstream"` // largest number of LLM calls in flight
+	InFlight []layer     `json:"in_flight"` // largest number at once: requests, then what the system adds
 	Faults   []faultSpan `json:"faults"`
 	Phases   []phaseSpan `json:"phases"`
 }
 
-// layer is the number of requests of one outcome by the bucket in which they were due.
+// layer is a series of counts by bucket, such as the requests of one outcome by when they were due.
 type layer struct {
 	Name   string `json:"name"`
 	Counts []int  `json:"counts"`
@@ -68,24 +67,13 @@ type faultSpan struct {
 	From      float64  `json:"from"` // active, or ordered where that is not known
 	To        *float64 `json:"to"`   // healed, or healing where that is not known; null: never
 	Ordered   float64  `json:"ordered"`
-	Certified bool     `json:"certified"`
+	Confirmed bool     `json:"confirmed"`
 }
 
 type phaseSpan struct {
 	Name string  `json:"name"`
 	From float64 `json:"from"`
 	To   float64 `json:"to"`
-}
-
-// loadStart is what the page counts time from.
-func loadStart(run *evidence.Run) time.Duration {
-	if w, ok := run.Window(evidence.PhaseLoad); ok {
-		return w.From
-	}
-	for c := range run.Calls() {
-		return c.Due
-	}
-	return 0
 }
 
 // buckets maps offsets from the epoch to buckets whose edges are at whole steps from the start of the load.
@@ -119,39 +107,37 @@ func (b buckets) edge(i int) float64 { return ms(time.Duration(b.first+i)*b.step
 
 func (b buckets) middle(i int) float64 { return ms(time.Duration(b.first+i)*b.step+b.step/2) / 1000 }
 
-func newTimeline(run *evidence.Run, certified []check.Certified) timeline {
-	from, to := chartSpan(run, certified)
+func newTimeline(run *evidence.Run, faults []check.Fault, lanes []Lane) timeline {
+	from, to := chartSpan(run, faults)
 	b := newBuckets(loadStart(run), from, to)
 	t := timeline{Step: b.step.Seconds(), From: b.edge(0), To: b.edge(b.n), Outcomes: layers(run, b),
-		Faults: []faultSpan{}, Phases: []phaseSpan{}}
+		InFlight: inFlightLayers(run, lanes, b), Faults: []faultSpan{}, Phases: []phaseSpan{}}
 	for i := range b.n {
 		t.X = append(t.X, b.middle(i))
 	}
 	t.Due, t.Done = rates(run, b)
 	t.P50, t.P99, t.Max = latencySeries(run, b)
-	t.Client = inFlight(clientSpans(run.Calls()), b)
-	t.Upstream = inFlight(upstreamSpans(run.Upstream(), to), b)
-	for _, c := range certified {
-		t.Faults = append(t.Faults, spanOf(c, b))
+	for _, f := range faults {
+		t.Faults = append(t.Faults, spanOf(f, b))
 	}
-	for w := range run.Windows() {
+	for _, w := range evidence.Windows.Of(run) {
 		t.Phases = append(t.Phases, phaseSpan{w.Name, b.seconds(w.From), b.seconds(w.To)})
 	}
 	return t
 }
 
 // chartSpan covers every request and every fault, not the start and the collection around them.
-func chartSpan(run *evidence.Run, certified []check.Certified) (from, to time.Duration) {
+func chartSpan(run *evidence.Run, faults []check.Fault) (from, to time.Duration) {
 	from = loadStart(run)
 	to = from
 	if w, ok := run.Window(evidence.PhaseLoad); ok {
 		to = w.To
 	}
-	for c := range run.Calls() {
-		from, to = min(from, c.Due), max(to, c.Due, c.End)
+	for _, t := range check.Timings(run) {
+		from, to = min(from, t.Due), max(to, t.Due, t.End)
 	}
-	for _, c := range certified {
-		to = max(to, c.Active, c.Healing, c.Healed)
+	for _, f := range faults {
+		to = max(to, f.Active, f.Healing, f.Healed)
 	}
 	return from, to
 }
@@ -159,10 +145,10 @@ func chartSpan(run *evidence.Run, certified []check.Certified) (from, to time.Du
 func rates(run *evidence.Run, b buckets) (due, done []float64) {
 	due, done = make([]float64, b.n), make([]float64, b.n)
 	one := 1 / b.step.Seconds()
-	for c := range run.Calls() {
-		due[b.index(c.Due)] += one
-		if c.Outcome == evidence.OK {
-			done[b.index(c.End)] += one
+	for _, t := range check.Timings(run) {
+		due[b.index(t.Due)] += one
+		if t.Outcome == evidence.OK {
+			done[b.index(t.End)] += one
 		}
 	}
 	for i := range b.n {
@@ -173,10 +159,10 @@ func rates(run *evidence.Run, b buckets) (due, done []float64) {
 
 func latencySeries(run *evidence.Run, b buckets) (p50, p99, top []*float64) {
 	byBucket := make([][]time.Duration, b.n)
-	for c := range run.Calls() {
-		if waited(c) {
-			i := b.index(c.Due)
-			byBucket[i] = append(byBucket[i], latency(c))
+	for _, t := range check.Timings(run) {
+		if t.Waited() {
+			i := b.index(t.Due)
+			byBucket[i] = append(byBucket[i], t.Latency())
 		}
 	}
 	p50, p99, top = make([]*float64, b.n), make([]*float64, b.n), make([]*float64, b.n)
@@ -195,48 +181,43 @@ func layers(run *evidence.Run, b buckets) []layer {
 		at[o] = i
 		all = append(all, layer{Name: string(o), Counts: make([]int, b.n)})
 	}
-	for c := range run.Calls() {
-		if i, ok := at[c.Outcome]; ok {
-			all[i].Counts[b.index(c.Due)]++
+	for _, t := range check.Timings(run) {
+		if i, ok := at[t.Outcome]; ok {
+			all[i].Counts[b.index(t.Due)]++
 		}
 	}
 	return all
 }
 
-// span of something in flight.
-type span struct{ from, to time.Duration }
-
-func clientSpans(calls iter.Seq[evidence.Call]) []span {
-	var all []span
-	for c := range calls {
-		if c.Outcome != evidence.Unsent {
-			all = append(all, span{c.Sent, c.End})
+func inFlightLayers(run *evidence.Run, lanes []Lane, b buckets) []layer {
+	all := []layer{{"requests", inFlight(requestSpans(run), b)}}
+	for _, l := range lanes {
+		if spans := l.Of(run); len(spans) > 0 {
+			all = append(all, layer{l.Title, inFlight(spans, b)})
 		}
 	}
 	return all
 }
 
-func upstreamSpans(ledger iter.Seq[evidence.Upstream], end time.Duration) []span {
-	var all []span
-	for u := range ledger {
-		if u.Ended == 0 {
-			u.Ended = max(end, u.Arrived)
+func requestSpans(run *evidence.Run) (all []evidence.Span) {
+	for _, t := range check.Timings(run) {
+		if t.Outcome != evidence.Unsent {
+			all = append(all, evidence.Span{From: t.Sent, To: t.End})
 		}
-		all = append(all, span{u.Arrived, u.Ended})
 	}
 	return all
 }
 
 // inFlight gives the largest number that was in flight at once in each bucket.
-func inFlight(spans []span, b buckets) []int {
+func inFlight(spans []evidence.Span, b buckets) []int {
 	type change struct {
 		at    time.Duration
 		delta int
 	}
 	first, changes := b.start(), make([]change, 0, 2*len(spans))
 	for _, s := range spans {
-		if s.to > first { // what ended before, in the warm-up, is not drawn
-			changes = append(changes, change{max(s.from, first), 1}, change{s.to, -1})
+		if s.To > first { // what ended before, in the warm-up, is not drawn
+			changes = append(changes, change{max(s.From, first), 1}, change{s.To, -1})
 		}
 	}
 	slices.SortFunc(changes, func(x, y change) int {
@@ -255,14 +236,18 @@ func inFlight(spans []span, b buckets) []int {
 	return peaks
 }
 
-func spanOf(c check.Certified, b buckets) faultSpan {
-	label := c.Fault
-	if c.Target != "" {
-		label += " " + c.Target
-	}
-	s := faultSpan{Label: label, Ordered: b.seconds(c.Ordered), From: b.seconds(cmp.Or(c.Active, c.Ordered)), Certified: c.Certified}
-	if end := cmp.Or(c.Healed, c.Healing); end != 0 {
+func spanOf(f check.Fault, b buckets) faultSpan {
+	s := faultSpan{Label: faultLabel(f), Ordered: b.seconds(f.Ordered), From: b.seconds(cmp.Or(f.Active, f.Ordered)), Confirmed: f.Confirmed}
+	if end := cmp.Or(f.Healed, f.Healing); end != 0 {
 		s.To = new(b.seconds(end))
 	}
 	return s
+}
+
+// faultLabel names the target, too, if the fault's name does not.
+func faultLabel(f check.Fault) string {
+	if strings.Contains(f.Name, f.Target) {
+		return f.Name
+	}
+	return f.Name + " (" + f.Target + ")"
 }

@@ -25,36 +25,23 @@ func TestBucketStep(t *testing.T) {
 	}
 }
 
-func TestRankIsNearest(t *testing.T) {
-	hundred := make([]time.Duration, 100)
-	for i := range hundred {
-		hundred[i] = time.Duration(i + 1)
-	}
-	for _, c := range []struct {
-		n, percent int
-		want       time.Duration
-	}{{1, 50, 1}, {1, 99, 1}, {2, 50, 1}, {2, 99, 2}, {100, 50, 50}, {100, 99, 99}, {3, 50, 2}} {
-		if got := rank(hundred[:c.n], c.percent); got != c.want {
-			t.Errorf("p%d of 1..%d: %d, want %d", c.percent, c.n, got, c.want)
-		}
-	}
-}
-
 func TestInFlight(t *testing.T) {
 	b := newBuckets(0, 0, 100*time.Millisecond) // buckets of 10 ms
 	at := func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
+	span := func(from, to time.Duration) evidence.Span { return evidence.Span{From: from, To: to} }
 	for _, c := range []struct {
 		name  string
-		spans []span
+		spans []evidence.Span
 		want  []int
 	}{
 		{"none", nil, []int{0, 0, 0}},
-		{"within a bucket", []span{{at(1), at(2)}}, []int{1, 0, 0}},
-		{"carried over", []span{{at(1), at(25)}}, []int{1, 1, 1}},
-		{"back to back is one", []span{{at(1), at(5)}, {at(5), at(9)}}, []int{1, 0, 0}},
-		{"overlap is two", []span{{at(1), at(6)}, {at(5), at(15)}}, []int{2, 1, 0}},
-		{"from before the first bucket", []span{{-at(50), at(5)}}, []int{1, 0, 0}},
-		{"before the first bucket", []span{{-at(50), -at(5)}, {-at(40), 0}}, []int{0, 0, 0}},
+		{"within a bucket", []evidence.Span{span(at(1), at(2))}, []int{1, 0, 0}},
+		{"carried over", []evidence.Span{span(at(1), at(25))}, []int{1, 1, 1}},
+		{"back to back is one", []evidence.Span{span(at(1), at(5)), span(at(5), at(9))}, []int{1, 0, 0}},
+		{"overlap is two", []evidence.Span{span(at(1), at(6)), span(at(5), at(15))}, []int{2, 1, 0}},
+		{"from before the first bucket", []evidence.Span{span(-at(50), at(5))}, []int{1, 0, 0}},
+		{"never ended", []evidence.Span{span(at(15), evidence.Forever)}, []int{0, 1, 1}},
+		{"before the first bucket", []evidence.Span{span(-at(50), -at(5)), span(-at(40), 0)}, []int{0, 0, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := inFlight(c.spans, b)[:3]; !slices.Equal(got, c.want) {
@@ -70,15 +57,18 @@ func TestTimelineLosesNothing(t *testing.T) {
 		offset := rapid.Custom(func(t *rapid.T) time.Duration {
 			return time.Duration(rapid.Int64Range(0, int64(2*time.Hour)).Draw(t, "ns"))
 		})
-		var calls []evidence.Call
+		var requests []evidence.Request
 		for i := range rapid.IntRange(1, 50).Draw(t, "n") {
 			due := offset.Draw(t, "due")
-			calls = append(calls, evidence.Call{Seq: uint64(i), Due: due, Sent: due, End: due + offset.Draw(t, "took"),
+			requests = append(requests, evidence.Request{Seq: uint64(i), Due: due, Sent: due, End: due + offset.Draw(t, "took"),
 				Outcome: rapid.SampledFrom(evidence.Outcomes()).Draw(t, "outcome")})
 		}
-		run := evidence.New(evidence.Plan{}, evidence.Records{Calls: calls,
-			Windows: []evidence.Window{{Name: evidence.PhaseLoad, From: offset.Draw(t, "load"), To: 3 * time.Hour}}})
-		tl := newTimeline(run, []check.Certified{{Fault: "f", Ordered: offset.Draw(t, "ordered")}})
+		run := evidence.New(evidence.Plan{}, evidence.Requests.With(requests...),
+			evidence.Windows.With(evidence.Window{Name: evidence.PhaseLoad, From: offset.Draw(t, "load"), To: 3 * time.Hour}))
+		lane := Lane{"jobs", func(*evidence.Run) []evidence.Span {
+			return []evidence.Span{{From: offset.Draw(t, "job"), To: evidence.Forever}}
+		}}
+		tl := newTimeline(run, []check.Fault{{Name: "f", Ordered: offset.Draw(t, "ordered")}}, []Lane{lane})
 		counted := 0
 		for _, l := range tl.Outcomes {
 			if len(l.Counts) != len(tl.X) {
@@ -88,10 +78,10 @@ func TestTimelineLosesNothing(t *testing.T) {
 				counted += n
 			}
 		}
-		if counted != len(calls) {
-			t.Fatalf("%d requests drawn, %d recorded", counted, len(calls))
+		if counted != len(requests) {
+			t.Fatalf("%d requests drawn, %d recorded", counted, len(requests))
 		}
-		for _, n := range []int{len(tl.Due), len(tl.Done), len(tl.P50), len(tl.P99), len(tl.Max), len(tl.Client), len(tl.Upstream)} {
+		for _, n := range []int{len(tl.Due), len(tl.Done), len(tl.P50), len(tl.P99), len(tl.Max), len(tl.InFlight[0].Counts), len(tl.InFlight[1].Counts)} {
 			if n != len(tl.X) {
 				t.Fatalf("a series of %d buckets on an axis of %d", n, len(tl.X))
 			}
@@ -107,13 +97,13 @@ func TestFaultSpan(t *testing.T) {
 	second := func(n int) time.Duration { return time.Duration(10+n) * time.Second }
 	for _, c := range []struct {
 		name     string
-		fault    check.Certified
+		fault    check.Fault
 		from, to float64
 		open     bool
 	}{
-		{"certified", check.Certified{Ordered: second(1), Active: second(2), Healing: second(3), Healed: second(4)}, 2, 4, false},
-		{"never seen", check.Certified{Ordered: second(1), Healing: second(3)}, 1, 3, false},
-		{"never healed", check.Certified{Ordered: second(1), Active: second(2)}, 2, 0, true},
+		{"confirmed", check.Fault{Ordered: second(1), Active: second(2), Healing: second(3), Healed: second(4)}, 2, 4, false},
+		{"never seen", check.Fault{Ordered: second(1), Healing: second(3)}, 1, 3, false},
+		{"never healed", check.Fault{Ordered: second(1), Active: second(2)}, 2, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := spanOf(c.fault, b)
@@ -121,5 +111,17 @@ func TestFaultSpan(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+func TestFaultLabel(t *testing.T) {
+	for _, c := range []struct{ name, target, want string }{
+		{"kill store-leader", "store-2", "kill store-leader (store-2)"},
+		{"pause app-2", "app-2", "pause app-2"},
+		{"cut off", "", "cut off"},
+	} {
+		if got := faultLabel(check.Fault{Name: c.name, Target: c.target}); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -15,27 +14,23 @@ type windowRow struct {
 	Failing                                  bool
 }
 
-// windowRows describes the windows into which the faults divide the load, and why some are not told.
-func windowRows(run *evidence.Run, faults []check.Certified) (rows []windowRow, missing string) {
-	if len(faults) == 0 {
-		return nil, ""
-	}
-	told, missing := check.Windows(run, faults)
-	for _, w := range told {
+// windowRows describes the windows into which the judge divided the load, and why some cannot be told.
+func windowRows(run *evidence.Run, j check.Judgement) (rows []windowRow, missing string) {
+	for _, w := range j.Windows {
 		rows = append(rows, newWindowRow(run, w))
 	}
-	return rows, missing
+	return rows, j.Untold
 }
 
 func newWindowRow(run *evidence.Run, w evidence.Window) windowRow {
 	var failed, refused int
 	var ds []time.Duration
-	for c := range run.Calls() {
-		if !waited(c) || c.Due < w.From || c.Due >= w.To {
+	for _, t := range check.Timings(run) {
+		if !t.Waited() || t.Due < w.From || t.Due >= w.To {
 			continue
 		}
-		ds = append(ds, latency(c))
-		switch c.Outcome {
+		ds = append(ds, t.Latency())
+		switch t.Outcome {
 		case evidence.Failed, evidence.Ambiguous:
 			failed++
 		case evidence.Refused:
@@ -50,8 +45,6 @@ func newWindowRow(run *evidence.Run, w evidence.Window) windowRow {
 	}
 	return row
 }
-
-func since(at, zero time.Duration) string { return fmt.Sprintf("%.3f s", (at - zero).Seconds()) }
 
 func shareOf(n, of int) string {
 	if of == 0 {

@@ -5,7 +5,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/record"
+	"github.com/sentinel-chaos/sentinel/fixtures/upstream"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -22,22 +25,22 @@ func BrokenLLM() harness.Scenario {
 		between = over + 3*time.Second/2
 		// With 500s the breaker opens when nothing was answered for 1.5 s, 300 ms after the last good call came; after that, each
 		// replica sends 2 probes each 1.3 s, in at most 4 rounds until the heal.
-		erring, settled, probes = 6 * time.Second, 2500 * time.Millisecond, 4 * 3 * breakerProbes
+		erring, settled, rounds = 6 * time.Second, 2500 * time.Millisecond, 4
 		// Retry-After is longer than the breaker stays open. The LLM is busy for as long: whoever keeps it, 300 ms or more after the
 		// LLM became busy, finds it well.
 		retryAfter, busy = 2 * time.Second, 2 * time.Second
 		// Longer than a call's timeout, so that the breaker opens for calls that hang.
 		wrong = 2500 * time.Millisecond
 	)
-	errs := fixtures.LLMErrors(1, http.StatusInternalServerError)
+	errs := upstream.Errors(1, http.StatusInternalServerError)
 	plan := fault.Plan{
 		{For: erring, Fault: errs},
-		{For: busy, Fault: fixtures.LLMBusy(retryAfter)},
-		{For: wrong, Fault: fixtures.LLMMalformed()},
-		{For: wrong, Fault: fixtures.LLMTruncated()},
-		{For: wrong, Fault: fixtures.LLMReset()},
-		{For: wrong, Fault: fixtures.LLMRefuses()},
-		{For: wrong, Fault: fixtures.LLMHangs()},
+		{For: busy, Fault: upstream.TurnsAway(retryAfter)},
+		{For: wrong, Fault: upstream.Malformed()},
+		{For: wrong, Fault: upstream.Truncated()},
+		{For: wrong, Fault: upstream.Resets()},
+		{For: wrong, Fault: upstream.Refuses()},
+		{For: wrong, Fault: upstream.Hangs()},
 	}
 	at := faultAt / 2
 	var allow []evidence.Allowance
@@ -45,10 +48,10 @@ func BrokenLLM() harness.Scenario {
 		plan[i].At = at
 		healed := at + plan[i].For
 		// Misses alone, from the first that may meet it to the breaker's recovery.
-		allow = append(allow, evidence.Allowance{From: at - time.Second/2, To: healed + over, Share: 1})
+		allow = append(allow, evidence.Allowance{From: at - time.Second/2, To: healed + over, Share: 1, Classes: []string{record.Miss}})
 		at = healed + between
 	}
-	client := steady(fixtures.DefaultTenants(), at)
+	client := steady(gateway.DefaultTenants(), at)
 	client.Allow = allow
 	// Each question comes twice: what was asked of a broken LLM is asked again when that is well.
 	for i, start := range []time.Duration{0, between} {
@@ -57,11 +60,10 @@ func BrokenLLM() harness.Scenario {
 	return harness.Scenario{
 		Name:      "broken-llm",
 		Claim:     "While the LLM answers 500, turns callers away, sends malformed or half bodies, resets or refuses connections, or hangs, no wrong body is stored or given as an answer, misses alone are refused, until 2.5 s after the heal at most, and Retry-After is kept.",
-		System:    fixtures.GatewayStack{Env: map[string]string{"SENTINEL_BREAKER_OPEN": open.String(), "SENTINEL_CACHE_TTL": "2m"}}, // no hit dies
+		System:    gateway.Stack{Env: map[string]string{"SENTINEL_BREAKER_OPEN": open.String(), "SENTINEL_CACHE_TTL": "2m"}}, // no hit dies
 		Load:      client,
 		Faults:    plan,
-		Probes:    append(observers(), fixtures.LLMReady()),
-		Expect:    base(check.RetryAfterHonoured(), check.CallsHeldBack(errs.Name, errs.Certificate, settled, probes)),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Expect:    base(claims.RetryAfterHonoured(), claims.CallsHeldBack(errs.Name, settled, rounds*3*breakerProbes)),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

@@ -4,7 +4,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/load"
@@ -19,22 +20,21 @@ func CacheExpiry() harness.Scenario {
 		// died together, the first 40 requests would renew 25 or more.
 		window, factor = 100 * time.Millisecond, 6
 	)
-	tenants := fixtures.DefaultTenants()
+	tenants := gateway.DefaultTenants()
 	ask := func(_ uint64, r *rand.Rand) load.Request {
-		return fixtures.Query(tenants[r.IntN(len(tenants))], prompt("hot topic", load.Zipf(r, 1.1, topics, topics)))
+		return gateway.Query(tenants[r.IntN(len(tenants))], prompt("hot topic", load.Zipf(r, 1.1, topics, topics)))
 	}
 	atOnce := fill(tenants, topics)
 	atOnce.Shape = load.Herd(topics*uint64(len(tenants)), 500*time.Millisecond)
-	client := fixtures.Client(load.Stage{Name: "hot", Shape: load.Constant(rate, 30*time.Second), Request: ask})
+	client := gateway.Client(load.Stage{Name: "hot", Shape: load.Constant(rate, 30*time.Second), Request: ask})
 	// The warm-up is over before the first answer dies, 4 s after it was stored.
 	client.Warmup = []load.Stage{atOnce, {Name: "rehearsal", Start: 1200 * time.Millisecond, Shape: load.Constant(rate, time.Second), Request: ask}}
 	return harness.Scenario{
 		Name:      "cache-expiry",
 		Claim:     "60 hot answers that were stored at one moment and live for 4 to 8 s are renewed under 400 requests/s with one LLM call per lifetime each, as spread as the jitter has it, and nobody is refused.",
-		System:    fixtures.GatewayStack{Env: map[string]string{"SENTINEL_CACHE_TTL": "8s", "SENTINEL_CACHE_JITTER": "0.5"}},
+		System:    gateway.Stack{Env: map[string]string{"SENTINEL_CACHE_TTL": "8s", "SENTINEL_CACHE_JITTER": "0.5"}},
 		Load:      client,
-		Probes:    observers(),
-		Expect:    base(check.ExpirySpread(window, factor)),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Expect:    base(claims.ExpirySpread(window, factor)),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

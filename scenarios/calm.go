@@ -3,7 +3,8 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
@@ -13,10 +14,9 @@ func Calm() harness.Scenario {
 	return harness.Scenario{
 		Name:      "calm",
 		Claim:     "Under 200 requests/s and no fault at all, every promise holds.",
-		System:    fixtures.GatewayStack{},
-		Load:      steadyAt(faster, fixtures.DefaultTenants(), 20*time.Second),
-		Probes:    observers(),
+		System:    gateway.Stack{},
+		Load:      steadyAt(faster, gateway.DefaultTenants(), 20*time.Second),
 		Expect:    base(),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

@@ -4,7 +4,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/load"
@@ -21,7 +22,7 @@ func ClientAborts() harness.Scenario {
 		beside   = 5 * rate                                      // the first question that others wait for, too
 		from, to = 50 * time.Millisecond, 200 * time.Millisecond // after the call has begun, before it ends
 	)
-	all, some := load.Leaving(1, from, to, question), load.Leaving(0.3, from, to, question)
+	all, some := load.Aborting(1, from, to, question), load.Aborting(0.3, from, to, question)
 	leaving := func(k uint64, r *rand.Rand) load.Request {
 		if k < walkOut {
 			return all(k, r)
@@ -29,7 +30,7 @@ func ClientAborts() harness.Scenario {
 		return some(k, r)
 	}
 	waiting := func(k uint64, r *rand.Rand) load.Request { return question(beside+k, r) }
-	tenants := fixtures.DefaultTenants()
+	tenants := gateway.DefaultTenants()
 	client := steady(tenants, again+lasts)
 	client.Stages = []load.Stage{
 		{Name: "hot", Shape: load.Constant(100, again+lasts), Request: mixed(tenants, 20, 0, "")},
@@ -40,10 +41,9 @@ func ClientAborts() harness.Scenario {
 	return harness.Scenario{
 		Name:      "client-aborts",
 		Claim:     "When all clients leave before they have their answer, for 3 s, and then three in ten, the calls made for them go on, and serve whoever waits beside them or asks later, the breaker stays closed and nothing leaks.",
-		System:    fixtures.GatewayStack{},
+		System:    gateway.Stack{},
 		Load:      client,
-		Probes:    observers(),
-		Expect:    base(check.AnswersOutliveClients(), check.ExactCalls(rate*uint64(lasts/time.Second)), check.StaysZero(fixtures.MetricBreaker)),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Expect:    base(claims.AnswersOutliveClients(), claims.ExactCalls(rate*uint64(lasts/time.Second)), check.StaysZero(gateway.MetricBreaker)),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

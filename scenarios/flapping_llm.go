@@ -3,7 +3,10 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/record"
+	"github.com/sentinel-chaos/sentinel/fixtures/upstream"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -16,18 +19,17 @@ func FlappingLLM() harness.Scenario {
 		at    = faultAt / 2
 		lasts = 20 * spell
 	)
-	f := fixtures.LLMFlaps(spell, spell)
-	client := steady(fixtures.DefaultTenants(), at+lasts+5*time.Second)
+	f := upstream.Flaps(spell, spell)
+	client := steady(gateway.DefaultTenants(), at+lasts+5*time.Second)
 	// A call that was answered 500 is repeated for 2 s, and so meets a good second. Few of the misses may fail even so.
-	client.Allow = []evidence.Allowance{{From: at - time.Second/2, To: at + lasts + time.Second, Share: 0.1}}
+	client.Allow = []evidence.Allowance{{From: at - time.Second/2, To: at + lasts + time.Second, Share: 0.1, Classes: []string{record.Miss}}}
 	return harness.Scenario{
 		Name:      "flapping-llm",
 		Claim:     "While the LLM fails every call for a second, then none for a second, at least 90 % of the misses that are due in good seconds are answered, and 90 % of all.",
-		System:    fixtures.GatewayStack{},
+		System:    gateway.Stack{},
 		Load:      client,
 		Faults:    during(f, at, lasts),
-		Probes:    observers(),
-		Expect:    base(check.OkInGoodSpells(f.Name, f.Certificate, spell, spell, 0.9)),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Expect:    base(claims.OkInGoodSpells(f.Name, spell, spell, 0.9)),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -13,13 +15,13 @@ import (
 
 // GatewayFreeze freezes a replica for longer than its lease, while others take over what it was doing, and thaws it.
 func GatewayFreeze() harness.Scenario {
+	lasts := lease + 3*time.Second
 	const (
 		victim = "gateway-2"
-		lasts  = lease + 3*time.Second
 		rate   = 47 // per second; with one that divides the pace the load balancer would give a round to the same replica for ever
 	)
-	f := fault.Freeze(victim)
-	client := steady(fixtures.DefaultTenants(), faultAt+lasts+tail)
+	f := fault.Pause(fault.Node(victim))
+	client := steady(gateway.DefaultTenants(), faultAt+lasts+tail)
 	// Each question comes three times: so what the victim was asked last is asked again when its lease is over and it still
 	// stands, and once more when it has thawed.
 	for i, start := range []time.Duration{0, lease + 3*time.Second/2, lasts + 4*time.Second} {
@@ -32,8 +34,7 @@ func GatewayFreeze() harness.Scenario {
 		System:    callsUnderWay(),
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
-		Probes:    observers(),
-		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease), check.NewestAnswer(), check.ServesAgain(victim)),
-		Sometimes: []check.Check{check.InFlightAt(f.Name, 1), check.SawHitsAndMisses()},
+		Expect:    base(check.RecoversWithin(f.Name, lease), claims.NewestAnswer(), haproxy.ServesAgain(victim)),
+		Sometimes: []check.Check{claims.InFlightAt(f.Name, 1), claims.SawHitsAndMisses()},
 	}
 }

@@ -3,9 +3,11 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
 // HerdWithoutPostgres sends the thundering herd when Redis is the only authority, for answers that take longer than a lease: the
@@ -13,15 +15,14 @@ import (
 // nobody could vouch for.
 func HerdWithoutPostgres() harness.Scenario {
 	client, keys := herd(4*time.Second, [2]string{"acme", "globex"}, "acme", "globex")
-	f := fixtures.PostgresPrimaryKill()
+	f := fault.Kill(postgresha.Primary())
 	return harness.Scenario{
 		Name:      "herd-without-postgres",
 		Claim:     "With no Postgres primary, 1,000 requests at once for 10 cold keys, and 400 more over the next 2 s, still cost exactly 10 LLM calls, though each of them outlives its lease.",
 		System:    longCalls(),
 		Load:      afterHerd(client, 34*time.Second),
 		Faults:    during(f, 0, 30*time.Second),
-		Probes:    observers(),
-		Expect:    base(check.ExactCalls(keys)),
-		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawCallsBeyondLease()},
+		Expect:    base(claims.ExactCalls(keys)),
+		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawCallsBeyondLease()},
 	}
 }

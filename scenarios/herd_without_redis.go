@@ -3,7 +3,8 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
@@ -17,9 +18,8 @@ func HerdWithoutRedis() harness.Scenario {
 		Claim:     "With every Redis dead, 1,000 requests at once for 10 cold keys, and 400 more over the next 2 s, still cost exactly 10 LLM calls, though each of them outlives its lease.",
 		System:    longCalls(),
 		Load:      afterHerd(client, 18*time.Second),
-		Faults:    fixtures.RedisDown(0, 10*time.Second),
-		Probes:    observers(),
-		Expect:    base(check.ExactCalls(keys)),
-		Sometimes: []check.Check{check.SawCallsBeyondLease()},
+		Faults:    redisha.Down(0, 10*time.Second),
+		Expect:    base(claims.ExactCalls(keys)),
+		Sometimes: []check.Check{claims.SawCallsBeyondLease()},
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -32,11 +33,11 @@ func Overload() harness.Scenario {
 		end                   = over + 12*time.Second
 		refusable             = 0.9 // of what is asked meanwhile; the goodput is claimed apart
 	)
-	tenants := fixtures.DefaultTenants()
+	tenants := gateway.DefaultTenants()
 	// Nobody asks twice while it lasts: whoever followed the advice would be refused again, as often as not.
 	fresh := func(subject string) func(uint64, *rand.Rand) load.Request {
 		return func(k uint64, _ *rand.Rand) load.Request {
-			return fixtures.Query(tenants[k%uint64(len(tenants))], prompt(subject, k))
+			return gateway.Query(tenants[k%uint64(len(tenants))], prompt(subject, k))
 		}
 	}
 	client := steadyAt(quiet, tenants, measureAt)
@@ -47,16 +48,15 @@ func Overload() harness.Scenario {
 		afterwards,
 		load.Stage{Name: "again", Start: againAt, Shape: load.Constant(asksAgain, end-againAt), Request: fresh("pressing question")},
 	)
-	client.Allow = []evidence.Allowance{{From: measureAt, To: over + normal, Share: refusable, Hits: true}}
+	client.Allow = []evidence.Allowance{{From: measureAt, To: over + normal, Share: refusable}}
 	return harness.Scenario{
 		Name:  "overload",
 		Claim: "Asked for five times their capacity for 10 s, the gateways go on answering 80 % of it, refuse the rest with 503 and Retry-After, and are back to normal within 2 s.",
-		System: fixtures.GatewayStack{Cores: cores,
+		System: gateway.Stack{Cores: cores,
 			Env: map[string]string{"SENTINEL_MAX_QUERIES": strconv.Itoa(atATime), "SENTINEL_MAX_WAIT": wait.String()}},
-		Load:   client,
-		Probes: observers(),
+		Load: client,
 		Expect: base(check.GoodputHolds("capacity", "overload", 5, 0.8), check.RecoversAfterStage("overload", "capacity", normal),
 			check.RetryAfterHonest()),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

@@ -3,9 +3,13 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/record"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
 // PostgresNodeKill kills the primary with its Patroni for longer than the ttl, so that writes stop for some 20 s and the node
@@ -15,15 +19,14 @@ func PostgresNodeKill() harness.Scenario {
 		at    = 2 * faultAt // a p99 of hits needs a thousand of them to be compared with
 		lasts = 30 * time.Second
 	)
-	f := fixtures.PostgresPrimaryKill()
+	f := fault.Kill(postgresha.Primary())
 	return harness.Scenario{
 		Name:      "postgres-node-kill",
 		Claim:     "While the Postgres primary's node is dead and nobody else may lead yet, hits and misses are served, hits no slower than 1.5 times as before, the ledger is complete afterwards, and no connection stays on the old primary.",
-		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), at+lasts+tail),
+		System:    gateway.Stack{},
+		Load:      steady(gateway.DefaultTenants(), at+lasts+tail),
 		Faults:    during(f, at, lasts),
-		Probes:    observers(),
-		Expect:    base(check.HitLatencyDuring(f.Name, f.Certificate, 1.5), check.RecoversWithin(f.Name, f.Certificate, lease), nobodyStays(f)),
-		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader), check.SawHitsAndMisses()},
+		Expect:    base(check.LatencyDuring(f.Name, record.Hit, 1.5), check.RecoversWithin(f.Name, lease), nobodyStays(f)),
+		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawHitsAndMisses()},
 	}
 }

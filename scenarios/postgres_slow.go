@@ -3,7 +3,10 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
@@ -12,17 +15,16 @@ import (
 // each that takes too long is given up after the Postgres budget.
 func PostgresSlow() harness.Scenario {
 	const lasts = 10 * time.Second
-	f := fixtures.PostgresSlow()
+	f := postgresha.PrimaryBrownOut()
 	return harness.Scenario{
 		Name:   "postgres-slow",
 		Claim:  "While every operation of Postgres takes 50 to 200 ms longer, requests are answered, none later than is normal by more than two Postgres budgets and 100 ms, none is refused, no key is called twice, and neither Redis nor the LLM is blamed for it.",
-		System: fixtures.GatewayStack{},
-		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
+		System: gateway.Stack{},
+		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
-		Probes: append(observers(), fixtures.PostgresPace()),
-		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, 2*postgresBudget+slack),
-			check.RecoversAfterHeal(f.Name, f.Certificate, lease),
-			check.StaysZero(fixtures.MetricBreaker), check.StaysZero(fixtures.MetricSilent(fixtures.RoleRedis))),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Expect: base(check.WorstAddedLatency(f.Name, 2*postgresBudget+slack),
+			check.RecoversAfterHeal(f.Name, lease),
+			check.StaysZero(gateway.MetricBreaker), check.StaysZero(gateway.MetricUnavailable(redisha.Role))),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/record"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -24,19 +26,18 @@ func RateLimitBurst() harness.Scenario {
 	)
 	floods := func(name string, start, length time.Duration) load.Stage {
 		return load.Stage{Name: name, Start: start, Shape: load.Constant(flood, length), Request: func(k uint64, _ *rand.Rand) load.Request {
-			return fixtures.Query("acme", prompt(name+" question", k))
+			return gateway.Query("acme", prompt(name+" question", k))
 		}}
 	}
 	client := steadyAt(others, []string{"globex", "initech"}, from+lasts+5*time.Second)
 	client.Stages = append(client.Stages, floods("flood", from, lasts))
 	client.Warmup = append(client.Warmup, floods("first flood", 3*time.Second, 300*time.Millisecond))
-	client.Allow = []evidence.Allowance{{From: from, To: from + lasts + time.Second, Share: refusable}}
+	client.Allow = []evidence.Allowance{{From: from, To: from + lasts + time.Second, Share: refusable, Classes: []string{record.Miss}}}
 	return harness.Scenario{
 		Name:   "rate-limit-burst",
 		Claim:  "Of a key that floods through all replicas, its burst and its rate are let through, within 1 %, and nobody else is refused anything.",
-		System: fixtures.GatewayStack{Env: map[string]string{"SENTINEL_RATE_KEY": strconv.Itoa(limit), "SENTINEL_RATE_KEY_BURST": strconv.Itoa(burst)}},
+		System: gateway.Stack{Env: map[string]string{"SENTINEL_RATE_KEY": strconv.Itoa(limit), "SENTINEL_RATE_KEY_BURST": strconv.Itoa(burst)}},
 		Load:   client,
-		Probes: observers(),
-		Expect: base(check.LimitHolds("flood")),
+		Expect: base(check.LimitHolds("flood", claims.Admitted)),
 	}
 }

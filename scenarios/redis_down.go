@@ -3,7 +3,9 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
@@ -11,16 +13,15 @@ import (
 // RedisDown takes every Redis away for 10 s and brings them back empty.
 func RedisDown() harness.Scenario {
 	const lasts = 10 * time.Second
-	faults := fixtures.RedisDown(faultAt, lasts)
+	faults := redisha.Down(faultAt, lasts)
 	f := faults[0].Fault
 	return harness.Scenario{
 		Name:      "redis-down",
 		Claim:     "With every Redis killed for 10 s and back empty, requests are answered throughout, and the LLM is still called once per key.",
-		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
+		System:    gateway.Stack{},
+		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    faults,
-		Probes:    observers(),
-		Expect:    base(check.RecoversWithin(f.Name, f.Certificate, lease)),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Expect:    base(check.RecoversWithin(f.Name, lease)),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

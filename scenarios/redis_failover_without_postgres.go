@@ -3,7 +3,10 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -15,16 +18,15 @@ import (
 func RedisFailoverWithoutPostgres() harness.Scenario {
 	const herdAt = 4500 * time.Millisecond
 	client, keys := herd(herdAt-500*time.Millisecond, [2]string{"acme", "globex"}, "acme", "globex")
-	postgres, redis := fixtures.PostgresPrimaryKill(), fixtures.RedisMasterKill()
+	postgres, redis := fault.Kill(postgresha.Primary()), fault.Kill(redisha.Master())
 	return harness.Scenario{
 		Name:   "redis-failover-without-postgres",
 		Claim:  "With no Postgres primary, the Redis master dies while the LLM is called for 10 cold keys; 1,400 requests for them still cost exactly 10 LLM calls.",
-		System: fixtures.GatewayStack{LLMLatency: 1500 * time.Millisecond},
+		System: gateway.Stack{LLMLatency: 1500 * time.Millisecond},
 		Load:   afterHerd(client, 34*time.Second),
 		Faults: fault.Plan{{At: 0, For: 30 * time.Second, Fault: postgres}, {At: herdAt + time.Second, For: 6 * time.Second, Fault: redis}},
-		Probes: observers(),
-		Expect: base(check.ExactCalls(keys)),
-		Sometimes: []check.Check{check.FailedOver(postgres.Name, postgres.Certificate, fixtures.SourcePatroni, fixtures.PostgresLeader),
-			check.FailedOver(redis.Name, redis.Certificate, fixtures.SourceRedisRole, fixtures.RedisMaster)},
+		Expect: base(claims.ExactCalls(keys)),
+		Sometimes: []check.Check{check.FailedOver(postgres.Name, postgresha.SourcePatroni, postgresha.SawLeader),
+			check.FailedOver(redis.Name, redisha.SourceRole, redisha.SawMaster)},
 	}
 }

@@ -3,24 +3,26 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
 // RedisMasterKill kills the master for longer than a failover takes. It comes back empty and becomes a replica.
 func RedisMasterKill() harness.Scenario {
 	const lasts = 6 * time.Second
-	f := fixtures.RedisMasterKill()
+	f := fault.Kill(redisha.Master())
 	return harness.Scenario{
 		Name:      "redis-master-kill",
 		Claim:     "While the Redis master is killed and another takes its place, no request takes longer than is normal by more than the Redis budget and 100 ms.",
-		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
+		System:    gateway.Stack{},
+		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    during(f, faultAt, lasts),
-		Probes:    observers(),
-		Expect:    base(check.WorstAddedLatency(f.Name, f.Certificate, redisBudget+slack), check.RecoversWithin(f.Name, f.Certificate, lease)),
-		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourceRedisRole, fixtures.RedisMaster), check.SawHitsAndMisses()},
+		Expect:    base(check.WorstAddedLatency(f.Name, redisBudget+slack), check.RecoversWithin(f.Name, lease)),
+		Sometimes: []check.Check{check.FailedOver(f.Name, redisha.SourceRole, redisha.SawMaster), claims.SawHitsAndMisses()},
 		Short:     true,
 	}
 }

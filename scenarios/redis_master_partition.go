@@ -3,7 +3,9 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
@@ -12,15 +14,14 @@ import (
 // and the one that the Redis Sentinels have made.
 func RedisMasterPartition() harness.Scenario {
 	const lasts = 6 * time.Second
-	f, beyond := fixtures.RedisMasterPartition(), fixtures.GatewayCutFromRedisMaster("gateway-3")
+	f, beyond := redisha.MasterPartition(), gateway.CutFromRedisMaster("gateway-3")
 	return harness.Scenario{
 		Name:      "redis-master-partition",
 		Claim:     "While there are two Redis masters, the old one cut off from its replicas and from one gateway, and still reached by the others, no key is called twice, and no request takes longer than is normal by more than the Redis budget and 100 ms.",
-		System:    fixtures.GatewayStack{},
-		Load:      steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
+		System:    gateway.Stack{},
+		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    append(during(f, faultAt, lasts), during(beyond, faultAt, lasts)...),
-		Probes:    append(observers(), fixtures.RedisReach(), fixtures.RedisMasterReach("gateway-3")),
-		Expect:    base(check.WorstAddedLatency(f.Name, f.Certificate, redisBudget+slack), check.RecoversWithin(f.Name, f.Certificate, lease)),
-		Sometimes: []check.Check{check.FailedOver(f.Name, f.Certificate, fixtures.SourceRedisRole, fixtures.RedisMaster), check.SawHitsAndMisses()},
+		Expect:    base(check.WorstAddedLatency(f.Name, redisBudget+slack), check.RecoversWithin(f.Name, lease)),
+		Sometimes: []check.Check{check.FailedOver(f.Name, redisha.SourceRole, redisha.SawMaster), claims.SawHitsAndMisses()},
 	}
 }

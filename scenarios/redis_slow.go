@@ -3,7 +3,10 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
@@ -12,17 +15,16 @@ import (
 // the answer, and each that takes too long is given up after the Redis budget.
 func RedisSlow() harness.Scenario {
 	const lasts = 10 * time.Second
-	f := fixtures.RedisSlow()
+	f := redisha.MasterBrownOut()
 	return harness.Scenario{
 		Name:   "redis-slow",
 		Claim:  "While every operation of Redis takes 50 to 200 ms longer, requests are answered, none later than is normal by more than three Redis budgets and 100 ms, none is refused, no key is called twice, and neither Postgres nor the LLM is blamed for it.",
-		System: fixtures.GatewayStack{},
-		Load:   steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail),
+		System: gateway.Stack{},
+		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
-		Probes: append(observers(), fixtures.RedisPace()),
-		Expect: base(check.WorstAddedLatency(f.Name, f.Certificate, 3*redisBudget+slack),
-			check.RecoversAfterHeal(f.Name, f.Certificate, lease),
-			check.StaysZero(fixtures.MetricBreaker), check.StaysZero(fixtures.MetricSilent(fixtures.RolePostgres))),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Expect: base(check.WorstAddedLatency(f.Name, 3*redisBudget+slack),
+			check.RecoversAfterHeal(f.Name, lease),
+			check.StaysZero(gateway.MetricBreaker), check.StaysZero(gateway.MetricUnavailable(postgresha.Role))),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

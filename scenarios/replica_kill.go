@@ -3,7 +3,9 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -17,8 +19,8 @@ func ReplicaKill() harness.Scenario {
 		lasts  = 5 * time.Second
 		rate   = 47 // questions/s, so that the victim is calling for some of them whenever it dies
 	)
-	f := fault.Kill(victim)
-	client := steady(fixtures.DefaultTenants(), faultAt+lasts+shortTail)
+	f := fault.Kill(fault.Node(victim))
+	client := steady(gateway.DefaultTenants(), faultAt+lasts+shortTail)
 	client.Stages = append(client.Stages, load.Stage{Name: "questions", Shape: load.Constant(rate, faultAt+lasts), Request: question})
 	return harness.Scenario{
 		Name:      "replica-kill",
@@ -26,9 +28,8 @@ func ReplicaKill() harness.Scenario {
 		System:    callsUnderWay(),
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
-		Probes:    observers(),
-		Expect:    base(check.WorstAddedLatency(f.Name, f.Certificate, lease+time.Second), check.RecoversWithin(f.Name, f.Certificate, lease), check.ServesAgain(victim)),
-		Sometimes: []check.Check{check.InFlightAt(f.Name, 1), check.SawHitsAndMisses()},
+		Expect:    base(check.WorstAddedLatency(f.Name, lease+time.Second), check.RecoversWithin(f.Name, lease), haproxy.ServesAgain(victim)),
+		Sometimes: []check.Check{claims.InFlightAt(f.Name, 1), claims.SawHitsAndMisses()},
 		Short:     true,
 	}
 }

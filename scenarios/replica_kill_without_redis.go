@@ -3,7 +3,10 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -17,15 +20,14 @@ func ReplicaKillWithoutRedis() harness.Scenario {
 		killAt = faultAt + 3*time.Second // everybody has long found Redis silent
 		gone   = 4 * time.Second
 	)
-	kill := fault.Kill(victim)
+	kill := fault.Kill(fault.Node(victim))
 	return harness.Scenario{
 		Name:      "replica-kill-without-redis",
 		Claim:     "With every Redis away a replica is killed under 200 requests/s: every answer that it gave is booked, others answer its requests, and it serves again.",
-		System:    fixtures.GatewayStack{},
-		Load:      steadyAt(faster, fixtures.DefaultTenants(), faultAt+lasts+shortTail),
-		Faults:    append(fixtures.RedisDown(faultAt, lasts), during(kill, killAt, gone)...),
-		Probes:    observers(),
-		Expect:    base(check.RecoversWithin(kill.Name, kill.Certificate, lease), check.ServesAgain(victim)),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		System:    gateway.Stack{},
+		Load:      steadyAt(faster, gateway.DefaultTenants(), faultAt+lasts+shortTail),
+		Faults:    append(redisha.Down(faultAt, lasts), during(kill, killAt, gone)...),
+		Expect:    base(check.RecoversWithin(kill.Name, lease), haproxy.ServesAgain(victim)),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

@@ -3,7 +3,9 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -21,17 +23,16 @@ func RollingRestart() harness.Scenario {
 	var plan fault.Plan
 	expect := base(check.EndsOnBuild(version, replicas...))
 	for i, name := range replicas {
-		plan = append(plan, fault.Step{At: faultAt + time.Duration(i)*turn, For: ends, Fault: fixtures.GatewayUpgrade(name, version)})
-		expect = append(expect, check.CleanExit(name), check.ServesAgain(name))
+		plan = append(plan, fault.Step{At: faultAt + time.Duration(i)*turn, For: ends, Fault: gateway.Upgrade(name, version)})
+		expect = append(expect, check.CleanExit(name), haproxy.ServesAgain(name))
 	}
 	return harness.Scenario{
 		Name:      "rolling-restart",
 		Claim:     "While every replica in turn is replaced by another build under 200 requests/s, no request is dropped or silently retried, every replica exits 0 in time, and all serve again, on the new build.",
-		System:    fixtures.GatewayStack{},
-		Load:      steadyAt(faster, fixtures.DefaultTenants(), faultAt+time.Duration(len(replicas))*turn+tail/2),
+		System:    gateway.Stack{},
+		Load:      steadyAt(faster, gateway.DefaultTenants(), faultAt+time.Duration(len(replicas))*turn+tail/2),
 		Faults:    plan,
-		Probes:    append(fixtures.Probes(), fixtures.GatewayBuilds()),
 		Expect:    expect,
-		Sometimes: []check.Check{check.InFlightAt(plan[0].Fault.Name, 0), check.SawHitsAndMisses()},
+		Sometimes: []check.Check{claims.InFlightAt(plan[0].Fault.Name, 0), claims.SawHitsAndMisses()},
 	}
 }

@@ -6,15 +6,18 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
+	"github.com/sentinel-chaos/sentinel/fixtures/upstream"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 	"github.com/sentinel-chaos/sentinel/harness/load"
-	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
-// All returns the catalogue in the order in which it runs.
+// All returns the catalogue in the order in which it runs: that of the gateway.
 func All() []harness.Scenario {
 	return []harness.Scenario{
 		ThunderingHerd(),
@@ -58,38 +61,34 @@ func All() []harness.Scenario {
 func base(more ...check.Check) []check.Check { return baseOf(nil, more...) }
 
 // baseOf is base where several faults may leave none of the authorities: what nobody could prevent then is not claimed.
-func baseOf(authorities []check.Authority, more ...check.Check) []check.Check {
+func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 	return append([]check.Check{
 		check.NothingDropped(),
-		check.OncePerKey(authorities...),
-		check.RightAnswer(),
-		check.NoHiddenRetries(),
-		check.GaugesReturnToZero(fixtures.InFlightGauges()...),
-		check.Accounting(fixtures.Counters()),
-		check.TenantIsolation(),
-		check.SameKeySameAnswer(authorities...),
-		check.NothingLeftHeld(fixtures.RoleLLM),
+		claims.OncePerKey(authorities...),
+		claims.RightAnswer(),
+		haproxy.NoHiddenRetries(),
+		check.GaugesReturnToZero(gateway.Gauges()),
+		claims.Accounting(gateway.Counters()),
+		claims.TenantIsolation(),
+		claims.SameKeySameAnswer(authorities...),
+		claims.NothingLeftHeld(upstream.Role),
+		claims.LedgerComplete(),
 		check.NoPanics(),
 	}, more...)
 }
 
-// observers are all there are, those of the stores included.
-func observers() []probe.Probe { return append(fixtures.Probes(), fixtures.StoreProbes()...) }
-
-// Figures of the gateways' default settings, which claims are measured by.
-const (
-	redisBudget    = 250 * time.Millisecond
-	postgresBudget = 500 * time.Millisecond
-	lease          = 5 * time.Second
-	llmTimeout     = 2 * time.Second
-	breakerOpen    = 5 * time.Second
-	breakerProbes  = 2
-	slack          = 100 * time.Millisecond
+// Figures of the gateways' default settings, which claims are measured by: the stack says what it sets.
+var (
+	redisBudget    = gateway.Stack{}.RedisBudget()
+	postgresBudget = gateway.Stack{}.PostgresBudget()
+	lease          = gateway.Stack{}.Lease()
+	llmTimeout     = gateway.Stack{}.LLMTimeout()
+	breakerOpen    = gateway.Stack{}.BreakerOpen()
+	breakerProbes  = gateway.Stack{}.BreakerProbes()
 )
 
-// patroniTTL is for how long a lead of Postgres lasts that is not renewed. Whoever cannot renew it has to step down before that:
-// Patroni tries for as long as it may, between 5 and 15 s as seen.
-const patroniTTL = 20 * time.Second
+// slack is what a claim about time allows beside what it is derived from: the machine is shared by the service and all observers.
+const slack = 100 * time.Millisecond
 
 // How long a former primary may go on calling itself one beside another. One that was cut off has stepped down before anybody
 // else may lead: that leaves what two polls of Patroni may be apart. One that was frozen learns of it after the thaw, from etcd;
@@ -110,8 +109,8 @@ const (
 // nobodyStays claims that the gateways' connections follow the lead of Postgres, within the time that HAProxy takes to notice
 // and that the observers need to see it.
 func nobodyStays(f fault.Fault) check.Check {
-	return check.NobodyStays(f.Name, f.Certificate, check.Lead{Source: fixtures.SourcePatroni, What: fixtures.PostgresLeader},
-		check.Clients{Source: fixtures.SourceSessions, What: fixtures.PostgresClients}, 2*time.Second)
+	return check.NobodyStays(f.Name, check.Lead{Source: postgresha.SourcePatroni, What: postgresha.SawLeader},
+		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, 2*time.Second)
 }
 
 // during is a plan of one fault.
@@ -142,7 +141,7 @@ func steadyAt(rate float64, tenants []string, length time.Duration) load.Profile
 	stage := func(name, cold string, length time.Duration) load.Stage {
 		return load.Stage{Name: name, Shape: load.Constant(rate, length), Request: mixed(tenants, hot, coldShare, cold)}
 	}
-	client := fixtures.Client(stage("steady", "cold case", length))
+	client := gateway.Client(stage("steady", "cold case", length))
 	rehearsal := stage("rehearsal", "rehearsal", 3*time.Second)
 	rehearsal.Start = fillFor + time.Second
 	client.Warmup = []load.Stage{fill(tenants, hot), rehearsal}
@@ -160,23 +159,23 @@ func herd(from time.Duration, tenants [2]string, known ...string) (client load.P
 	keys = uint64(topics * len(tenants))
 	at := 500 * time.Millisecond
 	ask := func(k uint64, _ *rand.Rand) load.Request {
-		return fixtures.Query(tenants[k%2], prompt("breaking story", k%keys/2))
+		return gateway.Query(tenants[k%2], prompt("breaking story", k%keys/2))
 	}
-	client = fixtures.Client(
+	client = gateway.Client(
 		load.Stage{Name: "herd", Start: from, Shape: load.Herd(size, at), Request: ask},
 		load.Stage{Name: "stragglers", Start: from + at, Shape: load.Spread(stragglers, 2*time.Second), Request: ask},
 	)
 	client.Warmup = []load.Stage{{Name: "first herd", Shape: load.Herd(size, at),
 		Request: func(k uint64, _ *rand.Rand) load.Request {
-			return fixtures.Query(known[k%uint64(len(known))], prompt("older story", k%keys))
+			return gateway.Query(known[k%uint64(len(known))], prompt("older story", k%keys))
 		}}}
 	return client, keys
 }
 
 // longCalls is a stack whose LLM calls outlive a lease, so that whoever makes one must renew it. The lease is about the shortest
 // that the budgets of the stores allow; a call may take longer than most of them draw.
-func longCalls() fixtures.GatewayStack {
-	return fixtures.GatewayStack{LLMLatency: 2800 * time.Millisecond, Env: map[string]string{
+func longCalls() gateway.Stack {
+	return gateway.Stack{LLMLatency: 2800 * time.Millisecond, Env: map[string]string{
 		"SENTINEL_LEASE": "2300ms", "SENTINEL_LLM_TIMEOUT": "3500ms", "SENTINEL_LLM_BUDGET": "6500ms",
 	}}
 }
@@ -184,8 +183,8 @@ func longCalls() fixtures.GatewayStack {
 // callsUnderWay is a stack in which each replica has calls under way at any moment of a load of steady and 47 questions/s. The
 // balancer deals out the two streams by turns, so that for up to 0.36 s at a time, as seen, a replica gets no miss: with calls of
 // 0.3 s it had none under way for a two hundredth of the time.
-func callsUnderWay() fixtures.GatewayStack {
-	return fixtures.GatewayStack{LLMLatency: 600 * time.Millisecond}
+func callsUnderWay() gateway.Stack {
+	return gateway.Stack{LLMLatency: 600 * time.Millisecond}
 }
 
 // afterHerd goes on asking a herd's questions, for as long as it takes to heal.
@@ -213,20 +212,20 @@ func mixed(tenants []string, hot uint64, coldShare float64, cold string) func(ui
 	)
 	return func(k uint64, r *rand.Rand) load.Request {
 		if r.Float64() >= coldShare {
-			return fixtures.Query(tenants[r.IntN(len(tenants))], prompt("hot topic", r.Uint64N(hot)))
+			return gateway.Query(tenants[r.IntN(len(tenants))], prompt("hot topic", r.Uint64N(hot)))
 		}
 		if k >= later && r.IntN(laterOf) == 0 {
 			k -= later
 		}
 		n := k / together
-		return fixtures.Query(tenants[n%uint64(len(tenants))], prompt(cold, n))
+		return gateway.Query(tenants[n%uint64(len(tenants))], prompt(cold, n))
 	}
 }
 
 // question is asked by one tenant or another, and is the same one whichever stage asks it.
 func question(k uint64, _ *rand.Rand) load.Request {
-	tenants := fixtures.DefaultTenants()
-	return fixtures.Query(tenants[k%uint64(len(tenants))], prompt("open question", k))
+	tenants := gateway.DefaultTenants()
+	return gateway.Query(tenants[k%uint64(len(tenants))], prompt("open question", k))
 }
 
 // fill asks every hot prompt of every tenant once.
@@ -236,7 +235,7 @@ func fill(tenants []string, hot uint64) load.Stage {
 		Name:  "fill",
 		Shape: load.Spread(n, fillFor),
 		Request: func(k uint64, _ *rand.Rand) load.Request {
-			return fixtures.Query(tenants[k%uint64(len(tenants))], prompt("hot topic", k/uint64(len(tenants))))
+			return gateway.Query(tenants[k%uint64(len(tenants))], prompt("hot topic", k/uint64(len(tenants))))
 		},
 	}
 }

@@ -15,9 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/harness/cmd/chaos/wiring"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/scenarios"
 )
@@ -84,8 +86,8 @@ func (r *suite) run(interrupt context.Context, t *testing.T, s *cli.Session, sc 
 		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-cleanUp), errors.New("the test's deadline is near"))
 		defer cancel()
 	}
-	turn, err := s.Next(ctx)
-	defer turn.End()
+	slot, err := s.Next(ctx)
+	defer slot.Release()
 	if interrupt.Err() != nil {
 		err = errInterrupted
 		t.Fatal(errors.Join(err, s.NotRun(sc, err.Error())))
@@ -96,7 +98,7 @@ func (r *suite) run(interrupt context.Context, t *testing.T, s *cli.Session, sc 
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := turn.Run(ctx, sc, sc.Name, cli.Display{Logf: t.Logf})
+	j, err := slot.Run(ctx, sc, sc.Name, cli.Display{Logf: t.Logf})
 	if err == nil || len(j.Checks) > 0 {
 		report(t, j)
 	}
@@ -127,14 +129,13 @@ func (r *suite) open(t *testing.T, sc harness.Scenario) *cli.Session {
 	t.Helper()
 	r.needed += sc.Estimate()
 	if r.session == nil {
-		cfg, err := cli.ReadConfig(os.Getenv)
+		cfg, err := cli.ReadConfig(t.Context(), wiring.App(scenarios.All()), os.Getenv)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if r.session, err = cli.NewSession(cfg, t.Logf); err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("seed %d", cfg.Seed)
 	}
 	if err := r.session.Fit(sc); err != nil {
 		t.Fatal(errors.Join(err, r.session.NotRun(sc, err.Error())))
@@ -164,7 +165,7 @@ func (r *suite) finish(t *testing.T) {
 	if r.session == nil {
 		return
 	}
-	if _, err := r.session.Report(); err != nil {
+	if _, _, err := r.session.Report(); err != nil {
 		t.Error(err)
 	}
 	t.Logf("report: %s", filepath.Join(r.session.Dir, "index.html"))
@@ -250,7 +251,7 @@ func (bare) Name() string { return "bare" }
 
 // TestAbilitiesAreAskedForAhead: whoever holds gateways to a share of the CPU says so before anything starts.
 func TestAbilitiesAreAskedForAhead(t *testing.T) {
-	if err := scenarios.Overload().Fits(bare{}); !errors.Is(err, harness.ErrScenario) || !strings.Contains(err.Error(), "the system needs quota") {
+	if err := scenarios.Overload().Fits(bare{}); !errors.Is(err, harness.ErrScenario) || !strings.Contains(err.Error(), "the system needs cpu-quota") {
 		t.Errorf("overload: %v", err)
 	}
 	if err := scenarios.Calm().Fits(bare{}); err != nil {
@@ -258,9 +259,10 @@ func TestAbilitiesAreAskedForAhead(t *testing.T) {
 	}
 }
 
-// TestCatalogue holds what every scenario owes its reader.
+// TestCatalogue holds what every scenario owes its reader: a name of its own, parts that fit, and its rows in the documents.
 func TestCatalogue(t *testing.T) {
 	seen := map[string]bool{}
+	readme, failures := read(t, filepath.Join("..", "README.md")), read(t, filepath.Join("..", "docs", "FAILURE_MODES.md"))
 	for _, sc := range scenarios.All() {
 		if err := sc.Validate(); err != nil {
 			t.Error(err)
@@ -269,5 +271,23 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("two scenarios named %s", sc.Name)
 		}
 		seen[sc.Name] = true
+		if _, gateways := sc.System.(gateway.Stack); !gateways {
+			continue // an example, which documents itself
+		}
+		if !sc.Soak && !strings.Contains(readme, "`"+sc.Name+"`") {
+			t.Errorf("README.md has no row for the scenario %s", sc.Name)
+		}
+		if len(sc.Faults) > 0 && !strings.Contains(failures, "`"+sc.Name+"`") {
+			t.Errorf("docs/FAILURE_MODES.md has no row that names the scenario %s as its proof", sc.Name)
+		}
 	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -3,7 +3,9 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -12,17 +14,16 @@ import (
 // SigtermMidLoad is what every deployment does to every replica, under load.
 func SigtermMidLoad() harness.Scenario {
 	const victim = "gateway-2"
-	tenants := fixtures.DefaultTenants()
-	term := fault.Term(victim)
+	tenants := gateway.DefaultTenants()
+	term := fault.Term(fault.Node(victim))
 	return harness.Scenario{
 		Name:      "sigterm-mid-load",
 		Claim:     "A replica that gets SIGTERM under 200 requests/s finishes what it has begun and exits 0 in time; no request is dropped or silently retried.",
-		System:    fixtures.GatewayStack{Tenants: tenants},
+		System:    gateway.Stack{Tenants: tenants},
 		Load:      steadyAt(faster, tenants, 20*time.Second),
 		Faults:    during(term, faultAt, 5*time.Second),
-		Probes:    fixtures.Probes(),
-		Expect:    base(check.CleanExit(victim), check.ServesAgain(victim)),
-		Sometimes: []check.Check{check.InFlightAt(term.Name, 0), check.SawHitsAndMisses()},
+		Expect:    base(check.CleanExit(victim), haproxy.ServesAgain(victim)),
+		Sometimes: []check.Check{claims.InFlightAt(term.Name, 0), claims.SawHitsAndMisses()},
 		Short:     true,
 	}
 }

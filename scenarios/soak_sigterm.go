@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -20,23 +22,22 @@ func SoakSigterm() harness.Scenario {
 	replicas := []string{"gateway-1", "gateway-2", "gateway-3"}
 	var plan fault.Plan
 	for i := range signals {
-		f := fault.Term(replicas[i%len(replicas)])
+		f := fault.Term(fault.Node(replicas[i%len(replicas)]))
 		f.Name = fmt.Sprintf("%s, the %d. of %d", f.Name, i+1, signals)
 		plan = append(plan, fault.Step{At: faultAt + time.Duration(i)*every, For: time.Second, Fault: f})
 	}
 	var exits []check.Check
 	for _, r := range replicas {
-		exits = append(exits, check.CleanExit(r), check.ServesAgain(r))
+		exits = append(exits, check.CleanExit(r), haproxy.ServesAgain(r))
 	}
 	return harness.Scenario{
 		Name:      "soak-sigterm",
 		Claim:     "300 times a replica gets SIGTERM under 100 requests/s, finishes what it has begun and exits 0 in time; no request is dropped or silently retried, no key called twice, and no row lost or booked twice.",
-		System:    fixtures.GatewayStack{},
-		Load:      steadyAt(rate, fixtures.DefaultTenants(), faultAt+signals*every+tail),
+		System:    gateway.Stack{},
+		Load:      steadyAt(rate, gateway.DefaultTenants(), faultAt+signals*every+tail),
 		Faults:    plan,
-		Probes:    fixtures.Probes(),
 		Expect:    base(exits...),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 		Soak:      true,
 	}
 }

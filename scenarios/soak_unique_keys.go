@@ -4,7 +4,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/load"
@@ -22,25 +23,24 @@ func SoakUniqueKeys() harness.Scenario {
 		slackRSS  = 4 << 20 // bytes; the runtime gives memory back late
 		slackGo   = 10      // goroutines
 	)
-	tenants := fixtures.DefaultTenants()
+	tenants := gateway.DefaultTenants()
 	unique := func(k uint64, r *rand.Rand) load.Request {
 		tenant := tenants[r.IntN(len(tenants))]
 		if r.Float64() < newShare {
-			return fixtures.Query(tenant, prompt("new question", k))
+			return gateway.Query(tenant, prompt("new question", k))
 		}
-		return fixtures.Query(tenant, prompt("hot topic", r.Uint64N(hot)))
+		return gateway.Query(tenant, prompt("hot topic", r.Uint64N(hot)))
 	}
 	client := steadyAt(rate, tenants, length)
 	client.Stages = []load.Stage{{Name: "unique", Shape: load.Constant(rate, length), Request: unique}}
 	return harness.Scenario{
 		Name:   "soak-unique-keys",
 		Claim:  "Over 10 minutes of 95 new keys per second, memory and goroutines of the service stay as they are, no key is called twice, and no row is lost or booked twice.",
-		System: fixtures.GatewayStack{},
+		System: gateway.Stack{},
 		Load:   client,
-		Probes: fixtures.Probes(),
-		Expect: base(check.FlatUse(0.1, check.Use{Metric: fixtures.MetricHeap, Slack: slackHeap}, check.Use{Metric: fixtures.MetricResident, Slack: slackRSS},
-			check.Use{Metric: fixtures.MetricGoroutines, Slack: slackGo})),
-		Sometimes: []check.Check{check.SawHitsAndMisses()},
+		Expect: base(check.FlatUse(0.1, check.Use{Metric: gateway.MetricHeap, Slack: slackHeap}, check.Use{Metric: gateway.MetricResident, Slack: slackRSS},
+			check.Use{Metric: gateway.MetricGoroutines, Slack: slackGo})),
+		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 		Soak:      true,
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
+	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
+	"github.com/sentinel-chaos/sentinel/fixtures/upstream"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
@@ -52,13 +54,13 @@ func drawLong(r *rand.Rand, victims []string) fault.Plan {
 		longest         = 7 * time.Second // that a replica is away
 	)
 	at := within(r, stormFirst, stormFirst+2*time.Second)
-	p := during(fixtures.PostgresPrimaryKill(), at, lasts)
+	p := during(fault.Kill(postgresha.Primary()), at, lasts)
 	if r.IntN(2) == 0 {
 		return append(p, drawReplica(r, victims[0], at+2*time.Second, at+lasts-longest))
 	}
 	// Postgres was found silent long before, and leads again 20 s after the kill at the earliest.
 	redis := at + within(r, 7*time.Second, 9*time.Second)
-	return append(p, fault.Step{At: redis, For: failover, Fault: fixtures.RedisMasterKill()},
+	return append(p, fault.Step{At: redis, For: failover, Fault: fault.Kill(redisha.Master())},
 		drawReplica(r, victims[0], at+time.Second, at+3*time.Second))
 }
 
@@ -75,20 +77,20 @@ func drawShort(r *rand.Rand, victims []string) (p fault.Plan) {
 
 func drawRedis(r *rand.Rand, at time.Duration) fault.Plan {
 	const failover, longer = 6 * time.Second, 8 * time.Second
-	return pick(r, during(fixtures.RedisMasterKill(), at, failover), during(fixtures.RedisMasterFreeze(), at, failover),
-		fixtures.RedisDown(at, longer), during(fixtures.RedisSlow(), at, longer))
+	return pick(r, during(fault.Kill(redisha.Master()), at, failover), during(fault.Pause(redisha.Master()), at, failover),
+		redisha.Down(at, longer), during(redisha.MasterBrownOut(), at, longer))
 }
 
 func drawPostgres(r *rand.Rand, at time.Duration) fault.Plan {
 	const lasts = 8 * time.Second
-	return during(pick(r, fixtures.PostgresCrash(), fixtures.PostgresSwitchover(), fixtures.PostgresStandbyFreeze(), fixtures.PostgresSlow()), at, lasts)
+	return during(pick(r, postgresha.PrimaryCrash(), postgresha.Switchover(), fault.Pause(postgresha.SyncStandby()), postgresha.PrimaryBrownOut()), at, lasts)
 }
 
 // drawReplica takes a replica away, at some moment from earliest to latest.
 func drawReplica(r *rand.Rand, victim string, earliest, latest time.Duration) fault.Step {
-	const restart, standstill = 5 * time.Second, lease + 2*time.Second
-	s := pick(r, fault.Step{For: restart, Fault: fault.Kill(victim)}, fault.Step{For: restart, Fault: fault.Term(victim)},
-		fault.Step{For: standstill, Fault: fault.Freeze(victim)})
+	restart, standstill := 5*time.Second, lease+2*time.Second
+	s := pick(r, fault.Step{For: restart, Fault: fault.Kill(fault.Node(victim))}, fault.Step{For: restart, Fault: fault.Term(fault.Node(victim))},
+		fault.Step{For: standstill, Fault: fault.Pause(fault.Node(victim))})
 	s.At = within(r, earliest, latest)
 	return s
 }
@@ -98,11 +100,11 @@ func drawReplica(r *rand.Rand, victim string, earliest, latest time.Duration) fa
 func drawLLM(r *rand.Rand) fault.Step {
 	const lasts = 6 * time.Second
 	return fault.Step{At: within(r, stormFirst, stormOver-lasts), For: lasts,
-		Fault: pick(r, fixtures.LLMSlow(time.Second), llmErrors())}
+		Fault: pick(r, upstream.Slow(time.Second), llmErrors())}
 }
 
 // llmErrors is the one fault of a storm for which misses may be refused though an authority takes writes.
-func llmErrors() fault.Fault { return fixtures.LLMErrors(0.5, http.StatusInternalServerError) }
+func llmErrors() fault.Fault { return upstream.Errors(0.5, http.StatusInternalServerError) }
 
 // within draws a moment, in whole milliseconds.
 func within(r *rand.Rand, from, to time.Duration) time.Duration {

@@ -23,11 +23,9 @@ func tierOf(s fault.Step) string {
 	return ""
 }
 
-func kindOf(s fault.Step) string { return evidence.Injection{Fault: s.Fault.Name}.Kind() }
-
 func overlap(a, b fault.Step) bool { return a.At < b.At+b.For && b.At < a.At+a.For }
 
-// apart says whether there are at least d between the ends of one and the beginnings of the other.
+// apart reports whether there are at least d between the ends of one and the beginnings of the other.
 func apart(a, b fault.Step, d time.Duration) bool {
 	return a.At+a.For+d <= b.At || b.At+b.For+d <= a.At
 }
@@ -63,9 +61,9 @@ func TestStormPlans(t *testing.T) {
 			t.Errorf("seed %d: nothing overlaps across tiers: %v", seed, planOf(drawn.Faults))
 		}
 	}
-	for _, want := range []string{"kill redis-master", "freeze redis-master", "kill redis", "slow redis-master", "kill postgres-primary",
-		"crash postgres-primary", "switchover postgres-primary", "freeze postgres-standby", "slow postgres-primary",
-		"kill gateway", "term gateway", "freeze gateway", "slow llm", "status-500 llm"} {
+	for _, want := range []string{"kill redis-master", "pause redis-master", "kill redis", "latency redis-master", "kill postgres-primary",
+		"crash postgres-primary", "switchover postgres-primary", "pause postgres-standby", "latency postgres-primary",
+		"kill gateway", "term gateway", "pause gateway", "latency llm", "status-500 llm"} {
 		if !faults[want] {
 			t.Errorf("no seed draws %q", want)
 		}
@@ -89,9 +87,9 @@ func clash(a, b fault.Step) string {
 		return "two of one tier"
 	case x == "postgres" && y == "redis" && !apart(a, b, 6*time.Second):
 		return whyNotBothStores(a, b)
-	case x == "gateway" && (y == "redis" || y == "postgres") && kindOf(a) == evidence.FaultKill && max(a.At-b.At, b.At-a.At) < time.Second:
+	case x == "gateway" && (y == "redis" || y == "postgres") && a.Fault.Kind == evidence.FaultKill && max(a.At-b.At, b.At-a.At) < time.Second:
 		return "a replica dies in the moments in which a store does"
-	case x == "gateway" && kindOf(a) == evidence.FaultFreeze && a.For <= 5*time.Second:
+	case x == "gateway" && a.Fault.Kind == evidence.FaultPause && a.For <= 5*time.Second:
 		return "a freeze that explains nothing"
 	}
 	return ""

@@ -3,9 +3,9 @@ package scenarios
 import (
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/harness"
-	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
 // ThunderingHerd lets 1,000 clients ask the same few cold questions at the same moment, over all replicas, and others
@@ -16,10 +16,9 @@ func ThunderingHerd() harness.Scenario {
 	return harness.Scenario{
 		Name:   "thundering-herd",
 		Claim:  "1,000 requests at once for 10 cold keys, and 400 more over the next 2 s, cost exactly 10 LLM calls, and every answer is right.",
-		System: fixtures.GatewayStack{Tenants: []string{"acme", "globex", "initech"}, LLMLatency: 300 * time.Millisecond},
+		System: gateway.Stack{Tenants: []string{"acme", "globex", "initech"}, LLMLatency: 300 * time.Millisecond},
 		Load:   client,
-		Probes: fixtures.Probes(),
-		Expect: base(check.ExactCalls(keys)),
+		Expect: base(claims.ExactCalls(keys)),
 		Short:  true,
 	}
 }

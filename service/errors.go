@@ -6,20 +6,20 @@ import (
 )
 
 var (
-	// ErrNoAnswer says that a store does not have the answer.
+	// ErrNoAnswer is the error of a store that does not have the answer.
 	ErrNoAnswer = errors.New("no answer stored")
-	// ErrUnauthorized says that an API key is unknown or revoked.
+	// ErrUnauthorized is the error for an API key that is unknown or revoked.
 	ErrUnauthorized = errors.New("unknown or revoked API key")
-	// ErrNoKey says that there is no API key of that id.
+	// ErrNoKey is the error for an id of which there is no API key.
 	ErrNoKey = errors.New("no such API key")
-	// errLeaseLost is why a call is aborted that no authority covers any longer.
+	// errLeaseLost is why a call is aborted whose lease no lease store covers any longer.
 	errLeaseLost = errors.New("the lease on the flight could not be renewed")
 )
 
 // Reasons of an Unavailable, as clients see them.
 const (
-	ReasonNoAuthority = "no_authority"      // neither authority granted the flight
-	ReasonDeadline    = "deadline"          // somebody else's flight did not land in time
+	ReasonNoAuthority = "no_authority"      // no lease store granted the flight
+	ReasonDeadline    = "deadline"          // somebody else's flight did not end in time
 	ReasonOverloaded  = "overloaded"        // as many queries as may be are being answered
 	ReasonLedgerFull  = "ledger_full"       // no room for another row
 	ReasonLeaseLost   = "lease_lost"        // the flight was aborted

@@ -21,18 +21,18 @@ var errDown = errors.New("down")
 // storeBudget is how long a request waits in vain for a store that is down.
 const storeBudget = 250 * time.Millisecond
 
-// store is a store as the gateway needs it, in memory: an authority with answers, a journal and a book. All gateways of
+// store is a store as the gateway needs it, in memory: a lease store with answers, an outbox and a ledger store. All gateways of
 // a test share it.
 type store struct {
-	journals bool // rows go to the journal, not to the book
-	mu       sync.Mutex
-	down     bool
-	locks    map[string]lock
-	answers  map[string]kept
-	journal  map[service.Mark]service.Row
-	marks    int
-	rows     map[string]service.Row
-	empty    *service.Limited // what Read says of buckets, if anything
+	hasOutbox bool // rows go to the outbox, not to the ledger store
+	mu        sync.Mutex
+	down      bool
+	locks     map[string]lock
+	answers   map[string]kept
+	outbox    map[service.Mark]service.Row
+	marks     int
+	rows      map[string]service.Row
+	empty     *service.Limited // what Read says of buckets, if anything
 }
 
 type lock struct {
@@ -41,14 +41,14 @@ type lock struct {
 }
 
 type kept struct {
-	answer service.Answer
-	dies   time.Time
+	answer    service.Answer
+	expiresAt time.Time
 }
 
 func newStore() *store {
 	return &store{
 		locks: map[string]lock{}, answers: map[string]kept{},
-		journal: map[service.Mark]service.Row{}, rows: map[string]service.Row{},
+		outbox: map[service.Mark]service.Row{}, rows: map[string]service.Row{},
 	}
 }
 
@@ -88,7 +88,7 @@ func (s *store) Up() bool {
 	return !s.down
 }
 
-// holds says whether somebody's lease of the key is running.
+// holds reports whether somebody's lease of the key is running.
 func (s *store) holds(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,12 +102,12 @@ func (s *store) Acquire(ctx context.Context, key, token string, lease time.Durat
 	if err != nil {
 		return service.Reply{}, err
 	}
-	if k, ok := s.answers[key]; ok && time.Now().Before(k.dies) {
-		reply := service.Reply{Verdict: service.Answered, Answer: k.answer, Dies: k.dies}
-		if hit != nil && !s.journals {
+	if k, ok := s.answers[key]; ok && time.Now().Before(k.expiresAt) {
+		reply := service.Reply{Verdict: service.Answered, Answer: k.answer, ExpiresAt: k.expiresAt}
+		if hit != nil && !s.hasOutbox {
 			row := *hit
 			row.CallID = k.answer.CallID
-			s.rows[row.ID()], reply.Noted = row, true
+			s.rows[row.ID()], reply.RowWritten = row, true
 		}
 		return reply, nil
 	}
@@ -126,7 +126,7 @@ func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 	}
 	mark := service.Mark("")
 	switch {
-	case end.Row != nil && s.journals:
+	case end.Row != nil && s.hasOutbox:
 		mark = s.append(*end.Row)
 	case end.Row != nil:
 		s.rows[end.Row.ID()] = *end.Row
@@ -134,9 +134,9 @@ func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 	l, locked := s.locks[end.Key]
 	locked = locked && time.Now().Before(l.until)
 	k, answered := s.answers[end.Key]
-	answered = answered && time.Now().Before(k.dies)
+	answered = answered && time.Now().Before(k.expiresAt)
 	if locked && l.token == end.Token || !locked && !answered {
-		k, answered = kept{end.Answer, end.Dies}, true
+		k, answered = kept{end.Answer, end.ExpiresAt}, true
 		s.answers[end.Key] = k
 	}
 	if l.token == end.Token {
@@ -164,7 +164,7 @@ func (s *store) Read(ctx context.Context, hit service.Row, _ []service.Bucket) (
 		return service.Answer{}, "", s.empty
 	}
 	k, ok := s.answers[hit.Key]
-	if !ok || !time.Now().Before(k.dies) {
+	if !ok || !time.Now().Before(k.expiresAt) {
 		return service.Answer{}, "", service.ErrNoAnswer
 	}
 	hit.CallID = k.answer.CallID
@@ -177,7 +177,7 @@ func (s *store) Find(ctx context.Context, key string, grace time.Duration) (serv
 	if err != nil {
 		return service.Answer{}, err
 	}
-	if k, ok := s.answers[key]; ok && time.Now().Before(k.dies.Add(grace)) {
+	if k, ok := s.answers[key]; ok && time.Now().Before(k.expiresAt.Add(grace)) {
 		return k.answer, nil
 	}
 	return service.Answer{}, service.ErrNoAnswer
@@ -186,7 +186,7 @@ func (s *store) Find(ctx context.Context, key string, grace time.Duration) (serv
 func (s *store) append(row service.Row) service.Mark {
 	s.marks++
 	mark := service.Mark(strconv.Itoa(s.marks))
-	s.journal[mark] = row
+	s.outbox[mark] = row
 	return mark
 }
 
@@ -206,7 +206,7 @@ func (s *store) Forget(ctx context.Context, marks []service.Mark) error {
 		return err
 	}
 	for _, mark := range marks {
-		delete(s.journal, mark)
+		delete(s.outbox, mark)
 	}
 	return nil
 }
@@ -218,15 +218,15 @@ func (s *store) Orphans(ctx context.Context, age time.Duration, limit int) ([]se
 		return nil, 0, err
 	}
 	var entries []service.Entry
-	for mark, row := range s.journal {
+	for mark, row := range s.outbox {
 		if time.Since(row.At) > age && len(entries) < limit {
 			entries = append(entries, service.Entry{Row: row, Mark: mark})
 		}
 	}
-	return entries, int64(len(s.journal)), nil
+	return entries, int64(len(s.outbox)), nil
 }
 
-func (s *store) Note(ctx context.Context, rows []service.Row) error { return s.Write(ctx, rows) }
+func (s *store) WriteAsync(ctx context.Context, rows []service.Row) error { return s.Write(ctx, rows) }
 
 func (s *store) Write(ctx context.Context, rows []service.Row) error {
 	err := s.enter(ctx)
@@ -258,7 +258,7 @@ func (s *store) holder(key string) string {
 func (s *store) put(key string, answer service.Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answers[key] = kept{answer, time.Now().Add(lifetime)}
+	s.answers[key] = kept{answer, time.Now().Add(ttl)}
 }
 
 func (s *store) answer(key string) (service.Answer, bool) {
@@ -275,10 +275,10 @@ func (s *store) booked() []service.Row {
 	return slices.Collect(maps.Values(s.rows))
 }
 
-func (s *store) journaled() []service.Row {
+func (s *store) inOutbox() []service.Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.journal))
+	return slices.Collect(maps.Values(s.outbox))
 }
 
 // model is an upstream that takes its time, counts, and knows when it is called twice at once for one key.
@@ -383,32 +383,32 @@ type world struct {
 
 func newWorld(latency time.Duration) *world {
 	w := &world{redis: newStore(), postgres: newStore(), model: newModel(latency)}
-	w.redis.journals = true
+	w.redis.hasOutbox = true
 	return w
 }
 
 const (
-	lease    = 5 * time.Second
-	patience = 10 * time.Second
-	lifetime = time.Minute
+	lease          = 5 * time.Second
+	requestTimeout = 10 * time.Second
+	ttl            = time.Minute
 )
 
 // gateway makes one replica. Its ledger runs only if the test runs it.
 func (w *world) gateway(name string, change ...func(*service.Settings)) (*service.Gateway, *service.Ledger) {
-	return w.gatewayWith(name, []service.Authority{w.redis, w.postgres}, change...)
+	return w.gatewayWith(name, []service.LeaseStore{w.redis, w.postgres}, change...)
 }
 
-func (w *world) gatewayWith(name string, authorities []service.Authority, change ...func(*service.Settings)) (*service.Gateway, *service.Ledger) {
+func (w *world) gatewayWith(name string, stores []service.LeaseStore, change ...func(*service.Settings)) (*service.Gateway, *service.Ledger) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ledger := service.NewLedger(w.postgres, w.redis, 1000, quiet)
 	settings := service.Settings{
-		Replica: name, Boot: name + "-boot", Lifetime: lifetime, Lease: lease, Patience: patience,
+		Replica: name, Boot: name + "-boot", TTL: ttl, Lease: lease, RequestTimeout: requestTimeout,
 	}
 	for _, c := range change {
 		c(&settings)
 	}
 	return service.New(settings, service.Ports{
-		Cache: w.redis, Authorities: authorities, Archive: w.postgres,
+		Cache: w.redis, LeaseStores: stores, Answers: w.postgres,
 		Upstream: w.model, Ledger: ledger, Meter: &w.tally, Log: quiet,
 	}), ledger
 }

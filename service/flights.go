@@ -7,27 +7,27 @@ import (
 	"sync"
 )
 
-// flight is the work on one key that all of this replica's requests for it share.
+// flight is the work on one key that all of this replica's requests for that key share (single-flight).
 type flight struct {
-	landed chan struct{} // closed once landing is set
-	landing
+	ended chan struct{} // closed once flightResult is set
+	flightResult
 }
 
-// landing is how a flight ended.
-type landing struct {
-	answer Answer
-	source Source // as the request sees it that started the flight
-	noted  bool   // that request's row is
-	err    error
+// flightResult is how a flight ended.
+type flightResult struct {
+	answer     Answer
+	source     Source // as the request sees it that started the flight
+	rowWritten bool   // the row of the request that started the flight
+	err        error
 }
 
-// wait returns the landing, or the context's error if that ends first; the flight goes on for the others.
-func (f *flight) wait(ctx context.Context) (landing, error) {
+// wait returns the result, or the context's error if that ends first; the flight goes on for the others.
+func (f *flight) wait(ctx context.Context) (flightResult, error) {
 	select {
-	case <-f.landed:
-		return f.landing, nil
+	case <-f.ended:
+		return f.flightResult, nil
 	case <-ctx.Done():
-		return landing{}, ctx.Err()
+		return flightResult{}, ctx.Err()
 	}
 }
 
@@ -41,7 +41,7 @@ type flights struct {
 
 // join returns the key's flight; if there is none, it starts one that runs fly on a goroutine of its own, so that nobody's
 // cancellation ends it, and reports true.
-func (fs *flights) join(key string, fly func() landing) (*flight, bool) {
+func (fs *flights) join(key string, fly func() flightResult) (*flight, bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f, ok := fs.byKey[key]; ok {
@@ -50,25 +50,25 @@ func (fs *flights) join(key string, fly func() landing) (*flight, bool) {
 	if fs.byKey == nil {
 		fs.byKey = make(map[string]*flight)
 	}
-	f := &flight{landed: make(chan struct{})}
+	f := &flight{ended: make(chan struct{})}
 	fs.byKey[key] = f
 	fs.active.Inc()
 	fs.all.Go(func() { fs.run(key, f, fly) })
 	return f, true
 }
 
-func (fs *flights) run(key string, f *flight, fly func() landing) {
+func (fs *flights) run(key string, f *flight, fly func() flightResult) {
 	defer func() {
 		if defect := recover(); defect != nil {
-			f.landing = landing{err: fmt.Errorf("flight panicked: %v\n%s", defect, debug.Stack())}
+			f.flightResult = flightResult{err: fmt.Errorf("flight panicked: %v\n%s", defect, debug.Stack())}
 		}
 		fs.mu.Lock()
 		delete(fs.byKey, key)
 		fs.mu.Unlock()
 		fs.active.Dec()
-		close(f.landed)
+		close(f.ended)
 	}()
-	f.landing = fly()
+	f.flightResult = fly()
 }
 
 // wait returns nil when no flight is left, or the context's error.

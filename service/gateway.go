@@ -7,26 +7,26 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/service/patience"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 // Settings are the gateway's own figures.
 type Settings struct {
-	Replica  string        // this replica's name in ledger rows
-	Boot     string        // changes with every start of the process
-	Lifetime time.Duration // how long an answer may be given, at most
-	Jitter   float64       // part of Lifetime, 0 to 1, of which a random share is taken off, so that answers do not die together
-	StaleFor time.Duration // how long after its death an answer may be given when the upstream fails; 0 is never
-	Lease    time.Duration // how long an authority's grant lasts without renewal
-	Patience time.Duration // how long after its request came a flight waits for its grant or for another replica's answer
-	Limits   Limits        // what clients are held to
+	Replica        string        // this replica's name in ledger rows
+	Boot           string        // changes with every start of the process
+	TTL            time.Duration // how long an answer may be given, at most
+	Jitter         float64       // part of TTL, 0 to 1, of which a random share is taken off, so that answers do not expire together
+	StaleFor       time.Duration // how long after its expiry an answer may be given when the upstream fails; 0 is never
+	Lease          time.Duration // how long a lease store's grant lasts without renewal
+	RequestTimeout time.Duration // how long after its request came a flight waits for its grant or for another replica's answer
+	Limits         Limits        // what clients are held to
 }
 
 // Ports are the gateway's surroundings.
 type Ports struct {
 	Cache       Cache
-	Authorities []Authority // in the order in which they are asked; settled in the reverse order, so the book's keeper is last
-	Archive     Archive
+	LeaseStores []LeaseStore // in the order in which they are asked; settled in the reverse order, so the one with the ledger is last
+	Answers     AnswerStore
 	Upstream    Upstream
 	Ledger      *Ledger
 	Meter       Meter
@@ -37,27 +37,27 @@ type Ports struct {
 type Gateway struct {
 	Settings
 	Ports
-	flights flights
-	local   localBuckets
-	late    map[Authority]*late
-	base    context.Context // of flights; ends only when the grace period has run out
-	cut     context.CancelFunc
+	flights  flights
+	local    localBuckets
+	handoffs map[LeaseStore]*handoffQueue
+	base     context.Context // of flights; ends only when the grace period has run out
+	cut      context.CancelFunc
 }
 
 // New makes a Gateway.
 func New(s Settings, p Ports) *Gateway {
 	base, cut := context.WithCancel(context.Background())
-	missed := make(map[Authority]*late, len(p.Authorities))
-	for _, authority := range p.Authorities {
-		missed[authority] = newLate()
+	handoffs := make(map[LeaseStore]*handoffQueue, len(p.LeaseStores))
+	for _, store := range p.LeaseStores {
+		handoffs[store] = newHandoffQueue()
 	}
-	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, late: missed, base: base, cut: cut}
+	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, handoffs: handoffs, base: base, cut: cut}
 }
 
 // ActiveFlights is the gauge of flights under way.
 func (g *Gateway) ActiveFlights() *Gauge { return &g.flights.active }
 
-// retrySoon is the advice to clients when nothing tells a better moment: a few leases' polls later things have moved.
+// retrySoon is the advice to clients when no better moment is known: flights have polled their lease stores several times by then.
 const retrySoon = time.Second
 
 // Answer answers one request: from the cache, or else by the key's flight. A row is in the ledger before it returns a Result.
@@ -79,13 +79,13 @@ func (g *Gateway) Answer(ctx context.Context, r Request) (Result, error) {
 	if errors.Is(err, ErrNoAnswer) {
 		g.Meter.Looked("miss")
 	} else {
-		g.Meter.Looked("silent")
+		g.Meter.Looked("unavailable")
 	}
 	return g.miss(ctx, r, row)
 }
 
-// limit says whether a request is refused for a limit, by what the look into the cache ended with. Where the shared buckets
-// are silent, the replica's own decide, at once: the look has spent the budget already.
+// limit returns the limit for which a request is refused, if any, by what the look into the cache ended with. Where the shared
+// buckets are unavailable, the replica's own decide, at once: the look has spent the budget already.
 func (g *Gateway) limit(buckets []Bucket, looked error) *Limited {
 	var limited *Limited
 	switch {
@@ -108,35 +108,35 @@ func (g *Gateway) row(r Request) Row {
 	}
 }
 
-// miss waits for the key's flight. One that was under way before this request came may fail for want of time; then there
-// is still time for another.
+// miss waits for the key's flight. A flight that was under way before this request came may fail for want of time; then there
+// is still time for another one.
 func (g *Gateway) miss(ctx context.Context, r Request, row Row) (Result, error) {
 	for {
-		f, mine := g.flights.join(row.Key, func() landing { return g.fly(r, row) })
-		l, err := f.wait(ctx)
+		f, mine := g.flights.join(row.Key, func() flightResult { return g.fly(r, row) })
+		result, err := f.wait(ctx)
 		if err != nil {
 			return Result{}, &Unavailable{Reason: ReasonDeadline, RetryAfter: retrySoon, Err: err}
 		}
-		if l.err != nil {
-			if !mine && outOfTime(l.err) && ctx.Err() == nil {
+		if result.err != nil {
+			if !mine && timedOut(result.err) && ctx.Err() == nil {
 				continue
 			}
-			return Result{}, l.err
+			return Result{}, result.err
 		}
-		if mine && l.source == Call {
-			return Result{Answer: l.answer, Source: Call, Cost: l.answer.Cost}, nil // the flight wrote the row
+		if mine && result.source == Call {
+			return Result{Answer: result.answer, Source: Call, Cost: result.answer.Cost}, nil // the flight wrote the row
 		}
-		row.CallID = l.answer.CallID
-		if mine && l.noted {
+		row.CallID = result.answer.CallID
+		if mine && result.rowWritten {
 			g.Ledger.Keep(Entry{Row: row})
 		} else {
 			g.Ledger.Record(ctx, row)
 		}
-		return Result{Answer: l.answer, Source: seenBy(mine, l.source)}, nil
+		return Result{Answer: result.answer, Source: seenBy(mine, result.source)}, nil
 	}
 }
 
-func outOfTime(err error) bool {
+func timedOut(err error) bool {
 	var u *Unavailable
 	return errors.As(err, &u) && (u.Reason == ReasonDeadline || u.Reason == ReasonNoAuthority)
 }
@@ -148,54 +148,55 @@ func seenBy(mine bool, source Source) Source {
 	return source
 }
 
-// fly gets the flight's answer: an authority has it, or grants the call that brings it.
-func (g *Gateway) fly(r Request, row Row) landing {
-	ctx, cancel := context.WithDeadline(g.base, row.At.Add(g.Patience)) // the request's time is running since it came
+// fly gets the flight's answer: a lease store has it, or grants the call that brings it.
+func (g *Gateway) fly(r Request, row Row) flightResult {
+	ctx, cancel := context.WithDeadline(g.base, row.At.Add(g.RequestTimeout)) // the request's time is running since it came
 	defer cancel()
 	for {
-		h := newHold(g.Authorities, row, g.Lease)
-		if l, landed := g.seek(ctx, h); landed {
-			return l
+		lease := newLease(g.LeaseStores, row, g.Lease)
+		if result, ended := g.acquire(ctx, lease); ended {
+			return result
 		}
-		if l := g.call(h, r, row); !errors.Is(l.err, errLeaseLost) {
-			return l
-		} // whoever has the flight now may have the answer soon
+		if result := g.call(lease, r, row); !errors.Is(result.err, errLeaseLost) {
+			return result
+		} // whoever holds the flight now may have the answer soon
 	}
 }
 
-// seek asks the authorities until they grant the flight, or land it: they have the answer, or time is up.
-func (g *Gateway) seek(ctx context.Context, h *hold) (l landing, landed bool) {
+// acquire asks the lease stores until they grant the flight, or until it ends: they have the answer, or time is up.
+func (g *Gateway) acquire(ctx context.Context, lease *lease) (result flightResult, ended bool) {
 	waited := false
-	for pause := (patience.Pause{Next: firstPoll, Most: longestPoll}); ; {
-		replies := h.ask(ctx)
+	for backoff := (dependency.Backoff{Next: firstPoll, Most: longestPoll}); ; {
+		replies := lease.acquire(ctx)
 		if i, reply := answered(replies); reply != nil {
-			g.give(h, i, reply)
-			g.forgo(h)
-			return landing{answer: reply.Answer, source: origin(i, waited), noted: reply.Noted}, true
+			g.backfill(lease, i, reply)
+			g.releaseUnconfirmed(lease)
+			return flightResult{answer: reply.Answer, source: origin(i, waited), rowWritten: reply.RowWritten}, true
 		}
-		outdated := h.outdated()
-		if mayCall(replies) && ctx.Err() == nil && !outdated && h.lasts() { // an authority that was not waited for is not silent
-			return landing{}, false
+		askAgain := lease.missingIsUp()
+		// The context may have ended before a lease store could reply: that is no outage.
+		if mayCall(replies) && ctx.Err() == nil && !askAgain && lease.coversCall() {
+			return flightResult{}, false
 		}
-		if outdated || refused(replies) {
-			h.yield(ctx, replies) // the next round may end before it comes to who granted in this one
+		if askAgain || refused(replies) {
+			lease.releasePartial(ctx, replies) // the next round may end before it comes to who granted in this one
 		}
 		if refused(replies) {
-			if answer, err := g.Archive.Find(ctx, h.key, 0); err == nil { // a dead holder's lock may outlive its answer
-				g.forgo(h)
-				return landing{answer: answer, source: origin(1, waited)}, true
+			if answer, err := g.Answers.Find(ctx, lease.key, 0); err == nil { // a dead holder's lock may outlive its answer
+				g.releaseUnconfirmed(lease)
+				return flightResult{answer: answer, source: origin(1, waited)}, true
 			}
 			waited = true
 		}
-		if err := pause.Wait(ctx); err != nil {
-			g.abandon(h)
-			return landing{err: outOfPatience(waited, err)}, true
+		if err := backoff.Wait(ctx); err != nil {
+			g.releaseAll(lease)
+			return flightResult{err: noTimeLeft(waited, err)}, true
 		}
 	}
 }
 
-// How often a flight asks again while another holds the key, or nobody answers. An LLM call takes hundreds of
-// milliseconds, so the longest adds little to it, and one poll costs an authority well under a millisecond.
+// How often a flight asks again while another holds the key, or no lease store replies. An LLM call takes hundreds of
+// milliseconds, so the longest adds little to it, and one poll costs a lease store well under a millisecond.
 const (
 	firstPoll   = 20 * time.Millisecond
 	longestPoll = 80 * time.Millisecond
@@ -210,7 +211,7 @@ func answered(replies []Reply) (int, *Reply) {
 	return 0, nil
 }
 
-// origin names the source of an answer that authority i had.
+// origin names the source of an answer that lease store i had.
 func origin(i int, waited bool) Source {
 	switch {
 	case waited:
@@ -222,38 +223,38 @@ func origin(i int, waited bool) Source {
 	}
 }
 
-func outOfPatience(waited bool, err error) error {
+func noTimeLeft(waited bool, err error) error {
 	if waited {
 		return &Unavailable{Reason: ReasonDeadline, RetryAfter: retrySoon, Err: err}
 	}
 	return &Unavailable{Reason: ReasonNoAuthority, RetryAfter: retrySoon, Err: err}
 }
 
-// call makes the upstream call under the hold, and settles its answer.
-func (g *Gateway) call(h *hold, r Request, row Row) landing {
-	r.Until = row.At.Add(g.Patience)
-	answer, err := g.complete(h, r)
-	defer g.forgo(h) // after the settlement, which may ask for the flight again
+// call makes the upstream call under the lease, and commits its answer.
+func (g *Gateway) call(lease *lease, r Request, row Row) flightResult {
+	r.Until = row.At.Add(g.RequestTimeout)
+	answer, err := g.complete(lease, r)
+	defer g.releaseUnconfirmed(lease) // after the commit, which may acquire the flight again
 	if err != nil {
-		g.abandon(h)
+		g.releaseAll(lease)
 		return g.stale(row.Key, err)
 	}
 	row.Kind, row.CallID, row.Cost = RowCall, answer.CallID, answer.Cost
 	g.Meter.Charged(answer.Cost)
-	return g.settle(h, answer, row)
+	return g.commit(lease, answer, row)
 }
 
-// complete calls the upstream while keep renews the lease beside it.
-func (g *Gateway) complete(h *hold, r Request) (Answer, error) {
+// complete calls the upstream while the lease is renewed beside it.
+func (g *Gateway) complete(lease *lease, r Request) (Answer, error) {
 	ctx, abort := context.WithCancelCause(g.base)
-	kept := make(chan struct{})
+	renewing := make(chan struct{})
 	go func() {
-		defer close(kept)
-		h.keep(ctx, abort)
+		defer close(renewing)
+		lease.renewLoop(ctx, abort)
 	}()
 	defer func() {
 		abort(nil)
-		<-kept // a renewal after the settlement would take the flight again
+		<-renewing // a renewal after the commit would take the flight again
 	}()
 	answer, err := g.Upstream.Complete(ctx, r)
 	if err != nil && aborted(ctx) {
@@ -262,19 +263,25 @@ func (g *Gateway) complete(h *hold, r Request) (Answer, error) {
 	return answer, err
 }
 
-// stale turns an upstream's failure into an answer past its lifetime, where that is allowed and there is one.
-func (g *Gateway) stale(key string, failure error) landing {
+// stale turns an upstream's failure into an answer past its expiry, where that is allowed and there is one.
+func (g *Gateway) stale(key string, failure error) flightResult {
 	if g.StaleFor <= 0 {
-		return landing{err: failure}
+		return flightResult{err: failure}
 	}
-	answer, err := g.Archive.Find(g.base, key, g.StaleFor)
+	answer, err := g.Answers.Find(g.base, key, g.StaleFor)
 	if err != nil {
-		return landing{err: failure}
+		return flightResult{err: failure}
 	}
-	return landing{answer: answer, source: Stale}
+	return flightResult{answer: answer, source: Stale}
 }
 
-// lifetime draws how long an answer lives.
-func (g *Gateway) lifetime() time.Duration {
-	return g.Lifetime - time.Duration(rand.Float64()*g.Jitter*float64(g.Lifetime))
+// drawTTL draws an answer's time to live.
+func (g *Gateway) drawTTL() time.Duration {
+	return g.TTL - time.Duration(rand.Float64()*g.Jitter*float64(g.TTL))
+}
+
+// Wait returns when every flight has ended. When the context ends first it aborts them and returns the context's error.
+func (g *Gateway) Wait(ctx context.Context) error {
+	defer g.cut()
+	return g.flights.wait(ctx)
 }

@@ -73,14 +73,14 @@ func TestCallLearnsTheRequestsDeadline(t *testing.T) {
 		w.redis.seize(r.Key(), "somebody", 3*time.Second)
 		g, _ := w.gateway("gateway-1")
 		asked := time.Now()
-		if _, err := g.Answer(t.Context(), r); err != nil || !w.model.until.Equal(asked.Add(patience)) {
+		if _, err := g.Answer(t.Context(), r); err != nil || !w.model.until.Equal(asked.Add(requestTimeout)) {
 			t.Errorf("got %v; the deadline is %s after the request", err, w.model.until.Sub(asked))
 		}
 	})
 }
 
-// What two authorities say decides whether the upstream may be called.
-func TestAuthorities(t *testing.T) {
+// What two lease stores say decides whether the upstream may be called.
+func TestLeaseStores(t *testing.T) {
 	const held, down, free = "held", "down", "free"
 	tests := []struct {
 		redis, postgres string
@@ -119,7 +119,7 @@ func TestAuthorities(t *testing.T) {
 				}
 				for _, s := range []*store{w.redis, w.postgres} {
 					if token := s.holder(r.Key()); token != "" && token != "somebody" {
-						t.Errorf("a hold was left behind")
+						t.Errorf("a lease was left behind")
 					}
 				}
 			})
@@ -127,7 +127,7 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
-// Whoever is refused by one authority does not meanwhile keep the other from the one who may be granted both.
+// Whoever is refused by one lease store does not meanwhile keep the other from the one who may be granted both.
 func TestRefusedFlightHoldsNothingWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWorld(300*time.Millisecond), ask("a", "p")
@@ -144,12 +144,12 @@ func TestRefusedFlightHoldsNothingWhileItWaits(t *testing.T) {
 	})
 }
 
-// An authority that did not answer before the flight's own time was up may have granted the key to somebody else.
-func TestNoCallWithoutHearingTheSecondAuthorityOut(t *testing.T) {
+// A lease store that did not answer before the flight's own time was up may have granted the key to somebody else.
+func TestNoCallWithoutHearingTheSecondLeaseStoreOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(300 * time.Millisecond)
 		w.postgres.set(true)
-		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Patience = storeBudget / 2 })
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.RequestTimeout = storeBudget / 2 })
 		if _, err := g.Answer(t.Context(), ask("a", "p")); reason(err) != service.ReasonNoAuthority || w.model.total() != 0 {
 			t.Errorf("%d calls, got %v", w.model.total(), err)
 		}
@@ -159,7 +159,7 @@ func TestNoCallWithoutHearingTheSecondAuthorityOut(t *testing.T) {
 	})
 }
 
-// The lease that the first authority granted ends while the second one is heard out.
+// The lease that the first lease store granted ends while the second one is heard out.
 func TestNoCallOnALeaseThatEndedWhileAsking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(300 * time.Millisecond)
@@ -313,7 +313,7 @@ func TestStaleAnswerStandsInForAFailingUpstream(t *testing.T) {
 			if _, err := g.Answer(t.Context(), ask("a", "p")); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(lifetime + time.Second)
+			time.Sleep(ttl + time.Second)
 			w.model.err = failure
 			result, err := g.Answer(t.Context(), ask("b", "p"))
 			if staleFor == 0 && !errors.Is(err, failure) || staleFor > 0 && (err != nil || result.Source != service.Stale) {

@@ -8,47 +8,47 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/service/patience"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 // Figures of the ledger's traffic.
 const (
 	flushEvery   = 200 * time.Millisecond // how long a row waits for others to share its transaction
-	sweepEvery   = 500 * time.Millisecond // how often the journal is looked at
-	orphanAge    = 3 * time.Second        // a journaled row that old belongs to nobody who lives and reaches the book
+	sweepEvery   = 500 * time.Millisecond // how often the outbox is looked at
+	orphanAge    = 3 * time.Second        // a row that old in the outbox belongs to nobody who lives and reaches the ledger store
 	batch        = 500                    // rows per transaction
 	writeBudget  = 2 * time.Second        // for one batch
 	longestRetry = time.Second            // between attempts on a store that fails
 )
 
-// Ledger brings rows to the book. Every row is kept twice until it is there: in this process's memory, which a fault of
-// the journal does not touch, and in the journal, which survives this process; another replica then sweeps it up. While the
-// journal is silent the second place is the book's keeper, which has the row noted before its disk or its standby has it.
+// Ledger brings rows to the ledger store. Until a row is there it is kept in two places: in this process's memory, which a fault
+// of the outbox does not touch, and in the outbox, which survives this process. Another replica then sweeps the outbox. While
+// the outbox is unavailable the second place is the ledger store itself, by an asynchronous commit.
 type Ledger struct {
-	book    Book
-	journal Journal
-	room    int
-	log     *slog.Logger
+	store  LedgerStore
+	outbox Outbox
+	room   int
+	log    *slog.Logger
 
-	notes notes
+	async asyncRows
 
 	mu   sync.Mutex
 	kept []Entry
 
-	backlog atomic.Int64              // length of the journal when last seen
-	refused atomic.Pointer[time.Time] // when the book last did not take rows
+	backlog atomic.Int64              // length of the outbox when last seen
+	refused atomic.Pointer[time.Time] // when the ledger store last did not take rows
 }
 
 // NewLedger makes a Ledger that keeps room rows in memory, beyond the one that each active request may add.
-func NewLedger(book Book, journal Journal, room int, log *slog.Logger) *Ledger {
-	return &Ledger{book: book, journal: journal, room: room, log: log, notes: notes{book: book}}
+func NewLedger(store LedgerStore, outbox Outbox, room int, log *slog.Logger) *Ledger {
+	return &Ledger{store: store, outbox: outbox, room: room, log: log, async: asyncRows{store: store}}
 }
 
-// Full says that no further row should be caused.
+// Full reports whether no further row should be caused.
 func (l *Ledger) Full() bool { return l.inMemory() >= l.room }
 
-// Pending is the number of rows that are known not to be in the book yet: those in memory or, if more, those in the journal,
-// which normally holds this replica's rows and those of the others. The latter is up to sweepEvery old.
+// Pending is the number of rows that are known not to be in the ledger store yet: those in memory or, if more, those in the
+// outbox. The outbox normally holds the rows of all replicas; their number is up to sweepEvery old.
 func (l *Ledger) Pending() int64 { return max(int64(l.inMemory()), l.backlog.Load()) }
 
 func (l *Ledger) inMemory() int {
@@ -57,18 +57,18 @@ func (l *Ledger) inMemory() int {
 	return len(l.kept)
 }
 
-// Record journals the row and keeps it. If the journal is silent the row is noted in the book instead, and if that takes longer
-// than notePatience, or fails, it is in memory alone until the next flush.
+// Record puts the row into the outbox and keeps it. If the outbox is unavailable the row goes to the ledger store by an asynchronous
+// commit. If that takes longer than asyncBudget, or fails, the row is in memory alone until the next flush.
 func (l *Ledger) Record(ctx context.Context, row Row) {
-	mark, err := l.journal.Append(ctx, row)
+	mark, err := l.outbox.Append(ctx, row)
 	if err != nil {
 		mark = ""
-		_ = l.notes.add(ctx, row)
+		_ = l.async.write(ctx, row)
 	}
 	l.Keep(Entry{Row: row, Mark: mark})
 }
 
-// Keep takes a row that is in the journal already, if it has a mark, or noted in the book.
+// Keep takes a row that is durable already: in the outbox, if it has a mark, or in the ledger store by an asynchronous commit.
 func (l *Ledger) Keep(e Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,9 +85,9 @@ func (l *Ledger) Run(ctx context.Context) {
 
 // every repeats work, waiting longer after failures.
 func (l *Ledger) every(ctx context.Context, interval time.Duration, work func(context.Context) error) {
-	calm := patience.Pause{Next: interval, Most: interval}
+	calm := dependency.Backoff{Next: interval, Most: interval}
 	failing := false
-	for pause := calm; pause.Wait(ctx) == nil; {
+	for backoff := calm; backoff.Wait(ctx) == nil; {
 		err := work(ctx)
 		switch {
 		case err == nil && failing:
@@ -97,15 +97,15 @@ func (l *Ledger) every(ctx context.Context, interval time.Duration, work func(co
 		}
 		failing = err != nil
 		if failing {
-			pause.Most = longestRetry
+			backoff.Most = longestRetry
 		} else {
-			pause = calm
+			backoff = calm
 		}
 	}
 }
 
-// flushGently writes what is in memory to the book, batch by batch, and rests after each for as long as it took, within bounds: a
-// book that comes back is behind a store that has requests to serve.
+// flushGently writes what is in memory to the ledger store, batch by batch. It rests after each batch for as long as the batch
+// took, within bounds: a ledger store that comes back shares its database with requests.
 func (l *Ledger) flushGently(ctx context.Context) error {
 	for {
 		began := time.Now()
@@ -113,13 +113,13 @@ func (l *Ledger) flushGently(ctx context.Context) error {
 		if err != nil || written < batch {
 			return err
 		}
-		if err := patience.Sleep(ctx, min(time.Since(began), flushEvery)); err != nil {
+		if err := dependency.Sleep(ctx, min(time.Since(began), flushEvery)); err != nil {
 			return err
 		}
 	}
 }
 
-// flush writes all that is in memory to the book.
+// flush writes all that is in memory to the ledger store.
 func (l *Ledger) flush(ctx context.Context) error {
 	for {
 		if written, err := l.flushBatch(ctx); err != nil || written == 0 {
@@ -128,7 +128,7 @@ func (l *Ledger) flush(ctx context.Context) error {
 	}
 }
 
-// flushBatch writes the oldest rows, and tells how many.
+// flushBatch writes the oldest rows, and returns how many.
 func (l *Ledger) flushBatch(ctx context.Context) (written int, err error) {
 	entries := l.oldest(batch)
 	if len(entries) == 0 {
@@ -155,7 +155,7 @@ func (l *Ledger) drop(n int) {
 	l.kept = l.kept[n:]
 }
 
-// write brings entries to the book and only then takes them from the journal.
+// write brings entries to the ledger store and only then takes them from the outbox.
 func (l *Ledger) write(ctx context.Context, entries []Entry) error {
 	rows := make([]Row, len(entries))
 	marks := make([]Mark, 0, len(entries))
@@ -167,25 +167,25 @@ func (l *Ledger) write(ctx context.Context, entries []Entry) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, writeBudget)
 	defer cancel()
-	if err := l.book.Write(bounded, rows); err != nil {
+	if err := l.store.Write(bounded, rows); err != nil {
 		now := time.Now()
 		l.refused.Store(&now)
 		return fmt.Errorf("write %d rows: %w", len(rows), err)
 	}
-	_ = l.journal.Forget(ctx, marks) // what stays in the journal is swept, and written once more to no effect
+	_ = l.outbox.Forget(ctx, marks) // what stays in the outbox is swept, and written once more to no effect
 	return nil
 }
 
-// sweep brings rows to the book whose replica died before it did so itself. After an outage of the book every row is as
-// old as an orphan's; the replicas that live get the time to bring their own.
+// sweep brings rows to the ledger store whose replica died before it did so itself. After an outage of the ledger store every row
+// is as old as an orphan's; the replicas that live get the time to bring their own.
 func (l *Ledger) sweep(ctx context.Context) error {
 	limit := batch
 	if refused := l.refused.Load(); refused != nil && time.Since(*refused) < orphanAge {
 		limit = 0
 	}
-	orphans, length, err := l.journal.Orphans(ctx, orphanAge, limit)
+	orphans, length, err := l.outbox.Orphans(ctx, orphanAge, limit)
 	if err != nil {
-		return fmt.Errorf("read journal: %w", err)
+		return fmt.Errorf("read outbox: %w", err)
 	}
 	l.backlog.Store(length)
 	if len(orphans) == 0 {
@@ -198,22 +198,22 @@ func (l *Ledger) sweep(ctx context.Context) error {
 	return nil
 }
 
-// Flush empties the memory at the end of the process. It returns nil when every row is in the book, or at least in the
-// journal, where another replica finds it.
+// Flush empties the memory at the end of the process. It returns nil when every row is in the ledger store, or at least in the
+// outbox, where another replica finds it.
 func (l *Ledger) Flush(ctx context.Context) error {
-	for pause := (patience.Pause{Next: flushEvery / 10, Most: flushEvery}); ; {
+	for backoff := (dependency.Backoff{Next: flushEvery / 10, Most: flushEvery}); ; {
 		err := l.flush(ctx)
 		if err == nil {
 			return nil
 		}
-		if pause.Wait(ctx) != nil {
-			return l.handOver(err)
+		if backoff.Wait(ctx) != nil {
+			return l.unsafeRows(err)
 		}
 	}
 }
 
-// handOver tells whether the rows that did not reach the book are safe in the journal.
-func (l *Ledger) handOver(cause error) error {
+// unsafeRows returns nil if the rows that did not reach the ledger store are safe in the outbox.
+func (l *Ledger) unsafeRows(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lost := 0
@@ -225,5 +225,5 @@ func (l *Ledger) handOver(cause error) error {
 	if lost == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d ledger rows are in neither journal nor book: %w", lost, cause)
+	return fmt.Errorf("%d ledger rows are in neither outbox nor ledger store: %w", lost, cause)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/sentinel-chaos/sentinel/service"
 )
 
-func newLedger(book, journal *store) *service.Ledger {
-	return service.NewLedger(book, journal, 1000, slog.New(slog.NewTextHandler(io.Discard, nil)))
+func newLedger(ledgerStore, outbox *store) *service.Ledger {
+	return service.NewLedger(ledgerStore, outbox, 1000, slog.New(slog.NewTextHandler(io.Discard, nil)))
 }
 
 func hit(i int) service.Row {
@@ -29,28 +29,28 @@ func run(t *testing.T, l *service.Ledger, length time.Duration) {
 	l.Run(ctx)
 }
 
-func TestRowsReachTheBookAndLeaveTheJournal(t *testing.T) {
+func TestRowsReachTheLedgerStoreAndLeaveTheOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		book, journal := newStore(), newStore()
-		l := newLedger(book, journal)
+		ledgerStore, outbox := newStore(), newStore()
+		l := newLedger(ledgerStore, outbox)
 		for i := range 1200 { // more than two batches
 			l.Record(t.Context(), hit(i))
 		}
-		if l.Pending() != 1200 || len(journal.journal) != 1200 {
-			t.Fatalf("%d pending, %d journaled", l.Pending(), len(journal.journal))
+		if l.Pending() != 1200 || len(outbox.outbox) != 1200 {
+			t.Fatalf("%d pending, %d in the outbox", l.Pending(), len(outbox.outbox))
 		}
 		run(t, l, 2*time.Second)
-		if len(book.rows) != 1200 || len(journal.journal) != 0 || l.Pending() != 0 {
-			t.Errorf("%d booked, %d journaled, %d pending", len(book.rows), len(journal.journal), l.Pending())
+		if len(ledgerStore.rows) != 1200 || len(outbox.outbox) != 0 || l.Pending() != 0 {
+			t.Errorf("%d booked, %d in the outbox, %d pending", len(ledgerStore.rows), len(outbox.outbox), l.Pending())
 		}
 	})
 }
 
-func TestRowsWaitForTheBook(t *testing.T) {
+func TestRowsWaitForTheLedgerStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		book, journal := newStore(), newStore()
-		l := newLedger(book, journal)
-		book.set(true)
+		ledgerStore, outbox := newStore(), newStore()
+		l := newLedger(ledgerStore, outbox)
+		ledgerStore.set(true)
 		for i := range 10 {
 			l.Record(t.Context(), hit(i))
 		}
@@ -58,52 +58,52 @@ func TestRowsWaitForTheBook(t *testing.T) {
 		if l.Pending() != 10 {
 			t.Fatalf("%d pending during the outage", l.Pending())
 		}
-		book.set(false)
+		ledgerStore.set(false)
 		run(t, l, 3*time.Second)
-		if len(book.rows) != 10 || l.Pending() != 0 {
-			t.Errorf("%d booked, %d pending", len(book.rows), l.Pending())
+		if len(ledgerStore.rows) != 10 || l.Pending() != 0 {
+			t.Errorf("%d booked, %d pending", len(ledgerStore.rows), l.Pending())
 		}
 	})
 }
 
-func TestRowsSurviveTheJournal(t *testing.T) {
+func TestRowsSurviveTheOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		book, journal := newStore(), newStore()
-		l := newLedger(book, journal)
+		ledgerStore, outbox := newStore(), newStore()
+		l := newLedger(ledgerStore, outbox)
 		l.Record(t.Context(), hit(0))
-		journal.set(true)
+		outbox.set(true)
 		l.Record(t.Context(), hit(1))
 		run(t, l, 2*time.Second)
-		if len(book.rows) != 2 {
-			t.Errorf("%d of 2 rows booked", len(book.rows))
+		if len(ledgerStore.rows) != 2 {
+			t.Errorf("%d of 2 rows booked", len(ledgerStore.rows))
 		}
 	})
 }
 
-// TestRowIsDurableBeforeItIsTold: a replica may die as soon as Record has returned. With neither store a row is in memory alone, and
+// TestRowIsDurableBeforeItsAnswerIsGiven: a replica may die as soon as Record has returned. With neither store a row is in memory alone, and
 // its request waits for half a second at most.
-func TestRowIsDurableBeforeItIsTold(t *testing.T) {
-	const write, gather, patience = 10 * time.Millisecond, 5 * time.Millisecond, 500 * time.Millisecond
+func TestRowIsDurableBeforeItsAnswerIsGiven(t *testing.T) {
+	const write, gather, asyncBudget = 10 * time.Millisecond, 5 * time.Millisecond, 500 * time.Millisecond
 	for _, c := range []struct {
 		name                  string
-		journalDown, bookDown bool
-		bookTakes             time.Duration
+		outboxDown, storeDown bool
+		storeTakes            time.Duration
 		within                time.Duration // the answer comes
 		safe                  int           // rows that outlive the replica
 	}{
 		{"both up", false, false, write, 0, 8},
-		{"no journal", true, false, write, storeBudget + 2*write + 2*gather, 8},
-		{"no book", false, true, write, 0, 8},
-		{"neither", true, true, write, storeBudget + patience, 0},
-		{"no journal, and a book that takes too long", true, false, time.Second, storeBudget + patience, 0},
+		{"no outbox", true, false, write, storeBudget + 2*write + 2*gather, 8},
+		{"no ledger store", false, true, write, 0, 8},
+		{"neither", true, true, write, storeBudget + asyncBudget, 0},
+		{"no outbox, and a ledger store that takes too long", true, false, time.Second, storeBudget + asyncBudget, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				book, journal := &slowBook{store: newStore(), takes: c.bookTakes}, newStore()
-				l := service.NewLedger(book, journal, 1000, slog.New(slog.DiscardHandler))
+				ledgerStore, outbox := &slowLedgerStore{store: newStore(), takes: c.storeTakes}, newStore()
+				l := service.NewLedger(ledgerStore, outbox, 1000, slog.New(slog.DiscardHandler))
 				var asking sync.WaitGroup
-				journal.set(c.journalDown)
-				book.set(c.bookDown)
+				outbox.set(c.outboxDown)
+				ledgerStore.set(c.storeDown)
 				asked := time.Now()
 				for i := range 8 {
 					asking.Go(func() {
@@ -116,7 +116,7 @@ func TestRowIsDurableBeforeItIsTold(t *testing.T) {
 					t.Errorf("told after %s, want %s", took, c.within)
 				}
 				safe := map[string]bool{}
-				for _, row := range append(book.booked(), journal.journaled()...) {
+				for _, row := range append(ledgerStore.booked(), outbox.inOutbox()...) {
 					safe[row.RequestID] = true
 				}
 				if len(safe) != c.safe {
@@ -128,9 +128,10 @@ func TestRowIsDurableBeforeItIsTold(t *testing.T) {
 	}
 }
 
-// TestStoredAnswerIsBookedBeforeItIsTold: with Redis away a replica may die as soon as it has told somebody. The flight's own
-// request has its row noted with the answer, and waits for nothing more; those that share the flight wait for a note.
-func TestStoredAnswerIsBookedBeforeItIsTold(t *testing.T) {
+// TestStoredAnswerIsBookedBeforeItIsGiven: with Redis away a replica may die as soon as it has answered a client. The row of the
+// flight's own request is written with the look-up, and the request waits for nothing more. Requests that share the flight wait
+// for an asynchronous commit.
+func TestStoredAnswerIsBookedBeforeItIsGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const gather = 5 * time.Millisecond
 		w := answeredWorld()
@@ -147,7 +148,7 @@ func TestStoredAnswerIsBookedBeforeItIsTold(t *testing.T) {
 				if err != nil || result.Source != service.Stored || !slices.ContainsFunc(w.postgres.booked(), func(r service.Row) bool {
 					return r.RequestID == id && r.CallID == "c" && r.Kind == service.RowHit
 				}) {
-					t.Errorf("%s was told %v, %v; the book has %v", id, result, err, w.postgres.booked())
+					t.Errorf("%s was told %v, %v; the ledger store has %v", id, result, err, w.postgres.booked())
 				}
 			})
 		}
@@ -162,8 +163,8 @@ func TestStoredAnswerIsBookedBeforeItIsTold(t *testing.T) {
 
 func TestRowsOfADeadReplicaAreSweptUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		book, journal := newStore(), newStore()
-		dead, alive := newLedger(book, journal), newLedger(book, journal)
+		ledgerStore, outbox := newStore(), newStore()
+		dead, alive := newLedger(ledgerStore, outbox), newLedger(ledgerStore, outbox)
 		for i := range 10 {
 			dead.Record(t.Context(), hit(i))
 		}
@@ -172,29 +173,29 @@ func TestRowsOfADeadReplicaAreSweptUp(t *testing.T) {
 			t.Errorf("the survivor knows of %d pending rows", alive.Pending())
 		}
 		run(t, alive, 5*time.Second)
-		if len(book.rows) != 10 || len(journal.journal) != 0 || alive.Pending() != 0 {
-			t.Errorf("%d booked, %d journaled, %d pending", len(book.rows), len(journal.journal), alive.Pending())
+		if len(ledgerStore.rows) != 10 || len(outbox.outbox) != 0 || alive.Pending() != 0 {
+			t.Errorf("%d booked, %d in the outbox, %d pending", len(ledgerStore.rows), len(outbox.outbox), alive.Pending())
 		}
 	})
 }
 
-// After an outage of the book, every replica brings its own rows and not those of the others as well.
+// After an outage of the ledger store, every replica brings its own rows and not those of the others as well.
 func TestRowsThatWaitedAreNotOrphans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		book, journal := newStore(), newStore()
-		slow, quick := newLedger(book, journal), newLedger(book, journal)
-		book.set(true)
+		ledgerStore, outbox := newStore(), newStore()
+		slow, quick := newLedger(ledgerStore, outbox), newLedger(ledgerStore, outbox)
+		ledgerStore.set(true)
 		slow.Record(t.Context(), hit(0))
 		quick.Record(t.Context(), hit(1))
 		run(t, quick, 20*time.Second)
-		book.set(false)
+		ledgerStore.set(false)
 		run(t, quick, 2*time.Second)
-		if len(book.rows) != 1 || quick.Pending() != 1 {
-			t.Errorf("at first: %d booked, %d pending", len(book.rows), quick.Pending())
+		if len(ledgerStore.rows) != 1 || quick.Pending() != 1 {
+			t.Errorf("at first: %d booked, %d pending", len(ledgerStore.rows), quick.Pending())
 		}
 		run(t, quick, 4*time.Second)
-		if len(book.rows) != 2 || len(journal.journal) != 0 {
-			t.Errorf("then: %d booked, %d journaled", len(book.rows), len(journal.journal))
+		if len(ledgerStore.rows) != 2 || len(outbox.outbox) != 0 {
+			t.Errorf("then: %d booked, %d in the outbox", len(ledgerStore.rows), len(outbox.outbox))
 		}
 	})
 }
@@ -202,21 +203,21 @@ func TestRowsThatWaitedAreNotOrphans(t *testing.T) {
 func TestFlushAtTheEnd(t *testing.T) {
 	tests := []struct {
 		name                           string
-		bookDown, journalDown, wantErr bool
+		storeDown, outboxDown, wantErr bool
 		booked                         int
 	}{
 		{"both up", false, false, false, 3},
-		{"no book, rows journaled", true, false, false, 0},
-		{"no journal", false, true, false, 3},
+		{"no ledger store, rows in the outbox", true, false, false, 0},
+		{"no outbox", false, true, false, 3},
 		{"neither", true, true, true, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				book, journal := newStore(), newStore()
-				book.set(test.bookDown)
-				journal.set(test.journalDown)
-				l := newLedger(book, journal)
+				ledgerStore, outbox := newStore(), newStore()
+				ledgerStore.set(test.storeDown)
+				outbox.set(test.outboxDown)
+				l := newLedger(ledgerStore, outbox)
 				for i := range 3 {
 					l.Record(t.Context(), hit(i))
 				}
@@ -225,8 +226,8 @@ func TestFlushAtTheEnd(t *testing.T) {
 				if err := l.Flush(ctx); (err != nil) != test.wantErr {
 					t.Errorf("got %v", err)
 				}
-				if len(book.rows) != test.booked {
-					t.Errorf("%d rows booked", len(book.rows))
+				if len(ledgerStore.rows) != test.booked {
+					t.Errorf("%d rows booked", len(ledgerStore.rows))
 				}
 			})
 		})
@@ -271,14 +272,14 @@ func TestEveryAnswerHasOneRow(t *testing.T) {
 	})
 }
 
-// slowBook takes a while for each batch, and notes when batches came.
-type slowBook struct {
+// slowLedgerStore takes a while for each batch, and notes when batches came.
+type slowLedgerStore struct {
 	*store
 	takes time.Duration
 	came  []time.Time
 }
 
-func (b *slowBook) Write(ctx context.Context, rows []service.Row) error {
+func (b *slowLedgerStore) Write(ctx context.Context, rows []service.Row) error {
 	b.mu.Lock()
 	b.came = append(b.came, time.Now())
 	b.mu.Unlock()
@@ -286,10 +287,12 @@ func (b *slowBook) Write(ctx context.Context, rows []service.Row) error {
 	return b.store.Write(ctx, rows)
 }
 
-func (b *slowBook) Note(ctx context.Context, rows []service.Row) error { return b.Write(ctx, rows) }
+func (b *slowLedgerStore) WriteAsync(ctx context.Context, rows []service.Row) error {
+	return b.Write(ctx, rows)
+}
 
-// TestBacklogLeavesTheBookTimeForOthers: what gathered in an outage comes with rests between, but not at the end of the process.
-func TestBacklogLeavesTheBookTimeForOthers(t *testing.T) {
+// TestBacklogLeavesTheLedgerStoreTimeForOthers: what gathered in an outage comes with rests between, but not at the end of the process.
+func TestBacklogLeavesTheLedgerStoreTimeForOthers(t *testing.T) {
 	const takes = 100 * time.Millisecond
 	for _, c := range []struct {
 		name  string
@@ -305,17 +308,17 @@ func TestBacklogLeavesTheBookTimeForOthers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				book, journal := &slowBook{store: newStore(), takes: takes}, newStore()
-				l := service.NewLedger(book, journal, 1000, slog.New(slog.DiscardHandler))
+				ledgerStore, outbox := &slowLedgerStore{store: newStore(), takes: takes}, newStore()
+				l := service.NewLedger(ledgerStore, outbox, 1000, slog.New(slog.DiscardHandler))
 				for i := range 1200 {
 					l.Record(t.Context(), hit(i))
 				}
 				c.bring(t, l)
-				if len(book.rows) != 1200 || len(book.came) != 3 {
-					t.Fatalf("%d rows in %d batches", len(book.rows), len(book.came))
+				if len(ledgerStore.rows) != 1200 || len(ledgerStore.came) != 3 {
+					t.Fatalf("%d rows in %d batches", len(ledgerStore.rows), len(ledgerStore.came))
 				}
-				for i := 1; i < len(book.came); i++ {
-					if apart := book.came[i].Sub(book.came[i-1]); apart != c.apart {
+				for i := 1; i < len(ledgerStore.came); i++ {
+					if apart := ledgerStore.came[i].Sub(ledgerStore.came[i-1]); apart != c.apart {
 						t.Errorf("%s from batch %d to the next, want %s", apart, i, c.apart)
 					}
 				}

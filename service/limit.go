@@ -16,7 +16,7 @@ type Limit struct {
 type Limits struct {
 	PerKey     Limit // of each API key
 	PerAddress Limit // of each client's address
-	Replicas   int   // that share the limits: each holds clients to its part while the shared buckets are silent
+	Replicas   int   // that share the limits: each holds clients to its part while the shared buckets are unavailable
 }
 
 // Kinds of buckets.

@@ -104,7 +104,7 @@ func TestOwnBucketsHoldTheLimitWithoutRedis(t *testing.T) {
 	})
 }
 
-// A client that has used its tokens up finds none in the own buckets when Redis falls silent; one that has not is not refused.
+// A client that has used its tokens up finds none in the own buckets when Redis becomes unavailable; one that has not is not refused.
 func TestOwnBucketsKnowWhatTheSharedOnesAdmitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const burst = 10

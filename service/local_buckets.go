@@ -7,8 +7,8 @@ import (
 )
 
 // localBuckets are a replica's own token buckets, each with its part of the shared bucket's rate and size. They decide while
-// the shared ones are silent. Meanwhile every request that those admit takes a token here too, as far as there is one: so
-// when they fall silent, a client that has used up its tokens finds none here either, and one that has not is not refused.
+// the shared buckets are unavailable. Every request that a shared bucket admits takes a token here too, as far as there is one.
+// So a client that has used up its shared tokens finds none here either, and a client that has not is not refused.
 // The zero value divides by 1.
 type localBuckets struct {
 	replicas int
@@ -38,7 +38,7 @@ func (l *localBuckets) spend(buckets []Bucket) {
 	}
 }
 
-// take takes a token out of each bucket. If one of them is empty, it takes none and tells when to come again.
+// take takes a token out of each bucket. If one of them is empty, it takes none and returns when to come again.
 func (l *localBuckets) take(buckets []Bucket) *Limited {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -60,7 +60,7 @@ type Answer struct {
 	Cost             int64  `json:"cost_nanousd"` // price of the call that produced it, in nano-dollars
 }
 
-// Source says where an answer came from.
+// Source is where an answer came from.
 type Source string
 
 // The sources of answers.
@@ -68,8 +68,8 @@ const (
 	Hit    Source = "hit"    // the cache had it
 	Call   Source = "call"   // this request's flight called the upstream
 	Shared Source = "shared" // another request's flight, in this or another replica, called the upstream
-	Stored Source = "stored" // the cache had lost it, the claim still had it
-	Stale  Source = "stale"  // past its lifetime, given because the upstream fails
+	Stored Source = "stored" // the cache had lost it, another lease store still had it
+	Stale  Source = "stale"  // past its expiry, given because the upstream fails
 )
 
 // Result is what a request gets.

@@ -34,10 +34,10 @@ type Usage struct {
 	Cost     int64  // in nano-dollars
 }
 
-// Mark is a row's place in the journal; empty if it is not there.
+// Mark is a row's place in the outbox; empty if it is not there.
 type Mark string
 
-// Entry is a row with its place in the journal.
+// Entry is a row with its place in the outbox.
 type Entry struct {
 	Row  Row
 	Mark Mark

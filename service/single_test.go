@@ -51,8 +51,8 @@ func play(ctx context.Context, history []step, latency time.Duration) (violation
 	defer stop()
 	var gateways [3]*service.Gateway
 	for i := range gateways {
-		gateways[i], _ = w.gateway(fmt.Sprint("gateway-", i), func(s *service.Settings) { s.Patience = time.Minute })
-		go gateways[i].Backfill(work)
+		gateways[i], _ = w.gateway(fmt.Sprint("gateway-", i), func(s *service.Settings) { s.RequestTimeout = time.Minute })
+		go gateways[i].RunHandoff(work)
 	}
 	var rs results
 	began := time.Now()
@@ -67,7 +67,7 @@ func play(ctx context.Context, history []step, latency time.Duration) (violation
 		violations = append(violations, fmt.Sprintf("%d overlapping calls", w.model.overlaps))
 	}
 	for key, n := range w.model.calls {
-		if longest := time.Since(began)/lifetime + 1; n > int(longest) {
+		if longest := time.Since(began)/ttl + 1; n > int(longest) {
 			violations = append(violations, fmt.Sprintf("%d calls for %s within %s", n, key[:6], time.Since(began)))
 		}
 	}

@@ -1,19 +1,13 @@
-// Package check judges evidence. A check is a pure function from a saved run to a verdict: it never looks at the clock,
-// the network or the service's own claims about itself, so that any saved run can be judged again.
+// Package check judges evidence. A check is a pure function from a saved run to a verdict: it never looks at the clock, the
+// network or the service's own claims about itself, so that any saved run can be judged again.
 //
-// A check is in a file of its own, named by it: once.go has OncePerKey, retry_after_honest.go RetryAfterHonest. Certificates
-// of faults are in certificate.go and beside it in aimed, reach, slowed, limited, upstream_fault and builds; what every run takes for
-// granted is in assume.go. What several checks derive from a run is made once: requests in brief, roster and groups, the
-// upstream's calls in ledger, keys and hits, everybody's records of one request in places, books and account, and what is
-// normal in pace. index.go is the table that finds names in large runs.
+// The checks here are true of any service; they are in files by subject. What only one system promises is judged by checks
+// of its own, made with New. assumptions.go has what every run takes for granted.
 package check
 
 import (
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
 // Status is a three-valued verdict. The zero value is Unknown, so that a verdict that nobody filled in passes nothing.
@@ -51,81 +45,86 @@ func (s *Status) UnmarshalText(b []byte) error {
 
 // Verdict is what a check found.
 type Verdict struct {
-	Check   string             `json:"name"`
-	Status  Status             `json:"status"`
-	Reason  string             `json:"reason"`            // one sentence for people
-	Figures map[string]float64 `json:"figures,omitempty"` // units are in the names: _ms, _usd, or plain counts
-	Calls   []uint64           `json:"calls,omitempty"`   // Seq of the requests that the reason rests on, at most MaxCalls
-	Fault   string             `json:"fault,omitempty"`   // the fault whose recovery the figures tell; empty for none
+	Check     string             `json:"name"`
+	Status    Status             `json:"status"`
+	Reason    string             `json:"reason"`              // one sentence for people
+	Figures   map[string]float64 `json:"figures,omitempty"`   // units are in the names: _ms, _usd, or plain counts
+	Requests  []uint64           `json:"requests,omitempty"`  // Seq of the requests that the reason rests on, at most MaxRequests
+	Recovery  *RecoveryTimes     `json:"recovery,omitempty"`  // how a fault was overcome, if the check measured it
+	Headlines []Headline         `json:"headlines,omitempty"` // figures that overviews repeat
 }
 
-// MaxCalls bounds the counter-examples that a verdict names.
-const MaxCalls = 20
+// MaxRequests bounds the counter-examples that a verdict names.
+const MaxRequests = 20
+
+// Headline is a figure of a verdict that overviews repeat beside other runs'.
+type Headline struct {
+	Title  string `json:"title"`
+	Figure string `json:"figure"` // its name in Figures
+}
+
+// RecoveryTimes are how a fault was overcome, by what it hit and by the service. Times are milliseconds, nil where the check did not
+// measure them.
+type RecoveryTimes struct {
+	Fault     string             `json:"fault"`
+	SinceHeal bool               `json:"since_heal,omitempty"`  // Classes count from the order to heal, else from when the fault was active
+	Failover  *float64           `json:"failover_ms,omitempty"` // until another node was seen in the lead
+	Floor     *float64           `json:"floor_ms,omitempty"`    // the least that the running configuration lets that take
+	Classes   map[string]float64 `json:"classes_ms,omitempty"`  // until requests of each class succeeded again
+}
 
 // Check is a named claim about a run.
 type Check struct {
 	Name string
-	Of   func(*evidence.Run) Verdict
+	Of   func(*Run) Verdict
 }
 
-// Judge runs the check and stamps its name on the verdict. A check that panics has proved nothing.
-func (c Check) Judge(run *evidence.Run) (v Verdict) {
+// New makes a check of a run whose evidence is whole: otherwise the absence of a record would prove nothing. An error says
+// what else is lacking; it makes the verdict Unknown, with the figures that were found.
+func New(name string, of func(*Run) (Verdict, error)) Check {
+	return Check{Name: name, Of: func(r *Run) Verdict {
+		if !r.Complete {
+			return Unknownf(nil, "the evidence is incomplete: the run was cut short or records are missing")
+		}
+		v, err := of(r)
+		if err != nil {
+			v.Status, v.Reason = Unknown, err.Error()
+		}
+		return v
+	}}
+}
+
+// Judge runs the check and stamps its name on the verdict. A check that panics has proved nothing, and neither has one of
+// evidence that does not read.
+func (c Check) Judge(r *Run) (v Verdict) {
 	defer func() {
 		if p := recover(); p != nil {
-			v = Verdict{Status: Unknown, Reason: fmt.Sprintf("the check itself panicked: %v", p)}
+			v = Unknownf(nil, "the check itself panicked: %v", p)
 		}
-		v.Check, v.Reason = c.Name, oneLine(v.Reason)
+		if err := r.Err(); err != nil {
+			v = Unknownf(nil, "%v", err)
+		}
+		v.Check, v.Reason = c.Name, OneLine(v.Reason)
 	}()
-	return c.Of(run)
+	return c.Of(r)
 }
 
-// oneLine keeps what others wrote into a reason, such as errors of probes, on the line that people read.
-func oneLine(reason string) string {
+// OneLine keeps what others wrote into a reason, such as errors of probes, on the line that people read.
+func OneLine(reason string) string {
 	return strings.Join(strings.FieldsFunc(reason, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
-// about names the fault whose recovery the check measures.
-func (c Check) about(fault string) Check {
-	of := c.Of
-	c.Of = func(run *evidence.Run) Verdict {
-		v := of(run)
-		v.Fault = fault
-		return v
-	}
-	return c
-}
-
-// Times are the moments at which an observer independent of the injector saw a fault take effect and end.
-type Times struct {
-	Active time.Duration
-	Healed time.Duration
-}
-
-// Certificate looks for the proof that an injected fault truly took effect and ended. The error names the proof that is
-// missing.
-type Certificate func(*evidence.Run, evidence.Injection) (Times, error)
-
-func pass(figures map[string]float64, reason string, args ...any) Verdict {
+// Passf is the verdict Pass.
+func Passf(figures map[string]float64, reason string, args ...any) Verdict {
 	return Verdict{Status: Pass, Reason: fmt.Sprintf(reason, args...), Figures: figures}
 }
 
-func fail(figures map[string]float64, calls []uint64, reason string, args ...any) Verdict {
-	return Verdict{Status: Fail, Reason: fmt.Sprintf(reason, args...), Figures: figures, Calls: firstCalls(calls)}
+// Failf is the verdict Fail, with the numbers of the requests that prove it, if any do.
+func Failf(figures map[string]float64, requests []uint64, reason string, args ...any) Verdict {
+	return Verdict{Status: Fail, Reason: fmt.Sprintf(reason, args...), Figures: figures, Requests: requests[:min(len(requests), MaxRequests)]}
 }
 
-func unknown(reason string, args ...any) Verdict {
-	return Verdict{Status: Unknown, Reason: fmt.Sprintf(reason, args...)}
-}
-
-// with adds the figures that are known although they prove nothing.
-func (v Verdict) with(figures map[string]float64) Verdict {
-	v.Figures = figures
-	return v
-}
-
-func firstCalls(calls []uint64) []uint64 {
-	if len(calls) > MaxCalls {
-		return calls[:MaxCalls]
-	}
-	return calls
+// Unknownf is the verdict Unknown, with the figures that are known although they prove nothing.
+func Unknownf(figures map[string]float64, reason string, args ...any) Verdict {
+	return Verdict{Status: Unknown, Reason: fmt.Sprintf(reason, args...), Figures: figures}
 }

@@ -2,167 +2,129 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
+// Gauges names metrics of a service that tell whether it cleans up behind its requests.
+type Gauges struct {
+	// InFlight count what is going on, and must return to zero.
+	InFlight []string
+	// HighWater is the suffix of the gauge that keeps another gauge's largest value since the process started: a scrape ten
+	// times a second misses peaks.
+	HighWater string
+	// Held count what the process may fail to give back, such as connections of a pool, without their labels. Goroutines and
+	// file descriptors, which Prometheus clients export, are watched in any case.
+	Held []string
+	// Since is when the last activity was over, if that may be later than the last response; nil if not.
+	Since func(*Run) time.Duration
+}
+
 const (
-	// zeroWithin is how soon after the last response, or the last end in the upstream's ledger, a gauge must be zero.
+	// zeroWithin is how soon after the last activity a gauge must be zero.
 	zeroWithin = 5 * time.Second
-	// highWater is the suffix of the gauge that keeps another gauge's largest value since the process started: a scrape
-	// ten times a second misses peaks.
-	highWater = "_high_water"
+	// leakShare and leakCount are how far above its level after the warm-up a resource may end: whichever is more.
+	leakShare = 0.10
+	leakCount = 10
 )
 
-// GaugesReturnToZero: on every replica each of the gauges was never negative, in any boot, and in its last boot is zero
-// within 5 s of the last response or ledger end, whichever is later, and stays so. Its high-water mark was above zero on
-// some replica, else nothing was tested. Goroutines, file descriptors and pool connections end at most 10 % or 10 above
-// their level after the warm-up, whichever is more. Unknown if a replica could not be scraped at the end, or if what is
-// too high then was last scraped before the 5 s were over, or if the load never began: nobody knows then when the last
-// response was.
-func GaugesReturnToZero(names ...string) Check {
-	return complete("GaugesReturnToZero", func(run *evidence.Run) Verdict {
-		g := gauges{names: names, rest: lastActivity(run), peak: map[string]float64{}}
-		g.warm, g.loaded = loadStart(run)
-		for _, r := range replicas(run) {
-			g.replica(r)
+// GaugesReturnToZero: on every replica each of the gauges in flight was never negative, in any boot, and in its last boot is zero
+// within 5 s of the last activity, and stays so. Its high-water mark was above zero on some replica, else nothing was tested.
+// What a process holds ends at most 10 % or 10 above its level after the warm-up, whichever is more.
+//
+// Unknown if a replica could not be scraped at the end, or if what is too high then was last scraped before the 5 s were over, or
+// if the load never began: nobody knows then when the last activity was.
+func GaugesReturnToZero(names Gauges) Check {
+	return New("GaugesReturnToZero", func(r *Run) (Verdict, error) {
+		g := gauges{Gauges: names, rest: LastResponse(r.Run), peak: map[string]float64{}}
+		if names.Since != nil {
+			g.rest = max(g.rest, names.Since(r))
 		}
-		figures := g.figures()
-		switch {
-		case len(g.broken) > 0:
-			return fail(figures, nil, "%s", g.broken[0])
-		case len(g.unproven) > 0:
-			return unknown("%s", g.unproven[0]).with(figures)
-		}
-		for _, name := range names {
-			if g.peak[name] <= 0 {
-				return unknown("%s was never above zero on any replica", name).with(figures)
+		load, unloaded := r.Load()
+		for _, p := range Replicas(r.Run) {
+			g.replicas++
+			g.neverNegative(&p)
+			if unloaded == nil {
+				g.atRest(&p, load.From)
 			}
 		}
-		return pass(figures, "%d gauges are back at zero on %d replicas and nothing leaked", len(names), g.replicas)
+		v := Verdict{Figures: g.figures()}
+		switch {
+		case g.broken != "":
+			return Failf(v.Figures, nil, "%s", g.broken), nil
+		case unloaded != nil:
+			return v, unloaded
+		case g.unproven != nil:
+			return v, g.unproven
+		}
+		for _, name := range names.InFlight {
+			if g.peak[name] <= 0 {
+				return v, fmt.Errorf("%s was never above zero on any replica", name)
+			}
+		}
+		return Passf(v.Figures, "%d gauges are back at zero on %d replicas and nothing leaked", len(names.InFlight), g.replicas), nil
 	})
 }
 
-// lastActivity is the last response or the last end of an upstream call.
-func lastActivity(run *evidence.Run) time.Duration {
-	return time.Duration(evidence.Derive(run, newActivity))
-}
-
-// activity is the moment of the last one.
-type activity time.Duration
-
-func newActivity(run *evidence.Run) activity {
-	var last time.Duration
-	for _, c := range eachBrief(run) {
-		last = max(last, c.End)
-	}
-	for _, u := range run.EachUpstream() {
-		last = max(last, u.Ended)
-	}
-	return activity(last)
-}
-
-// replica is one node of the service and what was scraped of it.
-type replica struct {
-	name    string
-	samples []evidence.Sample
-	ended   time.Duration // its last exit; 0 if it never ended
-}
-
-func replicas(run *evidence.Run) (all []*replica) {
-	byName := map[string]*replica{}
-	for n := range run.Nodes() {
-		if n.Subject {
-			r := &replica{name: n.Name}
-			byName[n.Name] = r
-			all = append(all, r)
-		}
-	}
-	for s := range run.Samples() {
-		if r := byName[s.Node]; r != nil {
-			r.samples = append(r.samples, s)
-		}
-	}
-	for e := range run.Exits() {
-		if r := byName[e.Node]; r != nil {
-			r.ended = e.At
-		}
-	}
-	return all
-}
-
-// atRest are the scrapes of the last boot since the system has been at rest.
-func (r *replica) atRest(since time.Duration) (rest []evidence.Sample) {
-	for _, s := range slices.Backward(r.samples) {
-		if s.At <= since || s.At <= r.ended || s.Error != "" || len(rest) > 0 && s.Boot != rest[0].Boot {
-			break
-		}
-		rest = append(rest, s)
-	}
-	slices.Reverse(rest)
-	return rest
-}
-
-// gauges gathers the findings over all replicas.
+// gauges gathers the findings over all replicas: the first of each kind.
 type gauges struct {
-	names      []string
-	warm, rest time.Duration
-	loaded     bool // the load began
-	replicas   int
-	peak       map[string]float64
-	broken     []string
-	unproven   []string
+	Gauges
+	rest     time.Duration // the last activity was over then
+	replicas int
+	peak     map[string]float64
+	broken   string
+	unproven error
 }
 
 func (g *gauges) breaks(format string, args ...any) {
-	g.broken = append(g.broken, fmt.Sprintf(format, args...))
+	if g.broken == "" {
+		g.broken = fmt.Sprintf(format, args...)
+	}
 }
 
 func (g *gauges) doubts(format string, args ...any) {
-	g.unproven = append(g.unproven, fmt.Sprintf(format, args...))
+	if g.unproven == nil {
+		g.unproven = fmt.Errorf(format, args...)
+	}
 }
 
-func (g *gauges) replica(r *replica) {
-	g.replicas++
-	for _, s := range r.samples {
-		g.neverNegative(s)
-	}
-	rest := r.atRest(g.rest)
-	switch {
-	case !g.loaded:
-		g.doubts("the start of the load is not recorded")
-		return
-	case len(rest) == 0:
-		g.doubts("%s could not be scraped after the last response", r.name)
-		return
-	}
-	for _, name := range g.names {
-		g.zero(r.name, name, rest)
-	}
-	g.level(r, rest[len(rest)-1])
-}
-
-func (g *gauges) neverNegative(s evidence.Sample) {
-	for _, name := range g.names {
-		if v := s.Values[name]; v < 0 {
-			g.breaks("%s was %g on %s", name, v, s.Node)
+func (g *gauges) neverNegative(r *Replica) {
+	for _, s := range r.Samples {
+		for _, name := range g.InFlight {
+			if v := s.Values[name]; v < 0 {
+				g.breaks("%s was %g on %s", name, v, s.Node)
+			}
+			g.peak[name] = max(g.peak[name], s.Values[name+g.HighWater])
 		}
-		g.peak[name] = max(g.peak[name], s.Values[name+highWater])
 	}
+}
+
+// atRest judges what was scraped of a replica after the last activity.
+func (g *gauges) atRest(r *Replica, loadFrom time.Duration) {
+	rest := r.AtRest(g.rest)
+	if len(rest) == 0 {
+		g.doubts("%s could not be scraped after the last response", r.Name)
+		return
+	}
+	for _, name := range g.InFlight {
+		g.zero(r.Name, name, rest)
+	}
+	g.level(r, loadFrom, rest[len(rest)-1])
 }
 
 // zero judges one gauge on the scrapes at rest: zero in the last one, and in all that come after the time allowed.
 func (g *gauges) zero(node, name string, rest []evidence.Sample) {
 	for i, s := range rest {
 		v, exported := s.Values[name]
-		late := s.At > g.rest+zeroWithin
 		switch {
 		case !exported:
 			g.doubts("%s does not export %s", node, name)
 			return
-		case v != 0 && late:
+		case v != 0 && s.At > g.rest+zeroWithin:
 			g.breaks("%s is %g on %s, %.1f s after the last response", name, v, node, (s.At - g.rest).Seconds())
 			return
 		case v != 0 && i == len(rest)-1:
@@ -171,10 +133,56 @@ func (g *gauges) zero(node, name string, rest []evidence.Sample) {
 	}
 }
 
+// level compares the last scrape with the last one before the load. A replica that was started since is compared with what
+// it was before: the same program under the same load. What is held by idle connections may take as long to go as a gauge
+// may take to return to zero; a run that ended sooner proves no leak.
+func (g *gauges) level(r *Replica, loadFrom time.Duration, end evidence.Sample) {
+	var before map[string]float64
+	for _, s := range r.Samples {
+		if s.At <= loadFrom && s.Error == "" {
+			before = s.Values
+		}
+	}
+	if before == nil {
+		g.doubts("%s was not scraped between warm-up and load", r.Name)
+		return
+	}
+	for _, name := range g.Held {
+		exported := func(metric string) bool { return baseName(metric) == name }
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(end.Values)), exported) {
+			g.doubts("%s does not export %s", r.Name, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(end.Values)) {
+		was, known := before[name]
+		now := end.Values[name]
+		if !known || !g.isHeld(name) || now <= was+max(leakShare*was, leakCount) {
+			continue
+		}
+		report := g.doubts
+		if end.At > g.rest+zeroWithin {
+			report = g.breaks
+		}
+		report("%s of %s rose from %g after the warm-up to %g, %.1f s after the last response", name, r.Name, was, now, (end.At - g.rest).Seconds())
+	}
+}
+
+// isHeld reports whether a metric counts what a process may fail to give back.
+func (g *gauges) isHeld(name string) bool {
+	base := baseName(name)
+	return base == "go_goroutines" || base == "process_open_fds" || slices.Contains(g.Held, base)
+}
+
+// baseName is a metric's name without its labels.
+func baseName(metric string) string {
+	base, _, _ := strings.Cut(metric, "{")
+	return base
+}
+
 func (g *gauges) figures() map[string]float64 {
 	f := map[string]float64{"replicas": float64(g.replicas)}
-	for _, name := range g.names {
-		f[name+highWater] = g.peak[name]
+	for _, name := range g.InFlight {
+		f[name+g.HighWater] = g.peak[name]
 	}
 	return f
 }

@@ -3,31 +3,20 @@ package check
 import (
 	"cmp"
 	"fmt"
-	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
 // Judgement is everything that was found about one run; it is saved as verdicts.json.
 type Judgement struct {
-	Status      Status      `json:"status"`
-	Reason      string      `json:"reason"`      // the one sentence at the top of the report
-	Assumptions []Verdict   `json:"assumptions"` // broken ones turn Pass into Unknown; one that blames the service itself is Fail
-	Checks      []Verdict   `json:"checks"`      // what the scenario claims
-	Sometimes   []Verdict   `json:"sometimes"`   // what must have happened, or the run proved nothing
-	Faults      []Certified `json:"faults"`
-}
-
-// Certified is an injected fault with its four times, offsets from the epoch, 0 where unknown.
-type Certified struct {
-	Fault     string        `json:"name"`
-	Target    string        `json:"target"`
-	Ordered   time.Duration `json:"ordered_ns"`
-	Active    time.Duration `json:"active_ns"`
-	Healing   time.Duration `json:"healing_ns"`
-	Healed    time.Duration `json:"healed_ns"`
-	Certified bool          `json:"certified"`
-	Missing   string        `json:"missing,omitempty"` // the proof that is missing
+	Status      Status            `json:"status"`
+	Reason      string            `json:"reason"`      // the one sentence at the top of the report
+	Assumptions []Verdict         `json:"assumptions"` // broken ones turn Pass into Unknown; one that blames the service itself is Fail
+	Checks      []Verdict         `json:"checks"`      // what the scenario claims
+	Sometimes   []Verdict         `json:"sometimes"`   // what must have happened, or the run proved nothing
+	Faults      []Fault           `json:"faults"`
+	Windows     []evidence.Window `json:"windows,omitempty"`        // into which the faults divide the load, as far as can be told
+	Untold      string            `json:"windows_untold,omitempty"` // why the others cannot be told
 }
 
 // Conclude derives Status and Reason: a failed claim outweighs everything, then whatever is not proven, then Pass.
@@ -49,14 +38,14 @@ func (j Judgement) Conclude() Judgement {
 	return j
 }
 
-// firstUnproven says what the verdict lacks: what everything rests on first, such as evidence that is whole.
+// firstUnproven is what the verdict lacks: what everything rests on first, such as evidence that is whole.
 func (j Judgement) firstUnproven() string {
 	if reason := notPassed(j.Assumptions); reason != "" {
 		return reason
 	}
 	for _, f := range j.Faults {
-		if !f.Certified {
-			return fmt.Sprintf("fault %q is not certified: %s", f.Fault, f.Missing)
+		if !f.Confirmed {
+			return fmt.Sprintf("fault %q is not confirmed: %s", f.Name, f.Missing)
 		}
 	}
 	return cmp.Or(notPassed(j.Checks), notPassed(j.Sometimes))
@@ -69,22 +58,4 @@ func notPassed(verdicts []Verdict) string {
 		}
 	}
 	return ""
-}
-
-// Certify asks a fault's certificate about what its injector ordered.
-func Certify(run *evidence.Run, in evidence.Injection, c Certificate) Certified {
-	out := Certified{Fault: in.Fault, Target: in.Target, Ordered: in.Ordered, Healing: in.Healing}
-	switch {
-	case in.Error != "":
-		out.Missing = "the injector failed: " + oneLine(in.Error)
-	case in.Undo != "":
-		out.Missing = "the heal failed: " + oneLine(in.Undo)
-	default:
-		t, err := c(run, in)
-		out.Active, out.Healed = t.Active, t.Healed
-		if out.Certified = err == nil; err != nil {
-			out.Missing = err.Error()
-		}
-	}
-	return out
 }

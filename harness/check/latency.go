@@ -1,34 +1,44 @@
 package check
 
 import (
+	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
 // WorstAddedLatency: from the order of the fault to the end of the run, no request took longer than is normal by more than
-// limit, whatever became of it. Normal is the p99 of its class, hit or miss, in the same run before the fault. Unknown
-// unless the fault is certified, requests were due while it lasted, and it is known what is normal for each of them, or if
-// only the load generator's lag took some beyond the limit.
-func WorstAddedLatency(fault string, proof Certificate, limit time.Duration) Check {
-	return complete("WorstAddedLatency", func(run *evidence.Run) Verdict {
-		d, p, missing := disturbed(run, fault, proof)
-		if missing != "" {
-			return unknown("%s", missing)
+// limit, whatever became of it. Normal is the p99 of its class in the same run before the fault. Unknown unless the fault is
+// confirmed, requests were due while it lasted, and it is known what is normal for each of them, or if only the load
+// generator's lag took some beyond the limit.
+func WorstAddedLatency(fault string, limit time.Duration) Check {
+	return New("WorstAddedLatency", func(r *Run) (Verdict, error) {
+		f, err := r.Fault(fault)
+		if err != nil {
+			return Verdict{}, err
 		}
-		a := addedLatency(run, d, p, limit)
+		normal, err := r.Baseline(f.Ordered)
+		if err != nil {
+			return Verdict{}, err
+		}
+		a := addedLatency(r.Run, f, normal, limit)
+		v := Verdict{Figures: a.figures}
 		switch {
 		case len(a.over) > 0:
-			return fail(a.figures, a.over, "%d requests took more than %.0f ms longer than is normal, the worst %.0f ms, after %q",
-				len(a.over), ms(limit), ms(a.worst), fault)
+			return Failf(a.figures, a.over, "%d requests took more than %.0f ms longer than is normal, the worst %.0f ms, after %q",
+				len(a.over), Milliseconds(limit), Milliseconds(a.worst), fault), nil
 		case a.late > 0:
-			return unknown("%d requests took more than %.0f ms longer than is normal after %q, since the load generator was late", a.late, ms(limit), fault).with(a.figures)
+			return v, fmt.Errorf("%d requests took more than %.0f ms longer than is normal after %q, since the load generator was late",
+				a.late, Milliseconds(limit), fault)
 		case a.during == 0:
-			return unknown("no request was due while %q lasted", fault).with(a.figures)
-		case a.missing != "":
-			return unknown("%s", a.missing).with(a.figures)
+			return v, fmt.Errorf("no request was due while %q lasted", fault)
+		case a.unknown != nil:
+			return v, a.unknown
 		}
-		return pass(a.figures, "no request took more than %.1f ms longer than is normal after %q; %.0f ms are allowed", ms(a.worst), fault, ms(limit))
+		return Passf(a.figures, "no request took more than %.1f ms longer than is normal after %q; %.0f ms are allowed",
+			Milliseconds(a.worst), fault, Milliseconds(limit)), nil
 	})
 }
 
@@ -38,39 +48,41 @@ type added struct {
 	over    []uint64 // requests beyond the limit
 	late    int      // others beyond it, for which the load generator alone may be to blame
 	during  int      // requests due while the fault lasted
-	missing string
+	unknown error    // why it is not known what is normal for some
 	figures map[string]float64
 }
 
-func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration) added {
-	worst := map[class]time.Duration{}
-	a := added{figures: map[string]float64{"limit_ms": ms(limit)}}
-	for i, c := range eachBrief(run) {
-		if !waited(c) || c.End < d.Ordered {
+func addedLatency(run *evidence.Run, f Fault, b Baseline, limit time.Duration) added {
+	worst := slices.Repeat([]time.Duration{-1}, len(b.Names)) // by class; negative if none of its requests counts
+	a := added{figures: map[string]float64{"limit_ms": Milliseconds(limit)}}
+	for i, t := range Timings(run) {
+		if !t.Waited() || t.End < f.Ordered {
 			continue
 		}
-		if (span{d.Active, d.Healed}).holds(c.Due) {
+		if (evidence.Span{From: f.Active, To: f.Healed}).Holds(t.Due) {
 			a.during++
 		}
-		k := p.class(i)
-		normal, missing := p.normal(k)
-		if missing != "" {
-			a.missing = missing
+		normal, err := b.Normal(i)
+		if err != nil {
+			a.unknown = err
 			continue
 		}
-		more := max(0, latency(c)-normal)
-		worst[k] = max(worst[k], more)
+		more := max(0, t.Latency()-normal)
+		worst[b.Of[i]] = max(worst[b.Of[i]], more)
 		switch {
-		case more > limit && p.blameless(service(c), normal+limit):
+		case more > limit && b.Blameless(t.Service(), normal+limit):
 			a.late++
 		case more > limit:
-			a.over = append(a.over, c.Seq)
+			a.over = append(a.over, t.Seq)
 		}
 	}
-	for k, more := range worst {
-		normal, _ := p.normal(k)
+	for class, more := range worst {
+		if more < 0 {
+			continue
+		}
 		a.worst = max(a.worst, more)
-		a.figures["normal_"+string(k)+"_ms"], a.figures["worst_added_"+string(k)+"_ms"] = ms(normal), ms(more)
+		a.figures[figureOf("normal", b.Names[class], "ms")] = Milliseconds(b.p99[class])
+		a.figures[figureOf("worst_added", b.Names[class], "ms")] = Milliseconds(more)
 	}
 	return a
 }
@@ -78,39 +90,112 @@ func addedLatency(run *evidence.Run, d disturbance, p pace, limit time.Duration)
 // leastCompared is how many latencies a p99 that is compared with another must rest on: of fewer, it is the slowest one.
 const leastCompared = 100
 
-// HitLatencyDuring: while the fault was in force, from when it was active to the order to heal it, the p99 of the hits was
-// at most factor times that of the same run's hits before it. Those that were under way while a hypervisor kept the machine from
-// running are left out on both sides; unknown if they are more than half.
-func HitLatencyDuring(fault string, proof Certificate, factor float64) Check {
-	return complete("HitLatencyDuring", func(run *evidence.Run) Verdict {
-		d, p, missing := disturbed(run, fault, proof)
-		if missing != "" {
-			return unknown("%s", missing)
+// LatencyDuring: while the fault was in force, from when it was active to the order to heal it, the p99 of the requests of the
+// class was at most factor times that of the same run before it. Requests that were under way during CPU steal time are left
+// out on both sides; Unknown if they are more than half.
+func LatencyDuring(fault, class string, factor float64) Check {
+	return New("LatencyDuring", func(r *Run) (Verdict, error) {
+		f, err := r.Fault(fault)
+		if err != nil {
+			return Verdict{}, err
 		}
-		isHit := func(i int, c *brief) bool { return p.class(i) == hit && waited(c) }
-		before := undisturbedOf(run, func(i int, c *brief) bool { return isHit(i, c) && c.Outcome == evidence.OK && c.End < d.Ordered })
-		during := undisturbedOf(run, func(i int, c *brief) bool { return isHit(i, c) && d.Active <= c.Due && c.Due < d.Healing })
-		figures := map[string]float64{"hits_before": float64(len(before.places)), "hits_during": float64(len(during.places)), "factor_allowed": factor,
-			"left_out": float64(before.leftOut + during.leftOut)}
-		switch {
-		case before.tooMany() || during.tooMany():
-			return unknown("of the hits before and during %q, %d and %d met time that a hypervisor stole from the machine: too many to leave out", fault,
-				before.leftOut, during.leftOut).with(figures)
-		case min(len(before.places), len(during.places)) < leastCompared:
-			return unknown("%d hits before and %d during %q are too few to compare; %d each are wanted", len(before.places), len(during.places), fault,
-				leastCompared).with(figures)
+		classes, err := r.Classes()
+		if err != nil {
+			return Verdict{}, err
 		}
-		was, now := nth(run, before.places, 99, latency), nth(run, during.places, 99, latency)
-		figures["before_p99_ms"], figures["during_p99_ms"] = ms(was), ms(now)
-		figures["factor"] = float64(now) / float64(was)
-		switch {
-		case figures["factor"] <= factor:
-		case p.late, float64(nth(run, during.places, 99, service)) <= factor*float64(was):
-			return unknown("the p99 of hits rose from %.1f to %.1f ms during %q, since the load generator was late", ms(was), ms(now), fault).with(figures)
-		default:
-			return fail(figures, nil, "the p99 of hits rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed", ms(was), ms(now), fault, figures["factor"], factor)
-		}
-		return pass(figures, "the p99 of hits was %.1f ms before and %.1f ms during %q, a factor of %.2f; %.0f hits met stolen time and are left out", ms(was), ms(now),
-			fault, figures["factor"], figures["left_out"])
+		place := slices.Index(classes.Names, class)
+		before := undisturbedOf(r.Run, func(i int, t *Timing) bool {
+			return int(classes.Of[i]) == place && t.Outcome == evidence.OK && t.End < f.Ordered
+		})
+		during := undisturbedOf(r.Run, func(i int, t *Timing) bool {
+			return int(classes.Of[i]) == place && t.Waited() && f.Active <= t.Due && t.Due < f.Healing
+		})
+		return compareLatency(r.Run, before, during, fault, WithClass("requests", class), factor)
 	})
+}
+
+func compareLatency(run *evidence.Run, before, during undisturbed, fault, requests string, factor float64) (Verdict, error) {
+	figures := map[string]float64{"requests_before": float64(len(before.latencies)), "requests_during": float64(len(during.latencies)),
+		"factor_allowed": factor, "left_out": float64(before.leftOut + during.leftOut)}
+	v := Verdict{Figures: figures}
+	switch {
+	case before.tooMany() || during.tooMany():
+		return v, fmt.Errorf("of the %s before and during %q, %d and %d met CPU steal time: too many to leave out", requests, fault, before.leftOut, during.leftOut)
+	case min(len(before.latencies), len(during.latencies)) < leastCompared:
+		return v, fmt.Errorf("%d %s before and %d during %q are too few to compare; %d each are wanted",
+			len(before.latencies), requests, len(during.latencies), fault, leastCompared)
+	}
+	was, now := percentile(before.latencies, 99), percentile(during.latencies, 99)
+	is := float64(now) / float64(was)
+	figures["before_p99_ms"], figures["during_p99_ms"], figures["factor"] = Milliseconds(was), Milliseconds(now), is
+	switch {
+	case is <= factor:
+		return Passf(figures, "the p99 of %s was %.1f ms before and %.1f ms during %q, a factor of %.2f; %.0f met CPU steal time and are left out",
+			requests, Milliseconds(was), Milliseconds(now), fault, is, figures["left_out"]), nil
+	case !KeptSchedule(run), float64(percentile(during.services, 99)) <= factor*float64(was):
+		return v, fmt.Errorf("the p99 of %s rose from %.1f to %.1f ms during %q, since the load generator was late", requests, Milliseconds(was), Milliseconds(now), fault)
+	}
+	return Failf(figures, nil, "the p99 of %s rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed",
+		requests, Milliseconds(was), Milliseconds(now), fault, is, factor), nil
+}
+
+// LatencyWithin: that percentile, 0 to 100, of the latencies of the requests due in the window was at most limit, whatever
+// became of them. Unknown if so few were due that the percentile would be the slowest of them (100 asks for the slowest),
+// or if only the load generator's lag took it beyond the limit.
+func LatencyWithin(window Window, percent float64, limit time.Duration) Check {
+	return New("LatencyWithin", func(r *Run) (Verdict, error) {
+		w, err := window(r)
+		if err != nil {
+			return Verdict{}, err
+		}
+		due := dueIn(r.Run, w)
+		figures := map[string]float64{"requests": float64(len(due)), "limit_ms": Milliseconds(limit)}
+		v := Verdict{Figures: figures}
+		if least := leastFor(percent); len(due) < least {
+			return v, fmt.Errorf("%d requests were due in the window %q, too few for their p%g; %d are wanted", len(due), w.Name, percent, least)
+		}
+		fromDue := nth(due, percent, (*Timing).Latency)
+		figures["latency_ms"] = Milliseconds(fromDue)
+		switch {
+		case fromDue <= limit:
+			return Passf(figures, "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed",
+				percent, len(due), w.Name, Milliseconds(fromDue), Milliseconds(limit)), nil
+		case !KeptSchedule(r.Run), nth(due, percent, (*Timing).Service) <= limit:
+			return v, fmt.Errorf("the p%g in the window %q was %.1f ms, since the load generator was late", percent, w.Name, Milliseconds(fromDue))
+		}
+		return Failf(figures, slower(due, limit), "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed",
+			percent, len(due), w.Name, Milliseconds(fromDue), Milliseconds(limit)), nil
+	})
+}
+
+// leastFor is how many values a percentile must rest on so as not to be the largest of them.
+func leastFor(percent float64) int {
+	if percent >= 100 {
+		return 1
+	}
+	return int(math.Ceil(100/(100-percent) - rounding))
+}
+
+// nth is the percentile of what of tells of each request.
+func nth(requests []Timing, percent float64, of func(*Timing) time.Duration) time.Duration {
+	all := make([]time.Duration, len(requests))
+	for i := range requests {
+		all[i] = of(&requests[i])
+	}
+	return percentile(all, percent)
+}
+
+// percentile sorts the values.
+func percentile(values []time.Duration, percent float64) time.Duration {
+	slices.Sort(values)
+	return Percentile(values, percent)
+}
+
+func slower(requests []Timing, limit time.Duration) (seqs []uint64) {
+	for _, t := range requests {
+		if t.Latency() > limit {
+			seqs = append(seqs, t.Seq)
+		}
+	}
+	return seqs
 }

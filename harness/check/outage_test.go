@@ -2,7 +2,7 @@ package check_test
 
 import (
 	"cmp"
-	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,51 +14,43 @@ import (
 
 const (
 	outageFault  = "break store-1"
-	hitNormal    = 4 * time.Millisecond
-	missNormal   = 300 * time.Millisecond
 	outageFrom   = 20.0 // seconds; active at 20.1
 	outageHealed = 30.0 // seconds; the heal is ordered then, and seen at 30.2
 )
 
-// outage is a load of one hit every 100 ms and one miss every 200 ms from 10 s to 40 s, with a fault from 20 s to 30 s that
-// does no harm.
+// outage is a load of one quick request every 100 ms and one slow one every 200 ms from 10 s to 40 s, with a fault from 20 s to
+// 30 s that does no harm.
 func outage() *history {
-	h := &history{plan: evidence.Plan{Params: map[string]time.Duration{evidence.ParamLifetime: time.Hour}}}
-	h.Upstream = append(h.Upstream, evidence.Upstream{ID: "hot", Key: "hot", N: 1, Arrived: seconds(1), Ended: seconds(2), Outcome: evidence.UpstreamOK, Billed: true})
+	h := &history{plan: evidence.Plan{Params: map[string]time.Duration{}}}
 	for at := seconds(10); at < seconds(40); at += 100 * time.Millisecond {
-		h.ask("hot", at, hitNormal)
+		h.ask(quick, at, quickTakes)
 		if at%(200*time.Millisecond) == 0 {
-			key := fmt.Sprint("cold-", at.Milliseconds())
-			h.ask(key, at, missNormal)
-			h.Upstream = append(h.Upstream, evidence.Upstream{ID: key, Key: key, N: 1, Arrived: at, Ended: at + missNormal, Outcome: evidence.UpstreamOK, Billed: true})
+			h.ask(slow, at, slowTakes)
 		}
 	}
-	h.Injections = []evidence.Injection{{Fault: outageFault, Target: "store-1", Ordered: seconds(outageFrom), Healing: seconds(outageHealed)}}
-	saw(outageFrom+0.1, "alive", "store-1", evidence.SawDown)(&h.Records)
-	saw(outageHealed+0.2, "alive", "store-1", evidence.SawUp)(&h.Records)
+	h.inject("break", "store-1", seconds(outageFrom), seconds(outageFrom+0.1), seconds(outageHealed), seconds(outageHealed+0.2))
 	return h
 }
 
-func (h *history) ask(key string, due, takes time.Duration) {
-	h.Calls = append(h.Calls, evidence.Call{Seq: uint64(len(h.Calls)), Key: key, Due: due, Sent: due, End: due + takes, Status: 200, Outcome: evidence.OK})
+func (h *history) ask(class string, due, takes time.Duration) {
+	h.requests = append(h.requests, evidence.Request{Seq: uint64(len(h.requests)), Class: class, Due: due, Sent: due, End: due + takes, Status: 200,
+		Outcome: evidence.OK})
 }
 
 // between alters the requests of a class that are due in a stretch of the run, in seconds.
-func between(from, to float64, hot bool, alter func(*evidence.Call)) func(*history) {
-	return func(h *history) {
-		for i := range h.Calls {
-			if c := &h.Calls[i]; (c.Key == "hot") == hot && seconds(from) <= c.Due && c.Due < seconds(to) {
-				alter(c)
-			}
+func between(from, to float64, class string, alter func(*evidence.Request)) func(*history) {
+	return requests(func(q *evidence.Request) {
+		if q.Class == class && seconds(from) <= q.Due && q.Due < seconds(to) {
+			alter(q)
 		}
-	}
+	})
 }
 
-// oftener asks for twice as many hits, to be enough for a p99 to be compared.
+// oftener asks for twice as many quick requests, to be enough for a p99 to be compared.
 func oftener(h *history) {
-	for _, c := range slices.Clone(h.Calls) {
-		if c.Key == "hot" {
-			h.ask(c.Key, c.Due+50*time.Millisecond, hitNormal)
+	for _, q := range slices.Clone(h.requests) {
+		if q.Class == quick {
+			h.ask(quick, q.Due+50*time.Millisecond, quickTakes)
 		}
 	}
 	h.inOrder()
@@ -66,42 +58,30 @@ func oftener(h *history) {
 
 // inOrder numbers the requests anew in the order in which they are due.
 func (h *history) inOrder() {
-	slices.SortStableFunc(h.Calls, func(a, b evidence.Call) int { return cmp.Compare(a.Due, b.Due) })
-	for i := range h.Calls {
-		h.Calls[i].Seq = uint64(i)
+	slices.SortStableFunc(h.requests, func(a, b evidence.Request) int { return cmp.Compare(a.Due, b.Due) })
+	for i := range h.requests {
+		h.requests[i].Seq = uint64(i)
 	}
 }
 
 // seenHealed says when the heal was seen.
 func seenHealed(at float64) func(*history) {
-	return func(h *history) { h.Observations[len(h.Observations)-1].At = seconds(at) }
+	return func(h *history) { h.faults[0].Healed = seconds(at) }
 }
 
-// stole says when a hypervisor kept the machine from running.
-func stole(from, to float64) func(*history) {
+// stolen has a hypervisor keep the machine from running.
+func stolen(from, to float64) func(*history) {
 	return func(h *history) {
-		saw(from, evidence.SourceMachine, evidence.SourceMachine, evidence.SawStolen)(&h.Records)
-		saw(to, evidence.SourceMachine, evidence.SourceMachine, evidence.SawFree)(&h.Records)
+		h.saw(seconds(from), evidence.SourceMachine, evidence.SourceMachine, evidence.SawStolen)
+		h.saw(seconds(to), evidence.SourceMachine, evidence.SourceMachine, evidence.SawFree)
 	}
 }
 
-func slower(d time.Duration) func(*evidence.Call) { return func(c *evidence.Call) { c.End += d } }
-
-func refused(c *evidence.Call) { c.Outcome, c.Status = evidence.Refused, 503 }
-
-func removed(from, to float64, hot bool) func(*history) {
+func removed(from, to float64, class string) func(*history) {
 	return func(h *history) {
-		h.Calls = slices.DeleteFunc(h.Calls, func(c evidence.Call) bool {
-			return (c.Key == "hot") == hot && seconds(from) <= c.Due && c.Due < seconds(to)
+		h.requests = slices.DeleteFunc(h.requests, func(q evidence.Request) bool {
+			return q.Class == class && seconds(from) <= q.Due && q.Due < seconds(to)
 		})
-	}
-}
-
-func both(alter ...func(*history)) func(*history) {
-	return func(h *history) {
-		for _, a := range alter {
-			a(h)
-		}
 	}
 }
 
@@ -116,111 +96,91 @@ type outageCase struct {
 	value  float64
 }
 
+func (c outageCase) run() *check.Run {
+	h := outage()
+	c.alter(h)
+	return h.run()
+}
+
 func outageCases() []outageCase {
 	const ms = time.Millisecond
-	worst := check.WorstAddedLatency(outageFault, check.Frozen, 350*ms)
-	during := check.HitLatencyDuring(outageFault, check.Frozen, 1.5)
-	within := check.RecoversWithin(outageFault, check.Frozen, time.Second)
-	afterHeal := check.RecoversAfterHeal(outageFault, check.Frozen, time.Second)
-	over := check.FailedOver(outageFault, check.Frozen, "roles", "leader")
-	held := check.CallsHeldBack(outageFault, check.Frozen, 2*time.Second, 6)
-	nobody := check.NobodyStays(outageFault, check.Frozen, check.Lead{Source: "roles", What: "leader"}, check.Clients{Source: "sessions", What: "clients"}, time.Second)
+	worst := check.WorstAddedLatency(outageFault, 350*ms)
+	during := check.LatencyDuring(outageFault, quick, 1.5)
+	within := check.RecoversWithin(outageFault, time.Second)
+	afterHeal := check.RecoversAfterHeal(outageFault, time.Second)
+	over := check.FailedOver(outageFault, "roles", "leader")
+	nobody := check.NobodyStays(outageFault, check.Lead{Source: "roles", What: "leader"}, check.Clients{Source: "sessions", What: "clients"}, time.Second)
 	// handover is a lead that goes over at 21.1 s, with the clients of the old leader as they change.
-	handover := func(clients ...func(*evidence.Records)) func(*history) {
-		return func(h *history) {
-			for _, record := range append(clients, saw(21.1, "roles", "store-2", "leader")) {
-				record(&h.Records)
-			}
-		}
+	handover := func(clients ...func(*history)) func(*history) {
+		return both(append(clients, saw(21.1, "roles", "store-2", "leader"))...)
 	}
 	came, left := saw(11, "sessions", "store-1", "clients"), saw(21, "sessions", "store-1", "none")
-	heldBack := func(calls int) func(*history) {
-		return func(h *history) {
-			for i := range h.Upstream {
-				if u := &h.Upstream[i]; u.Arrived >= seconds(outageFrom+2.1) && u.Arrived <= seconds(outageHealed) {
-					if calls--; calls < 0 {
-						u.Arrived, u.Ended = seconds(35), seconds(36)
-					}
-				}
-			}
-			between(outageFrom, outageHealed, false, refused)(h)
-		}
-	}
-	unchanged := func(*history) {}
-	noop := func(h *history) { h.Observations = nil }
 	return []outageCase{
-		{"none slower", worst, unchanged, check.Pass, "more than 0.0 ms", "normal_miss_ms", 300},
-		{"slower within the limit", worst, between(20, 21, false, slower(350*ms)), check.Pass, "350.0 ms", "worst_added_miss_ms", 350},
-		{"a miss too slow", worst, between(20, 20.1, false, slower(351*ms)), check.Fail, "1 requests took more than 350 ms longer", "worst_added_miss_ms", 351},
-		{"a hit as slow as a miss and more", worst, between(20, 20.02, true, slower(360*ms)), check.Fail, "the worst 360 ms", "worst_added_hit_ms", 360},
-		{"in flight at the fault", worst, between(19.8, 20, false, slower(400*ms)), check.Fail, "1 requests", "", 0},
-		{"slow once it is healed", worst, between(35, 35.1, false, slower(400*ms)), check.Fail, "1 requests", "", 0},
-		{"slow to be refused", worst, between(25, 25.1, false, func(c *evidence.Call) { refused(c); c.End += 400 * ms }), check.Fail, "1 requests", "", 0},
-		{"aborted by the plan", worst, between(25, 25.1, false, func(c *evidence.Call) { c.Outcome = evidence.Aborted; c.End += time.Hour }), check.Pass, "", "", 0},
-		{"slow before it", worst, between(15, 15.1, false, slower(300*ms)), check.Pass, "", "normal_miss_ms", 600},
-		{"fault did nothing", worst, noop, check.Unknown, "not certified", "", 0},
-		{"normal unknown", worst, removed(0, 20, false), check.Unknown, "only 0 requests of the class miss", "", 0},
-		{"normal unknown but a hit too slow", worst, both(removed(0, 20, false), between(22, 23, true, slower(time.Second))), check.Fail, "10 requests", "", 0},
-		{"nobody asked meanwhile", worst, both(removed(20, 31, true), removed(20, 31, false)), check.Unknown, "no request was due while", "", 0},
-		{"no lifetime", worst, drop(evidence.ParamLifetime), check.Unknown, "lifetime", "", 0},
-		{"no ledger", worst, func(h *history) { h.Upstream = nil }, check.Unknown, "ledger", "", 0},
-		{"no fault", worst, func(h *history) { h.Injections = nil }, check.Unknown, "never ordered", "", 0},
+		{"none slower", worst, unchanged, check.Pass, "more than 0.0 ms", "normal_slow_ms", 300},
+		{"slower within the limit", worst, between(20, 21, slow, delayed(350*ms)), check.Pass, "350.0 ms", "worst_added_slow_ms", 350},
+		{"a slow one too slow", worst, between(20, 20.1, slow, delayed(351*ms)), check.Fail, "1 requests took more than 350 ms longer", "worst_added_slow_ms", 351},
+		{"a quick one as slow as a slow one and more", worst, between(20, 20.02, quick, delayed(360*ms)), check.Fail, "the worst 360 ms", "worst_added_quick_ms", 360},
+		{"in flight at the fault", worst, between(19.8, 20, slow, delayed(400*ms)), check.Fail, "1 requests", "", 0},
+		{"slow once it is healed", worst, between(35, 35.1, slow, delayed(400*ms)), check.Fail, "1 requests", "", 0},
+		{"slow to be refused", worst, between(25, 25.1, slow, func(q *evidence.Request) { refused(q); q.End += 400 * ms }), check.Fail, "1 requests", "", 0},
+		{"aborted by the plan", worst, between(25, 25.1, slow, func(q *evidence.Request) { q.Outcome = evidence.Aborted; q.End += time.Hour }), check.Pass, "", "", 0},
+		{"slow before it", worst, between(15, 15.1, slow, delayed(300*ms)), check.Pass, "", "normal_slow_ms", 600},
+		{"fault did nothing", worst, unconfirmed, check.Unknown, "not confirmed", "", 0},
+		{"normal unknown", worst, removed(0, 20, slow), check.Unknown, "only 0 requests (slow)", "", 0},
+		{"normal unknown but a quick one too slow", worst, both(removed(0, 20, slow), between(22, 23, quick, delayed(time.Second))), check.Fail, "10 requests", "", 0},
+		{"nobody asked meanwhile", worst, both(removed(20, 31, quick), removed(20, 31, slow)), check.Unknown, "no request was due while", "", 0},
+		{"classes unknown", worst, classesUnknown, check.Unknown, "nobody knows the classes", "", 0},
+		{"no fault", worst, func(h *history) { h.injections = nil }, check.Unknown, "never ordered", "", 0},
 
 		{"as fast as before", during, oftener, check.Pass, "a factor of 1.00", "before_p99_ms", 4},
-		{"a little slower", during, both(oftener, between(20, 30, true, slower(2*ms))), check.Pass, "a factor of 1.50", "during_p99_ms", 6},
-		{"slower", during, both(oftener, between(20, 30, true, slower(3*ms))), check.Fail, "by a factor of 1.75", "during_p99_ms", 7},
-		{"one in fifty slower", during, both(oftener, between(20.5, 20.7, true, slower(time.Second))), check.Fail, "factor", "", 0},
-		{"slower after the heal", during, both(oftener, between(30, 40, true, slower(time.Second))), check.Pass, "", "", 0},
-		{"misses slower", during, both(oftener, between(20, 30, false, slower(time.Second))), check.Pass, "", "", 0},
-		{"slower while time was stolen", during, both(oftener, between(20.5, 20.7, true, slower(time.Second)), stole(20.4, 21.8)), check.Pass, "a factor of 1.00", "left_out", 29},
-		{"slower while time was stolen before", during, both(oftener, between(15, 16, true, slower(3*ms)), between(20, 30, true, slower(3*ms)), stole(14.9, 16.1)),
+		{"a little slower", during, both(oftener, between(20, 30, quick, delayed(2*ms))), check.Pass, "a factor of 1.50", "during_p99_ms", 6},
+		{"slower", during, both(oftener, between(20, 30, quick, delayed(3*ms))), check.Fail, "by a factor of 1.75", "during_p99_ms", 7},
+		{"one in fifty slower", during, both(oftener, between(20.5, 20.7, quick, delayed(time.Second))), check.Fail, "factor", "", 0},
+		{"slower after the heal", during, both(oftener, between(30, 40, quick, delayed(time.Second))), check.Pass, "", "", 0},
+		{"others slower", during, both(oftener, between(20, 30, slow, delayed(time.Second))), check.Pass, "", "", 0},
+		{"slower in CPU steal time", during, both(oftener, between(20.5, 20.7, quick, delayed(time.Second)), stolen(20.4, 21.8)), check.Pass, "a factor of 1.00", "left_out", 29},
+		{"slower in CPU steal time before", during, both(oftener, between(15, 16, quick, delayed(3*ms)), between(20, 30, quick, delayed(3*ms)), stolen(14.9, 16.1)),
 			check.Fail, "by a factor of 1.75", "before_p99_ms", 4},
-		{"slower, and time was stolen at other times", during, both(oftener, between(20.5, 20.7, true, slower(time.Second)), stole(23, 24)), check.Fail, "factor", "", 0},
-		{"slower, and it did not end", during, both(oftener, between(20, 30, true, slower(3*ms)), stole(20.1, 60)), check.Unknown, "stole from the machine", "", 0},
-		{"too few during", during, both(oftener, removed(21, 30, true)), check.Unknown, "too few to compare", "hits_during", 18},
-		{"too few before", during, both(oftener, removed(0, 19, true)), check.Unknown, "too few to compare", "hits_before", 20},
-		{"fault did nothing", during, noop, check.Unknown, "not certified", "", 0},
+		{"slower, with CPU steal time at other times", during, both(oftener, between(20.5, 20.7, quick, delayed(time.Second)), stolen(23, 24)), check.Fail, "factor", "", 0},
+		{"slower, and it did not end", during, both(oftener, between(20, 30, quick, delayed(3*ms)), stolen(20.1, 60)), check.Unknown, "met CPU steal time", "", 0},
+		{"too few during", during, both(oftener, removed(21, 30, quick)), check.Unknown, "too few to compare", "requests_during", 18},
+		{"too few before", during, both(oftener, removed(0, 19, quick)), check.Unknown, "too few to compare", "requests_before", 20},
+		{"fault did nothing", during, unconfirmed, check.Unknown, "not confirmed", "", 0},
 
-		{"no need to recover", within, unchanged, check.Pass, "after 100 ms", "recovery_miss_ms", 100},
-		{"recovers in time", within, between(20.1, 20.9, false, refused), check.Pass, "after 900 ms", "recovery_miss_ms", 900},
-		{"slow is not recovered", within, between(20.1, 20.9, true, slower(101*ms)), check.Pass, "after 800 ms", "recovery_hit_ms", 800},
-		{"a little slow is", within, between(20.1, 20.9, true, slower(100*ms)), check.Pass, "after 100 ms", "", 0},
-		{"recovers late", within, between(20.1, 21.2, false, refused), check.Fail, "a miss still failed or was slow 1100 ms later", "recovery_miss_ms", 1100},
-		{"hits recover late", within, between(20, 22, true, refused), check.Fail, "a hit still failed", "", 0},
+		{"no need to recover", within, unchanged, check.Pass, "after 100 ms", "recovery_slow_ms", 100},
+		{"recovers in time", within, between(20.1, 20.9, slow, refused), check.Pass, "after 900 ms", "recovery_slow_ms", 900},
+		{"slow is not recovered", within, between(20.1, 20.9, quick, delayed(101*ms)), check.Pass, "after 800 ms", "recovery_quick_ms", 800},
+		{"a little slow is", within, between(20.1, 20.9, quick, delayed(100*ms)), check.Pass, "after 100 ms", "", 0},
+		{"recovers late", within, between(20.1, 21.2, slow, refused), check.Fail, "a request (slow) still failed or was slow 1100 ms later", "recovery_slow_ms", 1100},
+		{"quick ones recover late", within, between(20, 22, quick, refused), check.Fail, "a request (quick) still failed", "", 0},
 		{"fails again and again", within, func(h *history) {
 			for at := 20.2; at < 30; at += 1.8 {
-				between(at, at+0.1, false, refused)(h)
+				between(at, at+0.1, slow, refused)(h)
 			}
-		}, check.Fail, "a miss still failed", "", 0},
-		{"never recovers", within, between(20.1, 40, true, refused), check.Fail, "a hit still failed", "recovery_hit_ms", 19800},
-		{"the run ends too soon", within, both(between(20.1, 20.5, false, refused), removed(21, 40, false)), check.Unknown, "no 10 of the class miss in a row", "recovery_miss_ms", 300},
-		{"hits only", within, removed(20, 40, false), check.Pass, "", "recovery_hit_ms", 0},
-		{"nobody asked again", within, both(removed(20, 40, false), removed(20, 40, true)), check.Unknown, "no request was due afterwards", "", 0},
-		{"normal unknown", within, removed(0, 20, false), check.Unknown, "only 0 requests of the class miss", "", 0},
-		{"fault did nothing", within, noop, check.Unknown, "not certified", "", 0},
-		{"floor", within, func(h *history) { h.plan.Params[check.ParamFloor+outageFault] = 500 * ms }, check.Pass, "", "floor_ms", 500},
+		}, check.Fail, "a request (slow) still failed", "", 0},
+		{"never recovers", within, between(20.1, 40, quick, refused), check.Fail, "a request (quick) still failed", "recovery_quick_ms", 19800},
+		{"the run ends too soon", within, both(between(20.1, 20.5, slow, refused), removed(21, 40, slow)), check.Unknown, "no 10 requests (slow) in a row", "recovery_slow_ms", 300},
+		{"quick ones only", within, removed(20, 40, slow), check.Pass, "", "recovery_quick_ms", 0},
+		{"nobody asked again", within, both(removed(20, 40, slow), removed(20, 40, quick)), check.Unknown, "no request was due afterwards", "", 0},
+		{"normal unknown", within, removed(0, 20, slow), check.Unknown, "only 0 requests (slow)", "", 0},
+		{"fault did nothing", within, unconfirmed, check.Unknown, "not confirmed", "", 0},
+		{"floor", within, func(h *history) { h.plan.Params[evidence.ParamFloor+outageFault] = 500 * ms }, check.Pass, "", "floor_ms", 500},
 
-		{"failing meanwhile is excused", afterHeal, between(20, 29.9, false, refused), check.Pass, "after 0 ms", "recovery_miss_ms", 0},
-		{"recovers late after the heal", afterHeal, between(20, 31.5, false, refused), check.Fail, "1600 ms later", "", 0},
-		{"recovers late after the order, soon after its first sign", afterHeal, both(between(20, 31.1, false, refused), seenHealed(31)),
-			check.Fail, "1200 ms later", "recovery_miss_ms", 1200},
-		{"fault did nothing", afterHeal, noop, check.Unknown, "not certified", "", 0},
+		{"failing meanwhile is excused", afterHeal, between(20, 29.9, slow, refused), check.Pass, "after 0 ms", "recovery_slow_ms", 0},
+		{"recovers late after the heal", afterHeal, between(20, 31.5, slow, refused), check.Fail, "1600 ms later", "", 0},
+		{"recovers late after the order, soon after its first sign", afterHeal, both(between(20, 31.1, slow, refused), seenHealed(31)),
+			check.Fail, "1200 ms later", "recovery_slow_ms", 1200},
+		{"fault did nothing", afterHeal, unconfirmed, check.Unknown, "not confirmed", "", 0},
 
-		{"calls held back", held, heldBack(6), check.Pass, "6 calls reached", "misses", 40},
-		{"one call too many", held, heldBack(7), check.Fail, "7 calls reached", "calls", 7},
-		{"no call held back", held, unchanged, check.Fail, "from 2000 ms after", "", 0},
-		{"nobody asked", held, both(heldBack(0), removed(20, 31, false)), check.Unknown, "only 0 misses", "", 0},
-		{"fault did nothing", held, noop, check.Unknown, "not certified", "", 0},
-
-		{"another leads", over, func(h *history) { saw(21.1, "roles", "store-2", "leader")(&h.Records) }, check.Pass, "store-2 was leader 1000 ms after", "failover_ms", 1000},
+		{"another leads", over, saw(21.1, "roles", "store-2", "leader"), check.Pass, "store-2 was leader 1000 ms after", "failover_ms", 1000},
 		{"another leads, beside the floor", over, func(h *history) {
-			saw(21.1, "roles", "store-2", "leader")(&h.Records)
-			h.plan.Params[check.ParamFloor+outageFault] = 700 * ms
+			saw(21.1, "roles", "store-2", "leader")(h)
+			h.plan.Params[evidence.ParamFloor+outageFault] = 700 * ms
 		}, check.Pass, "", "floor_ms", 700},
-		{"nobody else leads", over, func(h *history) { saw(21.1, "roles", "store-1", "leader")(&h.Records) }, check.Unknown, "no other node than store-1", "", 0},
-		{"another leads after the heal", over, func(h *history) { saw(31, "roles", "store-2", "leader")(&h.Records) }, check.Unknown, "no other node", "", 0},
-		{"another led before", over, func(h *history) { saw(19, "roles", "store-2", "leader")(&h.Records) }, check.Unknown, "no other node", "", 0},
-		{"fault did nothing", over, noop, check.Unknown, "not certified", "", 0},
+		{"nobody else leads", over, saw(21.1, "roles", "store-1", "leader"), check.Unknown, "no other node than store-1", "", 0},
+		{"another leads after the heal", over, saw(31, "roles", "store-2", "leader"), check.Unknown, "no other node", "", 0},
+		{"another led before", over, saw(19, "roles", "store-2", "leader"), check.Unknown, "no other node", "", 0},
+		{"fault did nothing", over, unconfirmed, check.Unknown, "not confirmed", "", 0},
 
 		{"all left before", nobody, handover(came, left), check.Pass, "0 ms after", "longest_stay_ms", 0},
 		{"one stays within the limit", nobody, handover(came, saw(21.9, "sessions", "store-1", "none")), check.Pass, "800 ms after", "longest_stay_ms", 800},
@@ -231,26 +191,51 @@ func outageCases() []outageCase {
 		{"they come back with the lead", nobody, handover(came, left, saw(31, "roles", "store-1", "leader"), saw(32, "sessions", "store-1", "clients")), check.Pass, "", "", 0},
 		{"another node's clients", nobody, handover(came, left, saw(32, "sessions", "store-2", "clients")), check.Pass, "", "", 0},
 		{"nobody counted", nobody, handover(), check.Unknown, "sessions saw no client at store-1", "", 0},
-		{"nobody took over", nobody, func(h *history) { came(&h.Records) }, check.Unknown, "no other node than store-1", "", 0},
-		{"fault did nothing", nobody, noop, check.Unknown, "not certified", "", 0},
+		{"nobody took over", nobody, came, check.Unknown, "no other node than store-1", "", 0},
+		{"fault did nothing", nobody, unconfirmed, check.Unknown, "not confirmed", "", 0},
 	}
 }
 
 func TestOutages(t *testing.T) {
 	for _, c := range outageCases() {
 		t.Run(c.check.Name+"/"+c.name, func(t *testing.T) {
-			h := outage()
-			c.alter(h)
-			v := c.check.Judge(h.run())
+			v := c.check.Judge(c.run())
 			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) || v.Reason == "" {
 				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
-			}
-			if _, told := v.Figures["recovery_hit_ms"]; told && v.Fault != outageFault {
-				t.Errorf("a recovery from %q", v.Fault)
 			}
 			if got, ok := v.Figures[c.figure]; c.figure != "" && (!ok || int(got+0.5) != int(c.value)) {
 				t.Errorf("%s is %v (%t), want %v", c.figure, got, ok, c.value)
 			}
 		})
+	}
+}
+
+// TestRecoveryIsTold with the fault that it was from, to be shown beside the floor.
+func TestRecoveryIsTold(t *testing.T) {
+	ms := func(v float64) *float64 { return &v }
+	quickly := map[string]float64{quick: 0, slow: 100}
+	late := map[string]float64{quick: 0, slow: 1100}
+	floor := func(h *history) { h.plan.Params[evidence.ParamFloor+outageFault] = 500 * time.Millisecond }
+	within, over := check.RecoversWithin(outageFault, time.Second), check.FailedOver(outageFault, "roles", "leader")
+	for name, c := range map[string]struct {
+		check check.Check
+		alter func(*history)
+		want  *check.RecoveryTimes
+	}{
+		"recovered":          {within, unchanged, &check.RecoveryTimes{Fault: outageFault, Classes: quickly}},
+		"beside the floor":   {within, floor, &check.RecoveryTimes{Fault: outageFault, Floor: ms(500), Classes: quickly}},
+		"too late":           {within, between(20.1, 21.2, slow, refused), &check.RecoveryTimes{Fault: outageFault, Classes: late}},
+		"after the heal":     {check.RecoversAfterHeal(outageFault, time.Second), unchanged, &check.RecoveryTimes{Fault: outageFault, SinceHeal: true, Classes: map[string]float64{quick: 0, slow: 0}}},
+		"not confirmed":      {within, unconfirmed, nil},
+		"failed over":        {over, saw(21.1, "roles", "store-2", "leader"), &check.RecoveryTimes{Fault: outageFault, Failover: ms(1000)}},
+		"beside that floor":  {over, both(floor, saw(21.1, "roles", "store-2", "leader")), &check.RecoveryTimes{Fault: outageFault, Failover: ms(1000), Floor: ms(500)}},
+		"nobody else led":    {over, unchanged, nil},
+		"of no class at all": {within, requests(func(q *evidence.Request) { q.Class = "" }), &check.RecoveryTimes{Fault: outageFault, Classes: map[string]float64{"": 0}}},
+	} {
+		h := outage()
+		c.alter(h)
+		if v := c.check.Judge(h.run()); !reflect.DeepEqual(v.Recovery, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, v.Recovery, c.want)
+		}
 	}
 }

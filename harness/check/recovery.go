@@ -14,128 +14,168 @@ const (
 	noise = 100 * time.Millisecond
 )
 
-// ParamFloor followed by the name of a fault names the parameter that holds the least time which the running configuration
-// lets the failed dependency take to serve again, such as the time after which its members call one of them dead.
-const ParamFloor = "floor "
-
 // RecoversWithin: from the moment at which the fault was active to the first of ten consecutive successes, no more than
-// limit went by, for hits and for misses. A success is an answer that comes no more than 100 ms later than is normal, the
-// p99 of its class before the fault; its time is when it was due. Unknown unless the fault is certified and enough
+// limit went by, for requests of each class. A success is an answer that comes no more than 100 ms later than is normal, the
+// p99 of its class before the fault; its time is when it was due. Unknown unless the fault is confirmed and enough
 // requests came after it.
-func RecoversWithin(fault string, proof Certificate, limit time.Duration) Check {
-	return recovers("RecoversWithin", fault, proof, limit, func(d disturbance) time.Duration { return d.Active })
+func RecoversWithin(fault string, limit time.Duration) Check {
+	return New("RecoversWithin", func(r *Run) (Verdict, error) { return recovers(r, fault, limit, false) })
 }
 
 // RecoversAfterHeal is RecoversWithin from the order to heal the fault, for one that the service cannot make up for while it
-// lasts. The certified heal may come later: that of an upstream is proved by the first call after it, which is what a breaker
-// keeps back.
-func RecoversAfterHeal(fault string, proof Certificate, limit time.Duration) Check {
-	return recovers("RecoversAfterHeal", fault, proof, limit, func(d disturbance) time.Duration { return d.Healing })
+// lasts. The confirmed heal may come later: that of a dependency may be proved by the first call after it, which is what a
+// circuit breaker keeps back.
+func RecoversAfterHeal(fault string, limit time.Duration) Check {
+	return New("RecoversAfterHeal", func(r *Run) (Verdict, error) { return recovers(r, fault, limit, true) })
 }
 
-func recovers(name, fault string, proof Certificate, limit time.Duration, from func(disturbance) time.Duration) Check {
-	return complete(name, func(run *evidence.Run) Verdict {
-		d, p, missing := disturbed(run, fault, proof)
-		if missing != "" {
-			return unknown("%s", missing)
+func recovers(r *Run, fault string, limit time.Duration, sinceHeal bool) (Verdict, error) {
+	f, err := r.Fault(fault)
+	if err != nil {
+		return Verdict{}, err
+	}
+	normal, err := r.Baseline(f.Ordered)
+	if err != nil {
+		return Verdict{}, err
+	}
+	from := f.Active
+	if sinceHeal {
+		from = f.Healing
+	}
+	all := recoveries(r.Run, normal, from)
+	v := judgeRecoveries(all, limit)
+	v.Recovery = &RecoveryTimes{Fault: fault, SinceHeal: sinceHeal, Classes: map[string]float64{}}
+	addFloor(r, &v)
+	for _, c := range all {
+		v.Recovery.Classes[c.name] = Milliseconds(c.after)
+	}
+	return v, nil
+}
+
+// RecoversAfterStage: from the last request of the stage to the first of ten successes in a row, of each class, no more than
+// limit went by. A success is what it is to RecoversWithin; normal is what was so before the stage measured.
+func RecoversAfterStage(overload, measured string, limit time.Duration) Check {
+	return New("RecoversAfterStage", func(r *Run) (Verdict, error) {
+		m, o := stageSpan(r.Run, measured), stageSpan(r.Run, overload)
+		if m == (evidence.Span{}) || o == (evidence.Span{}) {
+			return Verdict{}, fmt.Errorf("no request of stage %s or %s is recorded", measured, overload)
 		}
-		figures := map[string]float64{"limit_ms": ms(limit)}
-		addFloor(figures, run, fault)
-		return judgeRecoveries(recoveries(run, p, from(d)), limit, figures)
-	}).about(fault)
+		normal, err := r.Baseline(m.From)
+		if err != nil {
+			return Verdict{}, err
+		}
+		return judgeRecoveries(recoveries(r.Run, normal, o.To+1), limit), nil
+	})
 }
 
-func judgeRecoveries(all []recovery, limit time.Duration, figures map[string]float64) Verdict {
+func judgeRecoveries(all []recovered, limit time.Duration) Verdict {
+	figures := map[string]float64{"limit_ms": Milliseconds(limit)}
 	var slowest time.Duration
-	for _, r := range all {
-		figures["recovery_"+string(r.class)+"_ms"] = ms(r.after)
-		slowest = max(slowest, r.after)
+	for _, c := range all {
+		figures[figureOf("recovery", c.name, "ms")] = Milliseconds(c.after)
+		slowest = max(slowest, c.after)
 	}
-	for _, r := range all {
-		if r.after > limit {
-			return fail(figures, r.failed, "a %s still failed or was slow %.0f ms later; %.0f ms are allowed", r.class, ms(r.after), ms(limit))
+	for _, c := range all {
+		if c.after > limit {
+			return Failf(figures, c.failed, "a %s still failed or was slow %.0f ms later; %.0f ms are allowed",
+				WithClass("request", c.name), Milliseconds(c.after), Milliseconds(limit))
 		}
 	}
-	for _, r := range all {
-		if r.doubt != "" {
-			return unknown("%s", r.doubt).with(figures)
+	for _, c := range all {
+		if c.doubt != nil {
+			return Unknownf(figures, "%v", c.doubt)
 		}
 	}
 	if len(all) == 0 {
-		return unknown("no request was due afterwards").with(figures)
+		return Unknownf(figures, "no request was due afterwards")
 	}
-	return pass(figures, "requests had recovered after %.0f ms; %.0f ms are allowed", ms(slowest), ms(limit))
+	return Passf(figures, "requests had recovered after %.0f ms; %.0f ms are allowed", Milliseconds(slowest), Milliseconds(limit))
 }
 
-// recovery is how requests of a class fared from a moment on.
-type recovery struct {
-	class  class
+// recovered is how requests of a class fared from a moment on.
+type recovered struct {
+	name   string
 	after  time.Duration // until the first of ten successes in a row, or the last request that was none if they never came
 	failed []uint64      // requests that did not succeed until then
-	doubt  string        // why it is not known that they recovered; empty if it is
+	doubt  error         // why it is not known that they recovered; nil if it is
 }
 
 // recoveries measures each class of which a request was due from that moment on.
-func recoveries(run *evidence.Run, p pace, from time.Duration) (all []recovery) {
-	for _, k := range []class{hit, miss} {
-		if r, asked := recoveryOf(run, p, k, from); asked {
-			all = append(all, r)
+func recoveries(run *evidence.Run, b Baseline, from time.Duration) (all []recovered) {
+	for class := range b.Names {
+		if c, asked := recoveryOf(run, b, uint8(class), from); asked {
+			all = append(all, c)
 		}
 	}
 	return all
 }
 
-func recoveryOf(run *evidence.Run, p pace, k class, from time.Duration) (r recovery, asked bool) {
-	normal, missing := p.normal(k)
-	r = recovery{class: k, doubt: fmt.Sprintf("no %d of the class %s in a row succeeded before the run was over", inARow, k)}
+func recoveryOf(run *evidence.Run, b Baseline, class uint8, from time.Duration) (c recovered, asked bool) {
+	normal, unknown := b.ofClass(class)
+	c = recovered{name: b.Names[class], doubt: fmt.Errorf("no %d %s in a row succeeded before the run was over", inARow, WithClass("requests", b.Names[class]))}
+	requests := evidence.Requests.Of(run)
 	streak := 0
 	var first time.Duration
-	for i, c := range dueSince(run, from) {
-		if p.class(i) != k || !waited(c) {
+	for i, t := range dueSince(run, from) {
+		if b.Of[i] != class || !t.Waited() {
 			continue
 		}
-		if asked = true; missing != "" {
-			return recovery{class: k, doubt: missing}, asked
+		if asked = true; unknown != nil {
+			return recovered{name: c.name, doubt: unknown}, asked
 		}
-		slow, answered := latency(c) > normal+noise, c.Outcome == evidence.OK
-		if slow && answered && p.blameless(service(c), normal+noise) || p.late && forRate(run.CallAt(i)) {
+		slow, answered := t.Latency() > normal+noise, t.Outcome == evidence.OK
+		if slow && answered && b.Blameless(t.Service(), normal+noise) || b.Late && forRate(&requests[i]) {
 			continue // it tells nothing of the service
 		}
 		if !answered || slow {
-			streak, r.after, r.failed = 0, c.Due-from, append(r.failed, c.Seq)
+			streak, c.after, c.failed = 0, t.Due-from, append(c.failed, t.Seq)
 			continue
 		}
 		if streak++; streak == 1 {
-			first = c.Due
+			first = t.Due
 		}
 		if streak == inARow {
-			r.after, r.doubt = first-from, ""
-			return r, asked
+			c.after, c.doubt = first-from, nil
+			return c, asked
 		}
 	}
-	return r, asked
+	return c, asked
 }
 
 // FailedOver is a guard: between the order of the fault and its heal, source saw another node than its target take the
 // lead. It fails nothing, since it is the dependency's doing; the time is told beside the floor.
-func FailedOver(fault string, proof Certificate, source, lead string) Check {
-	return complete("FailedOver", func(run *evidence.Run) Verdict {
-		d, missing := certified(run, fault, proof)
-		if missing != "" {
-			return unknown("%s", missing)
+func FailedOver(fault, source, lead string) Check {
+	return New("FailedOver", func(r *Run) (Verdict, error) {
+		f, err := r.Fault(fault)
+		if err != nil {
+			return Verdict{}, err
 		}
-		taken, ok := takenOver(run, d.Injection, source, lead)
-		if !ok {
-			return unknown("%s saw no other node than %s as %s while %q lasted", source, d.Target, lead, fault)
+		taken, err := takenOver(r, fault, source, lead)
+		if err != nil {
+			return Verdict{}, err
 		}
-		figures := map[string]float64{"failover_ms": ms(taken.At - d.Active)}
-		addFloor(figures, run, fault)
-		return pass(figures, "%s was %s %.0f ms after %q", taken.Node, lead, ms(taken.At-d.Active), fault)
-	}).about(fault)
+		took := Milliseconds(taken.At - f.Active)
+		v := Passf(map[string]float64{"failover_ms": took}, "%s was %s %.0f ms after %q", taken.Node, lead, took, fault)
+		v.Recovery = &RecoveryTimes{Fault: fault, Failover: &took}
+		addFloor(r, &v)
+		return v, nil
+	})
 }
 
-func addFloor(figures map[string]float64, run *evidence.Run, fault string) {
-	if floor, ok := run.Param(ParamFloor + fault); ok {
-		figures["floor_ms"] = ms(floor)
+// takenOver is TakenOver of the fault of that name, of which the injection is recorded.
+func takenOver(r *Run, fault, source, lead string) (evidence.Observation, error) {
+	in, _ := r.Injection(fault)
+	taken, ok := r.TakenOver(in, source, lead)
+	if !ok {
+		return taken, fmt.Errorf("%s saw no other node than %s as %s while %q lasted", source, in.Target, lead, fault)
+	}
+	return taken, nil
+}
+
+// addFloor tells the least time that the running configuration lets the failed dependency take to serve again.
+func addFloor(r *Run, v *Verdict) {
+	if floor, ok := r.Param(evidence.ParamFloor + v.Recovery.Fault); ok {
+		ms := Milliseconds(floor)
+		v.Figures["floor_ms"], v.Recovery.Floor = ms, &ms
 	}
 }

@@ -1,84 +1,98 @@
 package check
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// onItsWay is how much later than the end of a refusal a call may arrive that was made before its caller knew of it.
-const onItsWay = 250 * time.Millisecond
+// soonest is the shortest advice that means anything: the header counts whole seconds, and 0 says come at once.
+const soonest = time.Second
 
-// RetryAfterHonoured: a caller that the upstream told to come again after a time did not call before that, for whatever
-// key. Calls that were on their way already do not count. Unknown unless the upstream did tell somebody, and requests that
-// no stored answer served were due in such a time.
-func RetryAfterHonoured() Check { return complete("RetryAfterHonoured", retryAfterHonoured) }
+// RetryAfterHonest: every refusal tells the client when to come back, and means it. It carries a Retry-After of at least
+// 1 s and at most the plan's ParamRetryAfter. A user who asked with the same key again when that time had passed was not refused
+// again with the same status, unless a fault lay in between. A fault excuses refusals from its order until ParamRetryAfter
+// after the order to heal it: what shields the service from it may stay up for so long. Unknown if nothing was refused, or
+// if the plan does not say how long an advice may be.
+func RetryAfterHonest() Check { return New("RetryAfterHonest", retryAfterHonest) }
 
-func retryAfterHonoured(run *evidence.Run) Verdict {
-	if _, ok := lifetimeOf(run); !ok {
-		return unknown("the plan lacks the lifetime of answers, which tells hits from misses")
-	}
-	l := readLedger(run)
-	if l.flaw != "" {
-		return unknown("%s", l.flaw)
-	}
-	rests := restsAsked(l.calls)
-	var early, asked int
-	var first *evidence.Upstream
-	for _, u := range l.calls {
-		if rests.hold(u.Caller, u.Arrived) {
-			if early++; early == 1 {
-				first = u
-			}
+func retryAfterHonest(r *Run) (Verdict, error) {
+	longest, unstated := r.NeedParam(evidence.ParamRetryAfter)
+	a := advice{run: r.Run, most: longest, last: map[question]*evidence.Request{}}
+	requests := evidence.Requests.Of(r.Run)
+	for i, t := range Timings(r.Run) {
+		if len(a.last) == 0 && t.Outcome != evidence.Refused {
+			continue // there is no advice that it could follow
+		}
+		a.follow(&requests[i])
+		if t.Outcome == evidence.Refused {
+			a.judge(&requests[i], unstated == nil)
 		}
 	}
-	answers := readHits(run)
-	for i, c := range eachBrief(run) {
-		if !answers[i] && rests.holdAny(c.Due) {
-			asked++
-		}
-	}
-	figures := map[string]float64{"asked_to_wait": float64(len(rests)), "early": float64(early), "misses_meanwhile": float64(asked)}
+	figures := map[string]float64{"refused": float64(a.refused), "dishonest": float64(a.dishonest.N()), "came_back": float64(a.followed),
+		"longest_advice_ms": Milliseconds(a.longest)}
 	switch {
-	case early > 0:
-		return fail(figures, nil, "%d calls reached the upstream before the time that it had told their caller; the first is %s by %s", early, first.ID, first.Caller)
-	case len(rests) == 0:
-		return unknown("the upstream told nobody to come again later").with(figures)
-	case asked == 0:
-		return unknown("no miss was due while a caller was to stay away").with(figures)
+	case a.dishonest.N() > 0:
+		return Failf(figures, a.dishonest.Requests(), "%d refusals did not tell when to come back: %s", a.dishonest.N(), &a.dishonest), nil
+	case unstated != nil:
+		return Verdict{Figures: figures}, unstated
+	case a.refused == 0:
+		return Verdict{Figures: figures}, errors.New("no request was refused")
 	}
-	return pass(figures, "%d times a caller was told to stay away, and did, though %d misses were due meanwhile", len(rests), asked)
+	return Passf(figures, "%d refusals told when to come back, within %.0f ms at most, and %d who followed the advice were not refused again",
+		a.refused, Milliseconds(a.longest), a.followed), nil
 }
 
-// rest is a time for which a caller was told to stay away.
-type rest struct {
-	caller string
-	span
+// question is what a client asks again: the same key, of the same user.
+type question struct{ user, key string }
+
+// advice gathers what refusals advised, and what became of it.
+type advice struct {
+	run               *evidence.Run
+	most, longest     time.Duration
+	last              map[question]*evidence.Request // the latest refusal
+	refused, followed int
+	dishonest         Findings
 }
 
-type rests []rest
+// judge looks at the advice itself.
+func (a *advice) judge(q *evidence.Request, stated bool) {
+	a.refused++
+	a.longest = max(a.longest, q.RetryAfter)
+	switch {
+	case q.RetryAfter < soonest:
+		a.dishonest.Add("advised less than a second", q.Seq)
+	case stated && q.RetryAfter > a.most:
+		a.dishonest.Add(fmt.Sprintf("advised more than %s", a.most), q.Seq)
+	}
+	a.last[question{q.User, q.Key}] = q
+}
 
-func restsAsked(calls []*evidence.Upstream) (all rests) {
-	for _, u := range calls {
-		if s := (span{u.Ended + onItsWay, u.Ended + u.RetryAfter - 1}); u.RetryAfter > 0 && s.from <= s.to {
-			all = append(all, rest{u.Caller, s})
+// follow looks at a request that may follow an earlier advice.
+func (a *advice) follow(q *evidence.Request) {
+	before, refused := a.last[question{q.User, q.Key}]
+	if !refused || q.Sent < before.End+before.RetryAfter {
+		return
+	}
+	switch {
+	case q.Outcome != evidence.Refused:
+		a.followed++
+		delete(a.last, question{q.User, q.Key})
+	case q.Status == before.Status && !a.disturbed(evidence.Span{From: before.Sent, To: q.End}):
+		a.dishonest.Add("were repeated to a client that had followed the advice", before.Seq)
+	}
+}
+
+// disturbed reports whether a fault may have been felt meanwhile.
+func (a *advice) disturbed(meanwhile evidence.Span) bool {
+	for _, in := range evidence.Injections.Each(a.run) {
+		felt := evidence.Span{From: in.Ordered, To: evidence.Forever}
+		if in.Healing != 0 {
+			felt.To = in.Healing + a.most
 		}
-	}
-	return all
-}
-
-func (rs rests) hold(caller string, t time.Duration) bool {
-	for _, r := range rs {
-		if r.caller == caller && r.holds(t) {
-			return true
-		}
-	}
-	return false
-}
-
-func (rs rests) holdAny(t time.Duration) bool {
-	for _, r := range rs {
-		if r.holds(t) {
+		if felt.Meets(meanwhile) {
 			return true
 		}
 	}

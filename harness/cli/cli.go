@@ -1,5 +1,3 @@
-// Package cli is the command line of the harness. A team with a service of its own calls Main with its own catalogue and
-// gets the same commands, exit codes and reports.
 package cli
 
 import (
@@ -9,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -38,26 +35,22 @@ type commands struct {
 	Mutants mutantsCmd `cmd:"" help:"Build the service with each seeded defect and see that the named check catches it."`
 }
 
-// app is what every command gets.
-type app struct {
-	catalogue []harness.Scenario
-	getenv    func(string) string
-	out, err  io.Writer
-	live      bool // err is a terminal
+// console is what every command gets: the App, and where to read and write.
+type console struct {
+	App
+	getenv   func(string) string
+	out, err io.Writer
+	live     bool // err is a terminal
 }
 
-// Main runs the command line over a catalogue and returns the exit code.
-func Main(catalogue []harness.Scenario) int {
+// Main runs the command line and returns the exit code.
+func Main(a App) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{catalogue: catalogue, getenv: os.Getenv, out: os.Stdout, err: os.Stderr, live: isTerminal(os.Stderr)}
-	return a.main(ctx, os.Args[1:])
-}
-
-func (a *app) main(ctx context.Context, args []string) int {
-	code, err := a.dispatch(ctx, args)
+	c := &console{App: a, getenv: os.Getenv, out: os.Stdout, err: os.Stderr, live: isTerminal(os.Stderr)}
+	code, err := c.dispatch(ctx, os.Args[1:])
 	if err != nil && !errors.As(err, new(statusError)) {
-		fmt.Fprintln(a.err, "chaos: "+oneLine(err))
+		fmt.Fprintln(c.err, "chaos: "+oneLine(err))
 	}
 	return code
 }
@@ -65,19 +58,20 @@ func (a *app) main(ctx context.Context, args []string) int {
 // helped carries the exit code of kong's --help out of its parser.
 type helped int
 
-func (a *app) dispatch(ctx context.Context, args []string) (code int, err error) {
+func (c *console) dispatch(ctx context.Context, args []string) (code int, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c, ok := p.(helped)
+			h, ok := p.(helped)
 			if !ok {
 				panic(p)
 			}
-			code, err = int(c), nil
+			code, err = int(h), nil
 		}
 	}()
-	parser, err := kong.New(&commands{}, kong.Name("chaos"), kong.Writers(a.out, a.err), kong.Exit(func(c int) { panic(helped(c)) }),
+	parser, err := kong.New(&commands{}, kong.Name("chaos"), kong.Writers(c.out, c.err), kong.Exit(func(c int) { panic(helped(c)) }),
 		kong.Description("Does this service keep its promises while the things it depends on fail?"+
-			"\n\nCHAOS_DRIVER=auto|docker, CHAOS_SEED=n (the same seed gives the same plan), CHAOS_OUT=folder for the reports."+
+			"\n\n"+envDriver+"="+strings.Join(c.driverNames(), "|")+", "+envSeed+"=n (the same seed gives the same plan), "+
+			envOut+"=folder for the reports."+
 			"\n\nExit code: 0 all passed, 1 a claim failed, 2 usage, 3 inconclusive, 4 set-up failed."))
 	if err != nil {
 		return ExitSetup, err
@@ -87,15 +81,23 @@ func (a *app) dispatch(ctx context.Context, args []string) (code int, err error)
 		return ExitUsage, fmt.Errorf("%w (see: chaos --help)", err)
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
-	err = k.Run(a)
+	err = k.Run(c)
 	return exitCode(err), err
 }
 
 // statusError ends a command whose outcome is not a pass; the command has already shown why.
-type statusError struct{ code int }
+type statusError int
 
 func (e statusError) Error() string {
-	return fmt.Sprintf("not everything passed (exit code %d)", e.code)
+	return fmt.Sprintf("not everything passed (exit code %d)", int(e))
+}
+
+// statusOf is nil for ExitPass.
+func statusOf(code int) error {
+	if code == ExitPass {
+		return nil
+	}
+	return statusError(code)
 }
 
 func exitCode(err error) int {
@@ -104,7 +106,7 @@ func exitCode(err error) int {
 	case err == nil:
 		return ExitPass
 	case errors.As(err, &s):
-		return s.code
+		return int(s)
 	case errors.Is(err, errUsage), errors.Is(err, harness.ErrScenario):
 		return ExitUsage
 	default:
@@ -112,8 +114,8 @@ func exitCode(err error) int {
 	}
 }
 
-// worse combines the exit codes of several scenarios.
-func worse(a, b int) int {
+// maxSeverity combines the exit codes of two scenarios.
+func maxSeverity(a, b int) int {
 	for _, c := range []int{ExitFail, ExitSetup, ExitUnknown} {
 		if a == c || b == c {
 			return c
@@ -133,44 +135,11 @@ func statusCode(s check.Status) int {
 	}
 }
 
-// pick finds scenarios by name, in the catalogue's order; no names means all but those that have to be named.
-func (a *app) pick(names []string) ([]harness.Scenario, error) {
-	if len(names) == 0 {
-		return slices.DeleteFunc(slices.Clone(a.catalogue), func(s harness.Scenario) bool { return s.Soak }), nil
-	}
-	var out []harness.Scenario
-	for _, s := range a.catalogue {
-		for _, n := range names {
-			if s.Name == n {
-				out = append(out, s)
-				break
-			}
-		}
-	}
-	for _, n := range names {
-		if _, err := a.find(n); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func (a *app) find(name string) (harness.Scenario, error) {
-	var known []string
-	for _, s := range a.catalogue {
-		if s.Name == name {
-			return s, nil
-		}
-		known = append(known, s.Name)
-	}
-	return harness.Scenario{}, fmt.Errorf("%w: no scenario %q: there are %s", errUsage, name, strings.Join(known, ", "))
-}
-
 type listCmd struct{}
 
-func (listCmd) Run(a *app) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	for _, s := range a.catalogue {
+func (listCmd) Run(c *console) error {
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, s := range c.Catalogue {
 		name := s.Name
 		if s.Soak {
 			name += " (soak)"

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -9,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/sentinel-chaos/sentinel/fixtures/docker"
 	"github.com/sentinel-chaos/sentinel/harness"
 )
 
@@ -20,15 +21,11 @@ const (
 	envOut    = "CHAOS_OUT"
 )
 
-// Drivers that CHAOS_DRIVER can name.
-const (
-	driverAuto   = "auto"
-	driverDocker = "docker"
-)
-
-// Config is what the environment decides.
+// Config is an App, and what the environment decides about it.
 type Config struct {
-	Driver string // auto or docker
+	App
+	Driver Driver // what every run of the process uses
+	Why    string // it is this driver
 	Seed   uint64 // of every random choice in the plans
 	Out    string // folder that receives one folder per run
 	Root   string // folder of go.mod: Go programs are built there
@@ -38,17 +35,14 @@ type Config struct {
 var errUsage = errors.New("usage")
 
 // ReadConfig reads CHAOS_DRIVER, CHAOS_SEED and CHAOS_OUT through getenv, normally os.Getenv.
-func ReadConfig(getenv func(string) string) (Config, error) {
+func ReadConfig(ctx context.Context, a App, getenv func(string) string) (Config, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{Driver: driverAuto, Root: root, Out: filepath.Join(root, "reports", "out")}
-	if v := getenv(envDriver); v != "" {
-		c.Driver = v
-	}
-	if c.Driver != driverAuto && c.Driver != driverDocker {
-		return Config{}, fmt.Errorf("%w: %s=%q: want auto or docker", errUsage, envDriver, c.Driver)
+	c := Config{App: a, Root: root, Out: filepath.Join(root, "reports", "out")}
+	if c.Driver, c.Why, err = a.driver(ctx, cmp.Or(getenv(envDriver), auto)); err != nil {
+		return Config{}, err
 	}
 	if c.Seed, err = readSeed(getenv(envSeed)); err != nil {
 		return Config{}, err
@@ -67,7 +61,7 @@ func (c Config) Fit(sc harness.Scenario) error {
 	if err := sc.Validate(); err != nil {
 		return err
 	}
-	return sc.Fits(new(docker.Driver)) // which asks for its abilities alone; each run connects one of its own
+	return sc.Fits(c.Driver.Kind)
 }
 
 // readSeed takes the user's seed, or draws one that fits a JavaScript number, since reports show it and jq reads it.

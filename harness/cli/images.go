@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sentinel-chaos/sentinel/fixtures/docker"
-	"github.com/sentinel-chaos/sentinel/fixtures/images"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 )
@@ -14,43 +12,40 @@ import (
 type imagesCmd struct{}
 
 // Run prepares every program of the catalogue, so that a later run, or one without a network, need not.
-func (imagesCmd) Run(ctx context.Context, a *app) error {
-	cfg, err := ReadConfig(a.getenv)
-	if err != nil {
-		return err
+func (imagesCmd) Run(ctx context.Context, c *console) error {
+	err := c.connected(ctx, "images", func(_ Driver, d env.Driver) error {
+		var programs []env.Program
+		for _, sc := range c.Catalogue {
+			programs = append(programs, sc.Programs()...)
+		}
+		return d.Prepare(ctx, programs)
+	})
+	if err == nil {
+		fmt.Fprintln(c.out, "images are ready")
 	}
-	p := newProgress(a.err, a.live)
-	d, err := docker.New(ctx, docker.Options{Run: newRunID() + "-images", Root: cfg.Root, Progress: p.logf})
-	if err != nil {
-		return fmt.Errorf("%w: %w", harness.ErrSetup, err)
-	}
-	defer d.Close(context.WithoutCancel(ctx))
-	var programs []env.Program
-	for _, sc := range a.catalogue {
-		programs = append(programs, sc.Programs()...)
-	}
-	if err := d.Prepare(ctx, programs); err != nil {
-		return fmt.Errorf("%w: %w", harness.ErrSetup, err)
-	}
-	fmt.Fprintln(a.out, "images are ready")
-	return nil
+	return err
 }
 
 type cleanCmd struct{}
 
-// Run removes every image of ours, and, as every start of a run does, what killed runs left behind. Runs that are going
+// Run removes what the driver keeps, and, as every start of a run does, what killed runs left behind. Runs that are going
 // on are left alone.
-func (cleanCmd) Run(ctx context.Context, a *app) error {
-	cfg, err := ReadConfig(a.getenv)
+func (cleanCmd) Run(ctx context.Context, c *console) error {
+	return c.connected(ctx, "clean", func(kind Driver, _ env.Driver) error { return kind.Clean(ctx) })
+}
+
+// connected does something with a driver that runs no scenario.
+func (c *console) connected(ctx context.Context, purpose string, do func(Driver, env.Driver) error) error {
+	cfg, err := ReadConfig(ctx, c.App, c.getenv)
 	if err != nil {
 		return err
 	}
-	p := newProgress(a.err, a.live)
-	d, err := docker.New(ctx, docker.Options{Run: newRunID() + "-clean", Root: cfg.Root, Progress: p.logf})
-	if err != nil {
-		return fmt.Errorf("%w: %w", harness.ErrSetup, err)
+	p := newProgress(c.err, c.live)
+	d, err := cfg.Driver.Connect(ctx, Connection{Run: newRunID() + "-" + purpose, Root: cfg.Root, Logf: p.logf})
+	if err == nil {
+		err = errors.Join(do(cfg.Driver, d), d.Close(context.WithoutCancel(ctx)))
 	}
-	if err := errors.Join(d.Close(ctx), images.Clean(ctx), sweepScratch()); err != nil {
+	if err != nil {
 		return fmt.Errorf("%w: %w", harness.ErrSetup, err)
 	}
 	return nil

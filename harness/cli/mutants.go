@@ -11,64 +11,65 @@ import (
 	"text/tabwriter"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
-	"github.com/sentinel-chaos/sentinel/reports"
 )
 
 // mutantsDir is where the patches are kept, from the module's root.
 const mutantsDir = "scenarios/mutants"
 
+// overlaysDir is where a run keeps the edited files of its mutants. Go tools ignore a folder of such a name.
+const overlaysDir = "_overlays"
+
 type mutantsCmd struct {
 	Names []string `arg:"" optional:"" help:"Mutants to run; without any, all but those of soaks."`
 }
 
-// fate is what became of one mutant.
-type fate struct {
+// mutantOutcome is what became of one mutant.
+type mutantOutcome struct {
 	mutant
-	status string // one of the fates below
-	by     []string
-	dir    string
+	status string   // one of those below
+	by     []string // checks that failed
 	err    error
 }
 
 const (
-	fateCaught   = "caught"
-	fateOther    = "caught by another check"
-	fateUnknown  = "inconclusive"
-	fateSurvived = "SURVIVED"
-	fateNotRun   = "not run"
+	outcomeCaught   = "caught"
+	outcomeOther    = "caught by another check"
+	outcomeUnknown  = "inconclusive"
+	outcomeSurvived = "SURVIVED"
+	outcomeNotRun   = "not run"
 )
 
-func (c mutantsCmd) Run(ctx context.Context, a *app) error {
-	cfg, err := ReadConfig(a.getenv)
+func (cmd mutantsCmd) Run(ctx context.Context, c *console) error {
+	cfg, err := ReadConfig(ctx, c.App, c.getenv)
 	if err != nil {
 		return err
 	}
-	ms, err := pickMutants(filepath.Join(cfg.Root, filepath.FromSlash(mutantsDir)), c.Names)
+	ms, err := pickMutants(filepath.Join(cfg.Root, filepath.FromSlash(mutantsDir)), cmd.Names)
 	if err != nil {
 		return err
 	}
 	for _, m := range ms {
-		if err := m.named(a.catalogue); err != nil {
+		if err := m.named(c.Catalogue); err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
 	}
-	if len(c.Names) == 0 {
-		ms = slices.DeleteFunc(ms, a.soaks)
+	if len(cmd.Names) == 0 {
+		ms = slices.DeleteFunc(ms, c.soaks)
 	}
-	p := newProgress(a.err, a.live)
+	p := newProgress(c.err, c.live)
 	s, err := NewSession(cfg, p.logf)
 	if err != nil {
 		return err
 	}
-	var fates []fate
+	var outcomes []mutantOutcome
 	for i, m := range ms {
-		act := p.begin(fmt.Sprintf("[%d/%d] %s in %s", i+1, len(ms), m.Name, m.Scenario), m.Defect)
-		f, j := a.tryMutant(ctx, s, m, act.display())
-		act.end(j, f.err)
-		p.logf("%s %s", f.status, strings.Join(f.by, ", "))
-		fates = append(fates, f)
+		entry := p.begin(fmt.Sprintf("[%d/%d] %s in %s", i+1, len(ms), m.Name, m.Scenario), m.Defect)
+		o, j := c.tryMutant(ctx, s, m, entry.display())
+		entry.end(j, o.err)
+		p.logf("%s %s", o.status, strings.Join(o.by, ", "))
+		outcomes = append(outcomes, o)
 	}
-	return concludeMutants(a.out, s.Dir, fates)
+	return concludeMutants(c.out, s.Dir, outcomes)
 }
 
 func pickMutants(dir string, names []string) ([]mutant, error) {
@@ -86,48 +87,42 @@ func pickMutants(dir string, names []string) ([]mutant, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%w: no *.patch in %s", errUsage, mutantsDir)
+		return nil, fmt.Errorf("%w: no *%s in %s", errUsage, mutantExt, mutantsDir)
 	}
 	return slices.DeleteFunc(all, func(m mutant) bool { return len(names) > 0 && !slices.Contains(names, m.Name) }), nil
 }
 
-// soaks says whether the mutant's scenario takes many minutes.
-func (a *app) soaks(m mutant) bool {
-	sc, err := a.find(m.Scenario)
+// soaks reports whether the mutant's scenario takes many minutes.
+func (c *console) soaks(m mutant) bool {
+	sc, err := c.find(m.Scenario)
 	return err == nil && sc.Soak
 }
 
 // tryMutant builds the service with the defect and runs the scenario that must notice it.
-func (a *app) tryMutant(ctx context.Context, s *Session, m mutant, show Display) (f fate, j check.Judgement) {
-	f = fate{mutant: m, status: fateNotRun, dir: m.Name}
-	sc, err := a.find(m.Scenario)
+func (c *console) tryMutant(ctx context.Context, s *Session, m mutant, show Display) (o mutantOutcome, j check.Judgement) {
+	o = mutantOutcome{mutant: m, status: outcomeNotRun}
+	sc, err := c.find(m.Scenario)
 	if err != nil {
-		f.err = err
-		return f, j
+		o.err = err
+		return o, j
 	}
-	tmp, err := newScratch(ctx, filepath.Base(s.Dir)+"-"+m.Name)
+	if s.Overlay, o.err = m.overlay(s.Root, filepath.Join(s.Dir, overlaysDir, m.Name)); o.err != nil {
+		return o, j
+	}
+	slot, err := s.Next(ctx)
 	if err != nil {
-		f.err = fmt.Errorf("folder for mutant: %w", err)
-		return f, j
+		o.err = err
+		return o, j
 	}
-	defer func() { f.err = errors.Join(f.err, tmp.remove()) }()
-	if s.Overlay, f.err = m.overlay(ctx, s.Root, tmp.path); f.err != nil {
-		return f, j
-	}
-	turn, err := s.Next(ctx)
-	if err != nil {
-		f.err = err
-		return f, j
-	}
-	defer turn.End()
-	j, err = turn.Run(ctx, sc, m.Name, show)
+	defer slot.Release()
+	j, err = slot.Run(ctx, sc, m.Name, show)
 	if err != nil && !errors.Is(err, ErrLeftovers) {
-		f.err = err
-		return f, j
+		o.err = err
+		return o, j
 	}
-	f.err = errors.Join(err, reports.RenderScenario(filepath.Join(s.Dir, m.Name)))
-	f.status, f.by = judgeMutant(m, j)
-	return f, j
+	o.err = errors.Join(err, s.Reports.Scenario(filepath.Join(s.Dir, m.Name)))
+	o.status, o.by = judgeMutant(m, j)
+	return o, j
 }
 
 // judgeMutant asks whether the right check failed. Several checks may; the named one must be among them.
@@ -139,34 +134,34 @@ func judgeMutant(m mutant, j check.Judgement) (status string, by []string) {
 	}
 	switch {
 	case slices.Contains(by, m.Check):
-		return fateCaught, by
+		return outcomeCaught, by
 	case len(by) > 0:
-		return fateOther, by
+		return outcomeOther, by
 	case j.Status == check.Unknown:
-		return fateUnknown, nil
+		return outcomeUnknown, nil
 	default:
-		return fateSurvived, nil
+		return outcomeSurvived, nil
 	}
 }
 
-func concludeMutants(out io.Writer, dir string, fates []fate) error {
+func concludeMutants(out io.Writer, dir string, outcomes []mutantOutcome) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "MUTANT\tSCENARIO\tMUST BE CAUGHT BY\tFATE\tFAILED CHECKS")
+	fmt.Fprintln(w, "MUTANT\tSCENARIO\tMUST BE CAUGHT BY\tOUTCOME\tFAILED CHECKS")
 	caught := 0
 	var errs []error
-	for _, f := range fates {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.Name, f.Scenario, f.Check, f.status, strings.Join(f.by, ", "))
-		if f.status == fateCaught {
+	for _, o := range outcomes {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", o.Name, o.Scenario, o.Check, o.status, strings.Join(o.by, ", "))
+		if o.status == outcomeCaught {
 			caught++
 		}
-		errs = append(errs, f.err)
+		errs = append(errs, o.err)
 	}
 	if err := errors.Join(append(errs, w.Flush())...); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d of %d mutants caught by the check that is named; evidence in %s\n", caught, len(fates), dir)
-	if caught < len(fates) {
-		return statusError{ExitFail}
+	fmt.Fprintf(out, "%d of %d mutants caught by the check that is named; evidence in %s\n", caught, len(outcomes), dir)
+	if caught < len(outcomes) {
+		return statusError(ExitFail)
 	}
 	return nil
 }

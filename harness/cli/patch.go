@@ -1,33 +1,43 @@
 package cli
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// mutant is a seeded defect: a patch against the service, with the scenario and the check that must catch it.
+// mutantExt is how the name of a mutant's file ends.
+const mutantExt = ".mutant"
+
+// mutant is a seeded defect: edits of the service, with the scenario and the check that must catch it.
 type mutant struct {
-	Name     string // the patch's file name without .patch
+	Name     string // the file's name without mutantExt
 	Defect   string
 	Scenario string
 	Check    string
-	diff     []byte
-	files    []string // slash-separated, from the module's root
+	edits    []edit   // at least one, in the order in which they are made
+	files    []string // that are edited, once each; slash-separated, from the module's root
 }
 
-// errPatch says that a mutant's patch can not be used as it is.
+// edit puts whole lines in the place of whole lines of a file, which must occur there exactly once.
+type edit struct {
+	file          string // slash-separated, from the module's root
+	find, replace string // each line with its newline; an empty replace deletes
+}
+
+// errPatch says that a mutant can not be used as it is.
 var errPatch = errors.New("bad mutant")
 
-// readMutants reads every *.patch of a folder, by name.
+// readMutants reads every mutant of a folder, by name.
 func readMutants(dir string) ([]mutant, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.patch"))
+	paths, err := filepath.Glob(filepath.Join(dir, "*"+mutantExt))
 	if err != nil {
 		return nil, fmt.Errorf("list mutants: %w", err)
 	}
@@ -37,7 +47,7 @@ func readMutants(dir string) ([]mutant, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read mutant: %w", err)
 		}
-		m, err := parseMutant(strings.TrimSuffix(filepath.Base(p), ".patch"), b)
+		m, err := parseMutant(strings.TrimSuffix(filepath.Base(p), mutantExt), b)
 		if err != nil {
 			return nil, err
 		}
@@ -46,67 +56,135 @@ func readMutants(dir string) ([]mutant, error) {
 	return out, nil
 }
 
-// parseMutant reads "Field: value" lines up to the first file of a unified diff.
+// parseMutant reads a txtar archive: "Field: value" lines, then pairs of the sections "path find" and "path replace".
 func parseMutant(name string, b []byte) (mutant, error) {
-	m := mutant{Name: name}
-	head, diff, ok := bytes.Cut(b, []byte("\n--- "))
-	if !ok {
-		return m, fmt.Errorf("%w %s: no unified diff in it", errPatch, name)
+	archive := txtar.Parse(b)
+	fields, err := parseFields(string(archive.Comment))
+	if err != nil {
+		return mutant{}, fmt.Errorf("%w %s: %w", errPatch, name, err)
 	}
-	m.diff = append([]byte("--- "), diff...)
-	for line := range strings.Lines(string(head)) {
-		field, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		switch field {
-		case "Defect":
-			m.Defect = value
-		case "Scenario":
-			m.Scenario = value
-		case "Check":
-			m.Check = value
-		}
-	}
+	m := mutant{Name: name, Defect: fields["Defect"], Scenario: fields["Scenario"], Check: fields["Check"]}
 	if m.Defect == "" || m.Scenario == "" || m.Check == "" {
-		return m, fmt.Errorf("%w %s: it needs the lines Defect:, Scenario: and Check: before the diff", errPatch, name)
+		return m, fmt.Errorf("%w %s: it needs the lines Defect:, Scenario: and Check: before its first section", errPatch, name)
 	}
-	for line := range strings.Lines(string(m.diff)) {
-		if f, ok := strings.CutPrefix(strings.TrimSpace(line), "+++ b/"); ok {
-			m.files = append(m.files, f)
+	if m.edits, err = parseEdits(archive.Files); err != nil {
+		return m, fmt.Errorf("%w %s: %w", errPatch, name, err)
+	}
+	for _, e := range m.edits {
+		if !slices.Contains(m.files, e.file) {
+			m.files = append(m.files, e.file)
 		}
-	}
-	if len(m.files) == 0 {
-		return m, fmt.Errorf("%w %s: the diff names no file as +++ b/path", errPatch, name)
 	}
 	return m, nil
 }
 
-// overlay applies the patch to copies of the files it touches, below dir, and returns a file for `go build -overlay`.
-// The module's own files stay as they are.
-func (m mutant) overlay(ctx context.Context, root, dir string) (string, error) {
-	replace := map[string]string{}
-	for _, f := range m.files {
-		from, to := filepath.Join(root, filepath.FromSlash(f)), filepath.Join(dir, filepath.FromSlash(f))
-		b, err := os.ReadFile(from)
-		if err != nil {
-			return "", fmt.Errorf("%w %s: %w", errPatch, m.Name, err)
+var field = regexp.MustCompile(`^([A-Z][a-z]*):(?: (.*))?$`)
+
+// parseFields reads the header. A line that begins no field goes on with the one before it.
+func parseFields(text string) (map[string]string, error) {
+	fields, last := map[string]string{}, ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch found := field.FindStringSubmatch(line); {
+		case line == "":
+		case found != nil && !slices.Contains([]string{"Defect", "Scenario", "Check", "Why"}, found[1]):
+			return nil, fmt.Errorf("the field %s: is none of Defect:, Scenario:, Check: and Why:", found[1])
+		case found != nil && fields[found[1]] != "":
+			return nil, fmt.Errorf("it has the field %s: twice", found[1])
+		case found != nil:
+			last = found[1]
+			fields[last] = found[2]
+		case last == "":
+			return nil, fmt.Errorf("the line %q stands before any field", line)
+		default:
+			fields[last] = strings.TrimSpace(fields[last] + " " + line)
 		}
+	}
+	return fields, nil
+}
+
+// parseEdits reads the sections, which come in pairs: what to find in a file, and what to put in its place.
+func parseEdits(sections []txtar.File) ([]edit, error) {
+	if len(sections) == 0 {
+		return nil, errors.New("it edits nothing: it needs the sections -- path find -- and -- path replace --")
+	}
+	var edits []edit
+	for pair := range slices.Chunk(sections, 2) {
+		file, ok := strings.CutSuffix(pair[0].Name, " find")
+		if !ok || !filepath.IsLocal(filepath.FromSlash(file)) {
+			return nil, fmt.Errorf("where -- path find -- must stand, with a path inside of the module, stands -- %s --", pair[0].Name)
+		}
+		if len(pair) == 1 || pair[1].Name != file+" replace" {
+			return nil, fmt.Errorf("after -- %s -- must come -- %s replace --", pair[0].Name, file)
+		}
+		e := edit{file: file, find: string(pair[0].Data), replace: string(pair[1].Data)}
+		if strings.TrimSpace(e.find) == "" {
+			return nil, fmt.Errorf("-- %s -- is empty: give the lines to find", pair[0].Name)
+		}
+		if e.find == e.replace {
+			return nil, fmt.Errorf("an edit of %s changes nothing", file)
+		}
+		edits = append(edits, e)
+	}
+	return edits, nil
+}
+
+// apply makes the edit in the text of its file.
+func (e edit) apply(text string) (string, error) {
+	text = "\n" + text // so that every line has a newline before it as well
+	find := "\n" + e.find
+	at := strings.Index(text, find)
+	if at < 0 {
+		return "", fmt.Errorf("it no longer applies: %s does not have these lines, give those that have taken their place:\n%s", e.file, e.find)
+	}
+	if strings.Contains(text[at+1:], find) {
+		return "", fmt.Errorf("it is ambiguous: %s has these lines more than once, add neighbouring lines to find and replace:\n%s", e.file, e.find)
+	}
+	return text[1:at+1] + e.replace + text[at+len(find):], nil
+}
+
+// patched returns the edited files' text, by their path from the module's root.
+func (m mutant) patched(root string) (map[string]string, error) {
+	texts := map[string]string{}
+	for _, file := range m.files {
+		b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+		if err != nil {
+			return nil, fmt.Errorf("%w %s: %w", errPatch, m.Name, err)
+		}
+		texts[file] = string(b)
+	}
+	for _, e := range m.edits {
+		text, err := e.apply(texts[e.file])
+		if err != nil {
+			return nil, fmt.Errorf("%w %s: %w", errPatch, m.Name, err)
+		}
+		texts[e.file] = text
+	}
+	return texts, nil
+}
+
+// overlay writes the edited files below dir, and returns a file for `go build -overlay`. The module's own files stay as
+// they are.
+func (m mutant) overlay(root, dir string) (string, error) {
+	texts, err := m.patched(root)
+	if err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	for file, text := range texts {
+		to := filepath.Join(dir, filepath.FromSlash(file))
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return "", fmt.Errorf("copy for mutant %s: %w", m.Name, err)
 		}
-		if err := os.WriteFile(to, b, 0o644); err != nil {
+		if err := os.WriteFile(to, []byte(text), 0o644); err != nil {
 			return "", fmt.Errorf("copy for mutant %s: %w", m.Name, err)
 		}
-		replace[from] = to
+		replace[filepath.Join(root, filepath.FromSlash(file))] = to
 	}
-	cmd := exec.CommandContext(ctx, "git", "apply", "--whitespace=nowarn", "-")
-	cmd.Dir, cmd.Stdin = dir, bytes.NewReader(m.diff)
-	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w %s: the patch no longer applies to the service: %s", errPatch, m.Name, bytes.TrimSpace(out))
-	}
-	file := filepath.Join(dir, "overlay.json")
 	b, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", fmt.Errorf("overlay of mutant %s: %w", m.Name, err)
 	}
+	file := filepath.Join(dir, "overlay.json")
 	return file, os.WriteFile(file, b, 0o644)
 }

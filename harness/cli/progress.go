@@ -25,12 +25,12 @@ type progress struct {
 	live  bool
 	began time.Time
 
-	mu   sync.Mutex
-	acts []*act // those that are still to be shown to their end; only the first is on show
+	mu      sync.Mutex
+	entries []*entry // those that are still to be shown to their end; only the first is on show
 }
 
-// act is one scenario's progress. What it has to tell before those ahead of it have ended is kept until then.
-type act struct {
+// entry is one scenario's progress. What it has to tell before those ahead of it have ended is kept until then.
+type entry struct {
 	*progress
 	began  time.Time
 	ended  bool
@@ -54,61 +54,61 @@ func writeLine(w io.Writer, began time.Time, format string, args ...any) {
 	fmt.Fprintf(w, "  %6.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-func (p *progress) begin(title, claim string) *act {
+func (p *progress) begin(title, claim string) *entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := &act{progress: p, began: time.Now(), counts: map[evidence.Outcome]int{}}
-	p.acts = append(p.acts, a)
-	fmt.Fprintf(a.out(), "%s\n    %s\n", title, claim)
-	return a
+	e := &entry{progress: p, began: time.Now(), counts: map[evidence.Outcome]int{}}
+	p.entries = append(p.entries, e)
+	fmt.Fprintf(e.out(), "%s\n    %s\n", title, claim)
+	return e
 }
 
-func (a *act) display() Display { return Display{Logf: a.logf, OnCall: a.call} }
+func (e *entry) display() Display { return Display{Logf: e.logf, OnRequest: e.request} }
 
 // onShow is also true of what comes from a scenario that has ended.
-func (a *act) onShow() bool { return a.ended || a.acts[0] == a }
+func (e *entry) onShow() bool { return e.ended || e.entries[0] == e }
 
-func (a *act) out() io.Writer {
-	if a.onShow() {
-		return a.w
+func (e *entry) out() io.Writer {
+	if e.onShow() {
+		return e.w
 	}
-	return &a.kept
+	return &e.kept
 }
 
 // logf writes one line, with the seconds since the scenario began.
-func (a *act) logf(format string, args ...any) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.line(format, args...)
+func (e *entry) logf(format string, args ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.line(format, args...)
 }
 
-func (a *act) line(format string, args ...any) {
-	a.clear()
-	writeLine(a.out(), a.began, format, args...)
+func (e *entry) line(format string, args ...any) {
+	e.clear()
+	writeLine(e.out(), e.began, format, args...)
 }
 
-// call counts a finished request.
-func (a *act) call(c evidence.Call) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.counts[c.Outcome]++
-	if now := time.Now(); a.live && a.onShow() && now.Sub(a.drawn) >= redrawEvery {
-		a.drawn = now
-		a.clear()
-		fmt.Fprintf(a.w, "  %6.1fs  %s", now.Sub(a.began).Seconds(), a.tally())
+// request counts a finished request.
+func (e *entry) request(r evidence.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.counts[r.Outcome]++
+	if now := time.Now(); e.live && e.onShow() && now.Sub(e.drawn) >= redrawEvery {
+		e.drawn = now
+		e.clear()
+		fmt.Fprintf(e.w, "  %6.1fs  %s", now.Sub(e.began).Seconds(), e.tally())
 	}
 }
 
-func (a *act) clear() {
-	if a.live && a.onShow() {
-		fmt.Fprint(a.w, "\r\x1b[K")
+func (e *entry) clear() {
+	if e.live && e.onShow() {
+		fmt.Fprint(e.w, "\r\x1b[K")
 	}
 }
 
-func (a *act) tally() string {
+func (e *entry) tally() string {
 	var parts []string
 	for _, o := range evidence.Outcomes() {
-		if n := a.counts[o]; n > 0 {
+		if n := e.counts[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
@@ -116,29 +116,29 @@ func (a *act) tally() string {
 }
 
 // end shows how the scenario came out and returns the exit code that it asks for. The next one is on show then.
-func (a *act) end(j check.Judgement, err error) (code int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	defer a.leave()
+func (e *entry) end(j check.Judgement, err error) (code int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer e.leave()
 	if err != nil {
-		a.line("%s", oneLine(err))
+		e.line("%s", oneLine(err))
 		code = exitCode(err)
 	}
 	if len(j.Checks) == 0 { // nothing was judged
 		return code
 	}
-	a.line("requests: %s", a.tally())
-	printJudgement(a.out(), "", j)
-	return worse(code, statusCode(j.Status))
+	e.line("requests: %s", e.tally())
+	printJudgement(e.out(), "", j)
+	return maxSeverity(code, statusCode(j.Status))
 }
 
 // leave makes room for those behind, and shows what they have to tell.
-func (a *act) leave() {
-	a.ended = true
-	for len(a.acts) > 0 && a.acts[0].ended {
-		a.acts = a.acts[1:]
-		if len(a.acts) > 0 {
-			a.acts[0].kept.WriteTo(a.w)
+func (e *entry) leave() {
+	e.ended = true
+	for len(e.entries) > 0 && e.entries[0].ended {
+		e.entries = e.entries[1:]
+		if len(e.entries) > 0 {
+			e.entries[0].kept.WriteTo(e.w)
 		}
 	}
 }
@@ -168,8 +168,8 @@ func printJudgement(w io.Writer, name string, j check.Judgement) {
 		}
 	}
 	for _, f := range j.Faults {
-		if !f.Certified {
-			fmt.Fprintf(w, "    %-12s fault %s: not certified: %s\n", words(check.Unknown), f.Fault, f.Missing)
+		if !f.Confirmed {
+			fmt.Fprintf(w, "    %-12s fault %s: not confirmed: %s\n", words(check.Unknown), f.Name, f.Missing)
 		}
 	}
 	fmt.Fprintf(w, "  %s\n", strings.TrimSpace(words(j.Status)+" "+name+" - "+j.Reason))

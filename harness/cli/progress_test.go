@@ -18,7 +18,7 @@ func TestProgressInOrder(t *testing.T) {
 	var out bytes.Buffer
 	p := newProgress(&out, false)
 	first := p.begin("first", "It holds.")
-	first.call(evidence.Call{Outcome: evidence.OK})
+	first.request(evidence.Request{Outcome: evidence.OK})
 	second := p.begin("second", "It holds, too.")
 	third := p.begin("third", "It starts.")
 	second.logf("nodes ready")
@@ -30,7 +30,7 @@ func TestProgressInOrder(t *testing.T) {
 		t.Errorf("first: %d", code)
 	}
 	second.logf("load")
-	second.call(evidence.Call{Outcome: evidence.Refused})
+	second.request(evidence.Request{Outcome: evidence.Refused})
 	if code := second.end(passed, nil); code != ExitPass {
 		t.Errorf("second: %d", code)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,14 +14,37 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
-	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 	"github.com/sentinel-chaos/sentinel/harness/load"
 )
 
 // TestMain makes the test binary the chaos command of the scripts, over a catalogue that needs no stack.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"chaos": func() { os.Exit(Main(testCatalogue())) }})
+	testscript.Main(m, map[string]func(){"chaos": func() { os.Exit(Main(testApp())) }})
+}
+
+// testApp runs nothing: its driver finds an engine only if LAB says so, and its reports are empty pages.
+func testApp() App {
+	page := func(dir, name string) error { return os.WriteFile(filepath.Join(dir, name), nil, 0o644) }
+	scenario := func(dir string) error { return page(dir, "report.html") }
+	return App{
+		Catalogue: testCatalogue(),
+		Drivers: []Driver{{Kind: lab("lab"), Clean: func(context.Context) error { return nil },
+			Connect: func(_ context.Context, c Connection) (env.Driver, error) {
+				if os.Getenv("LAB") == "" {
+					return nil, errors.New("the lab is dark:\nswitch on the light")
+				}
+				c.Logf("removing what a run left behind")
+				return lab("lab"), nil
+			}}},
+		Reports: Reports{Scenario: scenario, Run: func(dir string) (passed, all int, err error) {
+			dirs, err := scenarioDirs(dir)
+			for _, d := range dirs {
+				err = errors.Join(err, scenario(d))
+			}
+			return 0, len(dirs), errors.Join(err, page(dir, "index.html"))
+		}},
+	}
 }
 
 func testCatalogue() []harness.Scenario {
@@ -29,11 +53,11 @@ func testCatalogue() []harness.Scenario {
 	return []harness.Scenario{
 		{Name: "steady", Claim: "Nothing is dropped.", System: oneNode{}, Load: constant, Expect: nothing},
 		{Name: "stranger", Claim: "A node that is not there can be killed.", System: oneNode{}, Load: constant, Expect: nothing,
-			Faults: fault.Plan{{Fault: fault.Kill("gateway-2")}}},
+			Faults: fault.Plan{{Fault: fault.Kill(fault.Node("web-2"))}}},
 		{Name: "panics", Claim: "Nobody panics.", System: oneNode{}, Load: constant, Expect: []check.Check{check.NoPanics()}},
 		{Name: "empty-hands", Claim: "Nobody can tell.", Expect: []check.Check{{Name: "NobodyKnows",
-			Of: func(*evidence.Run) check.Verdict { return check.Verdict{Reason: "no evidence of any kind"} }}}},
-		{Name: "flight", Claim: "Gateways can fly.", System: flyer{}, Load: constant, Expect: nothing},
+			Of: func(*check.Run) check.Verdict { return check.Verdict{Reason: "no evidence of any kind"} }}}},
+		{Name: "brown-out", Claim: "Nodes can be slow.", System: slowable{}, Load: constant, Expect: nothing},
 	}
 }
 
@@ -42,20 +66,19 @@ type oneNode struct{}
 
 func (oneNode) Start(context.Context, *env.Env) error { return env.ErrNotYet }
 
-func (oneNode) Roster() []env.Spec { return []env.Spec{{Name: "gateway-1", Role: "gateway"}} }
+func (oneNode) Roster() []env.Spec { return []env.Spec{{Name: "web-1", Role: "web"}} }
 
-// flyer is a system that needs what no driver can do.
-type flyer struct{ oneNode }
+// slowable is a system that needs what the driver of these tests cannot do.
+type slowable struct{ oneNode }
 
-func (flyer) Needs() []env.Capability { return []env.Capability{"flight"} }
+func (slowable) Needs() []env.Ability { return []env.Ability{env.Latency} }
 
 // TestScripts runs the command line as its users do. The command exits takes the exit code and then a command.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"record": record,
+			"exits": exits,
 		},
 	})
 }
@@ -73,33 +96,5 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if args[0] != strconv.Itoa(code) {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
-	}
-}
-
-// record writes the evidence of a scenario into a folder: of a gateway that answered one request, or that panicked, or of a
-// harness that was killed while it wrote.
-func record(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: record folder scenario answers|panics|cut")
-	}
-	rec, err := evidence.NewRecorder(ts.MkAbs(args[0]), time.Unix(1_700_000_000, 0))
-	ts.Check(err)
-	ts.Check(rec.WritePlan(evidence.Plan{Scenario: args[1], Claim: "Something.", Load: []evidence.Stage{{Requests: 1}}}))
-	const from, to = 10 * time.Second, 11 * time.Second
-	rec.Node(evidence.Node{Name: "gateway-1", Role: "gateway", Subject: true})
-	rec.Window(evidence.Window{Name: evidence.PhaseLoad, From: from, To: to})
-	rec.Window(evidence.Window{Name: evidence.PhaseCollect, From: to, To: to})
-	rec.Observation(evidence.Observation{At: time.Second, Source: evidence.SourceReady, Node: "gateway-1", What: evidence.SawUp})
-	rec.Observation(evidence.Observation{At: to, Source: evidence.SourceProbe, Node: evidence.ProbeLogs, What: evidence.ProbeCollected})
-	rec.Sample(evidence.Sample{At: from, Node: "gateway-1"})
-	rec.Call(evidence.Call{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK})
-	if args[2] == "panics" {
-		rec.LogLine(evidence.LogLine{Node: "gateway-1", Line: 3, What: evidence.LogPanic, Text: "panic: oops\n\ngoroutine 1"})
-	}
-	ts.Check(rec.Close())
-	if args[2] == "cut" {
-		dir := filepath.Join(ts.MkAbs(args[0]), "evidence")
-		ts.Check(os.Remove(filepath.Join(dir, "manifest.json")))
-		ts.Check(os.Truncate(filepath.Join(dir, "calls.ndjson"), 20))
 	}
 }

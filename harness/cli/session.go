@@ -10,15 +10,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures/docker"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/reports"
 )
-
-const planFile = "plan.json" // marks the folder of a scenario that was begun
 
 // closeLimit bounds the removal of one scenario's nodes.
 const closeLimit = time.Minute
@@ -31,30 +27,27 @@ type Session struct {
 	Config
 	Dir     string // reports/out/<run>
 	Overlay string // `go build -overlay` file under which the service is built; empty builds it as it is
-	Race    bool   // builds the service and the fake LLM with the race detector
+	Race    bool   // builds the Go programs with the race detector
 
-	images      docker.Images
-	setUp, load turns
+	setUp, load runSlot
 
 	mu      sync.Mutex
-	record  reports.Run
-	waiting []reports.NotRun // still to be run
+	record  evidence.Session
+	waiting []evidence.NotRun // still to be run
 }
 
-// NewSession makes the run's folder and points `latest` at it. It removes what killed processes left of their scratch files.
+// NewSession makes the run's folder and points `latest` at it. It tells logf the run's id, seed and driver.
 func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
 	id := newRunID()
-	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), setUp: newTurns(), load: newTurns(),
-		record: reports.Run{Run: id, Started: time.Now().UTC(), Seed: c.Seed, Driver: driverDocker}}
+	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), setUp: newRunSlot(), load: newRunSlot(),
+		record: evidence.Session{Run: id, Started: time.Now().UTC(), Seed: c.Seed, Driver: c.Driver.Kind.Name()}}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errUsage, envOut, err)
 	}
 	if err := os.Mkdir(s.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create the run's folder: %w", err)
 	}
-	if err := sweepScratch(); err != nil { // leftovers must not keep a new run from starting
-		logf("sweep of earlier leftovers: %v", err)
-	}
+	logf("run %s, seed %d, driver %s: %s", id, c.Seed, s.record.Driver, c.Why)
 	return s, errors.Join(s.write(), pointLatest(c.Out, id))
 }
 
@@ -69,10 +62,10 @@ func (s *Session) runOn(ctx context.Context, sc harness.Scenario, opt harness.Op
 	if err == nil {
 		return j, nil
 	}
-	if _, serr := os.Stat(filepath.Join(opt.Dir, planFile)); serr != nil {
+	if !isScenarioDir(opt.Dir) {
 		return j, errors.Join(err, s.NotRun(sc, oneLine(err)))
 	}
-	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(opt.Dir, harness.VerdictsFile), check.Judgement{Reason: oneLine(err)}))
+	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(opt.Dir, evidence.VerdictsFile), check.Judgement{Reason: oneLine(err)}))
 }
 
 // ErrLeftovers says that something of a run is still there; the next start sweeps it.
@@ -93,7 +86,7 @@ func (s *Session) Expect(all ...harness.Scenario) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sc := range all {
-		s.waiting = append(s.waiting, notRun(sc, "the run was cut short before it began"))
+		s.waiting = append(s.waiting, unrun(sc, "the run was cut short before it began"))
 	}
 	return s.write()
 }
@@ -102,15 +95,15 @@ func (s *Session) Expect(all ...harness.Scenario) error {
 func (s *Session) NotRun(sc harness.Scenario, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record.NotRun = append(s.record.NotRun, notRun(sc, reason))
+	s.record.NotRun = append(s.record.NotRun, unrun(sc, reason))
 	return s.drop(sc)
 }
 
-func notRun(sc harness.Scenario, reason string) reports.NotRun {
-	return reports.NotRun{Name: sc.Name, Claim: sc.Claim, Reason: reason}
+func unrun(sc harness.Scenario, reason string) evidence.NotRun {
+	return evidence.NotRun{Name: sc.Name, Claim: sc.Claim, Reason: reason}
 }
 
-// begun says that the scenario is not waiting any more.
+// begun takes the scenario off those that are still to be run.
 func (s *Session) begun(sc harness.Scenario) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,18 +112,18 @@ func (s *Session) begun(sc harness.Scenario) error {
 
 // drop is called with the lock held, as write is.
 func (s *Session) drop(sc harness.Scenario) error {
-	s.waiting = slices.DeleteFunc(s.waiting, func(n reports.NotRun) bool { return n.Name == sc.Name })
+	s.waiting = slices.DeleteFunc(s.waiting, func(n evidence.NotRun) bool { return n.Name == sc.Name })
 	return s.write()
 }
 
 func (s *Session) write() error {
 	r := s.record
 	r.NotRun = slices.Concat(r.NotRun, s.waiting)
-	return reports.WriteRun(s.Dir, r)
+	return r.Write(s.Dir)
 }
 
-// Report writes every report of the run anew from what is on disk.
-func (s *Session) Report() (reports.Results, error) { return reports.Render(s.Dir) }
+// Report writes every report of the run anew from what is on disk. It counts the scenarios, and those that passed.
+func (s *Session) Report() (passed, all int, err error) { return s.Reports.Run(s.Dir) }
 
 // pointLatest makes out/latest name the newest run, in one step.
 func pointLatest(out, id string) error {

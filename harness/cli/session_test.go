@@ -5,13 +5,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sentinel-chaos/sentinel/reports"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
 // TestWhatIsStillToBeRunIsOnDisk: at any moment, run.json names every scenario that was asked for and has not begun, so that a
 // harness that is killed leaves no run that looks whole.
 func TestWhatIsStillToBeRunIsOnDisk(t *testing.T) {
-	s, err := NewSession(Config{Out: t.TempDir()}, t.Logf)
+	s, err := NewSession(testConfig(t), t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestWhatIsStillToBeRunIsOnDisk(t *testing.T) {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
-		r, err := reports.ReadRun(s.Dir)
+		r, err := evidence.ReadSession(s.Dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,4 +42,8 @@ func TestWhatIsStillToBeRunIsOnDisk(t *testing.T) {
 			t.Errorf("%s: %q, want %q", step.name, got, step.want)
 		}
 	}
+}
+
+func testConfig(t *testing.T) Config {
+	return Config{Driver: Driver{Kind: lab("lab")}, Out: t.TempDir()}
 }

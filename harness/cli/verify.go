@@ -15,9 +15,9 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
-// VerifyMutants says what is wrong with the patches of the module at root: those that do not apply, that do not compile, or
-// that name no scenario of the catalogue, or no check of that scenario's. It runs none of them.
-func VerifyMutants(ctx context.Context, root string, catalogue []harness.Scenario) error {
+// VerifyMutants finds what is wrong with the mutants of the module at root: those that do not apply, that do not compile, or
+// that name no scenario of the catalogue, or no check of that scenario's. It runs none of them; dir gets the edited files.
+func VerifyMutants(ctx context.Context, root, dir string, catalogue []harness.Scenario) error {
 	mutants, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
 	if err != nil {
 		return err
@@ -27,12 +27,18 @@ func VerifyMutants(ctx context.Context, root string, catalogue []harness.Scenari
 	}
 	var errs []error
 	for _, m := range mutants {
-		errs = append(errs, m.named(catalogue), m.compiles(ctx, root))
+		errs = append(errs, m.named(catalogue))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err // at once: to compile all of them takes minutes
+	}
+	for _, m := range mutants {
+		errs = append(errs, m.compiles(ctx, root, filepath.Join(dir, m.Name)))
 	}
 	return errors.Join(errs...)
 }
 
-// named says whether the scenario and the check that the mutant names exist.
+// named returns nil if the scenario and the check that the mutant names exist.
 func (m mutant) named(catalogue []harness.Scenario) error {
 	for _, sc := range catalogue {
 		if sc.Name != m.Scenario {
@@ -47,13 +53,8 @@ func (m mutant) named(catalogue []harness.Scenario) error {
 }
 
 // compiles builds the packages that the patch touches, and nothing of what depends on them.
-func (m mutant) compiles(ctx context.Context, root string) (err error) {
-	tmp, err := newScratch(ctx, newRunID()+"-verify-"+m.Name)
-	if err != nil {
-		return fmt.Errorf("folder for mutant: %w", err)
-	}
-	defer func() { err = errors.Join(err, tmp.remove()) }()
-	overlay, err := m.overlay(ctx, root, tmp.path)
+func (m mutant) compiles(ctx context.Context, root, dir string) error {
+	overlay, err := m.overlay(root, dir)
 	if err != nil {
 		return err
 	}

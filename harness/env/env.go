@@ -1,5 +1,5 @@
 // Package env says what runs and how to reach it: a System starts Nodes through a Driver and registers them in an Env.
-// It knows neither containers nor the gateway.
+// It knows neither the drivers nor what is put under test.
 package env
 
 import (
@@ -41,12 +41,12 @@ type Roster interface {
 
 // Demander is a System that can say before it starts which abilities of the driver it needs.
 type Demander interface {
-	Needs() []Capability
+	Needs() []Ability
 }
 
 // Driver turns Specs into running processes, each with an address of its own that outlives restarts.
 type Driver interface {
-	// Name is the driver's name as users write it: docker, process.
+	// Name is the driver's name as users write it: one word.
 	Name() string
 	// Addr reserves and returns the IP address that the node of that name has or will have.
 	Addr(node string) (string, error)
@@ -62,7 +62,7 @@ type Driver interface {
 type Proc interface {
 	// Start starts it again after it ended, with the same address, arguments and files; a Scratch folder comes back empty.
 	Start(ctx context.Context) error
-	// Signal reaches the whole process tree for Kill, Freeze and Thaw, and the main process for Term.
+	// Signal reaches the whole process tree for Kill, Pause and Resume, and the main process for Term.
 	Signal(ctx context.Context, s Signal) error
 	// Exec runs a command beside it, in its file system and address, and returns both streams and the exit code.
 	Exec(ctx context.Context, argv ...string) (Output, error)
@@ -74,9 +74,10 @@ type Proc interface {
 	Endpoint(ctx context.Context, port int) (string, error)
 }
 
-// Program says what a node runs: Go or Image is set. Neither means the fixtures image with the stack's servers.
+// Program says what a node runs: Go or Image is set. Neither means what the driver has for servers that are installed from
+// packages.
 type Program struct {
-	Go    string // a main package of this module, built static, e.g. ./service/cmd/sentinel
+	Go    string // a main package of the module at hand, built static, e.g. ./cmd/shop
 	Image string // an image by its name, for a service that is built elsewhere
 	// Version is what the linker writes into main.version, for Go only; empty leaves it as it is. Another one is another build.
 	Version string
@@ -84,8 +85,8 @@ type Program struct {
 
 // Spec describes a node.
 type Spec struct {
-	Name    string // unique in the run, e.g. gateway-1
-	Role    string // e.g. gateway, postgres
+	Name    string // unique in the run, e.g. shop-1
+	Role    string // e.g. shop, database
 	Subject bool   // part of the service under test: its unplanned death is a failure, not bad luck
 	Store   bool   // holds what the replicas of the service share, or leads to it: cut off from all of these, a replica is alone
 	Program Program
@@ -98,7 +99,7 @@ type Spec struct {
 	NoFile  int               // limit of open files, 0 for the default
 }
 
-// Is says whether what is the node's name or its role.
+// Is reports whether what is the node's name or its role.
 func (s Spec) Is(what string) bool { return s.Name == what || s.Role == what }
 
 // Signal is what can be done to a running node.
@@ -108,8 +109,8 @@ type Signal string
 const (
 	Term   Signal = "term"   // SIGTERM to the main process
 	Kill   Signal = "kill"   // SIGKILL
-	Freeze Signal = "freeze" // all processes stop running
-	Thaw   Signal = "thaw"   // and go on
+	Pause  Signal = "pause"  // all processes stop running
+	Resume Signal = "resume" // and go on
 )
 
 // Output is what a command left.
@@ -137,7 +138,7 @@ type Node struct {
 // Target is where the load goes.
 type Target struct {
 	URL    string            // e.g. http://198.18.0.9:8080
-	Tokens map[string]string // Authorization header by tenant; never recorded
+	Tokens map[string]string // value of the Authorization header by user; never recorded
 }
 
 // Env is one running system. It is safe for concurrent use.
@@ -232,7 +233,7 @@ func (e *Env) Target() Target {
 	return e.target
 }
 
-// SetParam records what the system was configured with; the names are evidence.Param constants. Checks judge by it.
+// SetParam records what the system was configured with; checks judge by it, and know it by its name.
 func (e *Env) SetParam(name string, d time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -260,7 +261,7 @@ func (e *Env) Versions() map[string]string {
 	return maps.Clone(e.versions)
 }
 
-// compareNames orders gateway-2 before gateway-10.
+// compareNames orders shop-2 before shop-10.
 func compareNames(a, b string) int {
 	return cmp.Or(cmp.Compare(trimDigits(a), trimDigits(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }

@@ -58,15 +58,15 @@ func namesOf(ns []*env.Node) (names []string) {
 
 func TestNodesComeByName(t *testing.T) {
 	e := newEnv()
-	launch(t, e, "gateway", "gateway-10", "gateway-2", "gateway-1")
-	launch(t, e, "redis", "redis-2", "redis-1")
-	launch(t, e, "redis-sentinel", "redis-sentinel-1")
-	want := []string{"gateway-1", "gateway-2", "gateway-10", "redis-1", "redis-2", "redis-sentinel-1"}
+	launch(t, e, "app", "app-10", "app-2", "app-1")
+	launch(t, e, "tier", "tier-2", "tier-1")
+	launch(t, e, "tier-proxy", "tier-proxy-1")
+	want := []string{"app-1", "app-2", "app-10", "tier-1", "tier-2", "tier-proxy-1"}
 	if got := namesOf(e.Nodes()); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if got := namesOf(e.Role("redis")); !slices.Equal(got, want[3:5]) {
-		t.Errorf("redis: %v", got)
+	if got := namesOf(e.Role("tier")); !slices.Equal(got, want[3:5]) {
+		t.Errorf("tier: %v", got)
 	}
 	if got := e.Role("none"); len(got) != 0 {
 		t.Errorf("none: %v", got)
@@ -102,14 +102,14 @@ func TestNameOrderIsOne(t *testing.T) {
 
 func TestNodesAreFound(t *testing.T) {
 	e := newEnv()
-	launch(t, e, "gateway", "gateway-1")
-	if n, err := e.Node("gateway-1"); err != nil || n.Addr != "addr-of-gateway-1" {
+	launch(t, e, "app", "app-1")
+	if n, err := e.Node("app-1"); err != nil || n.Addr != "addr-of-app-1" {
 		t.Errorf("%+v, %v", n, err)
 	}
-	if _, err := e.Node("gateway-2"); !errors.Is(err, env.ErrNoNode) || !strings.Contains(err.Error(), "gateway-2") {
+	if _, err := e.Node("app-2"); !errors.Is(err, env.ErrNoNode) || !strings.Contains(err.Error(), "app-2") {
 		t.Errorf("%v", err)
 	}
-	if got := e.NameOf("addr-of-gateway-1"); got != "gateway-1" {
+	if got := e.NameOf("addr-of-app-1"); got != "app-1" {
 		t.Errorf("%q", got)
 	}
 	if got := e.NameOf("10.0.0.1"); got != "10.0.0.1" {
@@ -132,10 +132,10 @@ func TestAFailedLaunchRegistersNothing(t *testing.T) {
 func TestWhatSystemsRecord(t *testing.T) {
 	e := newEnv()
 	e.SetParam("lease", time.Second)
-	e.SetVersion("redis", "8.0.2")
+	e.SetVersion("tier", "8.0.2")
 	e.SetTarget(env.Target{URL: "http://x"})
-	e.Params()["lease"], e.Versions()["redis"] = 0, "" // copies
-	if e.Params()["lease"] != time.Second || e.Versions()["redis"] != "8.0.2" || e.Target().URL != "http://x" || e.Seed() != 7 {
+	e.Params()["lease"], e.Versions()["tier"] = 0, "" // copies
+	if e.Params()["lease"] != time.Second || e.Versions()["tier"] != "8.0.2" || e.Target().URL != "http://x" || e.Seed() != 7 {
 		t.Errorf("%v %v %v %d", e.Params(), e.Versions(), e.Target(), e.Seed())
 	}
 }
@@ -146,7 +146,7 @@ func TestConcurrentUse(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			launch(t, e, "gateway", fmt.Sprintf("gateway-%d", i))
+			launch(t, e, "app", fmt.Sprintf("app-%d", i))
 			e.SetParam("p", time.Duration(i))
 			e.SetVersion("v", "1")
 			e.SetTarget(env.Target{URL: "u"})
@@ -154,7 +154,7 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := len(e.Role("gateway")); n != 20 {
+	if n := len(e.Role("app")); n != 20 {
 		t.Errorf("%d nodes", n)
 	}
 }

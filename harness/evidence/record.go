@@ -1,12 +1,12 @@
 // Package evidence is the record of one run of one scenario: what was planned, what each observer saw, and when.
 //
 // Every time is an offset from Plan.Epoch, in nanoseconds, as an integer that a double holds exactly (so that jq reads
-// it). Each kind of record is one NDJSON file under evidence/. The package uses the standard library only, so that
-// anything may depend on it.
+// it). Each kind of record is one NDJSON file under evidence/. A system under
+// test adds kinds of its own with NewKind. The package uses the standard library only, so that anything may depend on it.
 package evidence
 
 import (
-	"strings"
+	"cmp"
 	"time"
 )
 
@@ -29,13 +29,14 @@ func Outcomes() []Outcome { return []Outcome{OK, Refused, Failed, Ambiguous, Abo
 // ReasonCancelled is the reason of a request that was under way when the run was interrupted. It is aborted, yet by no plan.
 const ReasonCancelled = "cancelled"
 
-// Call is one planned request as the client saw it.
-type Call struct {
+// Request is one planned request as the client saw it.
+type Request struct {
 	Seq        uint64        `json:"seq"` // numbered from 0 without gaps, in order of Due
 	ID         string        `json:"id"`  // the request id that the client chose and sent
 	Stage      string        `json:"stage"`
-	Tenant     string        `json:"tenant,omitempty"`
-	Key        string        `json:"key,omitempty"` // the key that must answer it, computed by the client
+	Class      string        `json:"class,omitempty"` // what the load calls its kind; empty where all are of one kind
+	User       string        `json:"user,omitempty"`  // whose credentials it carried
+	Key        string        `json:"key,omitempty"`   // requests of one user with one key ask for the same
 	Due        time.Duration `json:"due_ns"`
 	Sent       time.Duration `json:"sent_ns"` // 0 with Unsent
 	End        time.Duration `json:"end_ns"`  // last byte, or the moment the client gave up
@@ -44,78 +45,16 @@ type Call struct {
 	Outcome    Outcome       `json:"outcome"`
 	Reason     string        `json:"reason,omitempty"` // class of failure: timeout, reset, eof, refused, dial, status, malformed, ...
 	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
-	Answer     Answer        `json:"answer,omitzero"`
 }
 
-// Answer is what a response says of its own origin; for the gateway it is read from the text of the completion, which
-// the fake LLM wrote, never from what the service claims.
-type Answer struct {
-	CallID string `json:"call_id,omitempty"` // Upstream.ID
-	Tenant string `json:"tenant,omitempty"`
-	Key    string `json:"key,omitempty"`
-	Source string `json:"source,omitempty"` // what the service says: hit, call, shared, stored, stale; information only
+// Requests are the planned requests by Seq.
+var Requests = NewKind("requests", func(a, b *Request) int { return cmp.Compare(a.Seq, b.Seq) })
+
+// Intern shares the strings that many requests have.
+func (r *Request) Intern(one func(string) string) {
+	r.Stage, r.Class, r.User, r.Key = one(r.Stage), one(r.Class), one(r.User), one(r.Key)
+	r.Outcome, r.Reason = Outcome(one(string(r.Outcome))), one(r.Reason)
 }
-
-// How an upstream call ended, as the upstream itself saw it.
-const (
-	UpstreamOK      = "ok"        // a complete 2xx was sent
-	UpstreamError   = "error"     // an error status, or a body that is wrong on purpose, was sent
-	UpstreamCut     = "cut"       // the response broke off
-	UpstreamHungUp  = "hung_up"   // the caller closed before the response was complete
-	UpstreamRunning = "in_flight" // not ended when the ledger was read
-)
-
-// Upstream is one call in the ledger of the expensive dependency (the fake LLM).
-type Upstream struct {
-	ID         string        `json:"id"`
-	RequestID  string        `json:"request_id"`
-	Tenant     string        `json:"tenant"`
-	Key        string        `json:"key"`
-	N          uint64        `json:"n"`      // 1 for the key's first call
-	Caller     string        `json:"caller"` // node name where the address is known, else the address
-	Arrived    time.Duration `json:"arrived_ns"`
-	Ended      time.Duration `json:"ended_ns"` // end of the response, or when the hang-up was seen; 0 while in flight
-	Outcome    string        `json:"outcome"`
-	Status     int           `json:"status"`
-	RetryAfter time.Duration `json:"retry_after_ns,omitempty"` // what the caller was asked for, with an error status; 0 if nothing
-	Delay      time.Duration `json:"delay_ns"`                 // latency added by the control endpoint
-	Prompt     int64         `json:"prompt_tokens"`
-	Completion int64         `json:"completion_tokens"`
-	Cost       int64         `json:"cost_nanousd"` // price of the call, billed or not, in nano-dollars
-	Billed     bool          `json:"billed"`       // only a fully sent 2xx is
-}
-
-// Hop is one line of the load balancer's access log.
-type Hop struct {
-	RequestID    string        `json:"request_id"`
-	Server       string        `json:"server"` // node name of the last server tried
-	At           time.Duration `json:"at_ns"`  // request received
-	End          time.Duration `json:"end_ns"`
-	Status       int           `json:"status"`
-	Retries      int           `json:"retries"`
-	Redispatched bool          `json:"redispatched"`
-	Termination  string        `json:"termination"` // HAProxy's termination state: "--" is a clean end
-}
-
-// Row is one entry of the service's own ledger, as found in its database.
-type Row struct {
-	ID        string        `json:"id"`
-	RequestID string        `json:"request_id"`
-	Tenant    string        `json:"tenant"`
-	Key       string        `json:"key"`
-	Kind      string        `json:"kind"`    // RowCall or RowHit
-	CallID    string        `json:"call_id"` // the upstream call that produced the answer
-	Cost      int64         `json:"cost_nanousd"`
-	At        time.Duration `json:"at_ns"`
-	Replica   string        `json:"replica"`
-	Boot      string        `json:"boot"`
-}
-
-// Kinds of rows: a call is billed, everything else is not.
-const (
-	RowCall = "call" // this request's flight called the upstream
-	RowHit  = "hit"  // answered without a call of its own: cache, shared flight or stored answer
-)
 
 // Sample is one scrape of one node, or the failure to scrape it.
 type Sample struct {
@@ -126,6 +65,14 @@ type Sample struct {
 	Error  string             `json:"error,omitempty"`
 }
 
+// Samples are the scrapes by time.
+var Samples = NewKind("samples", func(a, b *Sample) int { return cmp.Compare(a.At, b.At) })
+
+// Intern shares the strings that many samples have.
+func (s *Sample) Intern(one func(string) string) {
+	s.Node, s.Boot, s.Error = one(s.Node), one(s.Boot), one(s.Error)
+}
+
 // Exit is the end of a node's main process, as the engine (not the injector) saw it.
 type Exit struct {
 	Node string        `json:"node"`
@@ -133,10 +80,14 @@ type Exit struct {
 	Code int           `json:"code"` // 128+n after signal n
 }
 
-// Injection is a fault as its injector ordered it. When it truly was active and healed is for its certificate to find
-// among the observations.
+// Exits are the ends of processes by time.
+var Exits = NewKind("exits", func(a, b *Exit) int { return cmp.Compare(a.At, b.At) })
+
+// Injection is a fault as its injector ordered it. When it truly was active and healed is for the fault's confirmation to
+// find among the observations.
 type Injection struct {
-	Fault   string        `json:"fault"` // its first word is its kind: see the Fault constants
+	Fault   string        `json:"fault"` // its name, unique in the run
+	Kind    string        `json:"kind"`  // one of the Fault constants, or a kind of the system's own
 	Target  string        `json:"target"`
 	Ordered time.Duration `json:"ordered_ns"`
 	Healing time.Duration `json:"healing_ns"`         // when the heal was ordered; 0 if never
@@ -144,37 +95,53 @@ type Injection struct {
 	Undo    string        `json:"undo_err,omitempty"` // the heal's, if it failed
 }
 
+// Injections are the faults by the time they were ordered.
+var Injections = NewKind("injections", func(a, b *Injection) int { return cmp.Compare(a.Ordered, b.Ordered) })
+
+// InForce is from the order to the moment before the order to heal, or for ever.
+func (i Injection) InForce() Span {
+	if i.Healing == 0 {
+		return Span{i.Ordered, Forever}
+	}
+	return Span{i.Ordered, i.Healing - 1}
+}
+
+// Afterwards is from the order to heal to the end of the run; empty if there was no such order.
+func (i Injection) Afterwards() Span {
+	if i.Healing == 0 {
+		return Span{From: 1, To: 0}
+	}
+	return Span{i.Healing, Forever}
+}
+
 // Kinds of faults that checks know: what each excuses differs.
 const (
-	FaultTerm   = "term"   // SIGTERM: an orderly end, which excuses nothing
-	FaultKill   = "kill"   // SIGKILL: requests in flight on the target may have to be repeated
-	FaultFreeze = "freeze" // all processes of the target stop running
-	FaultCut    = "cut"    // no packet passes between the target and others
-	FaultLose   = "lose"   // a share of the packets between the target and others is lost
-	FaultLimit  = "limit"  // the target gets little of the CPU
-	FaultSlow   = "slow"   // the target answers late
+	FaultTerm       = "term"        // SIGTERM: an orderly end, which excuses nothing
+	FaultKill       = "kill"        // SIGKILL: requests in flight on the target may have to be repeated
+	FaultPause      = "pause"       // all processes of the target stop running
+	FaultPartition  = "partition"   // no packet passes between the target and its peers
+	FaultPacketLoss = "packet-loss" // a share of the packets between the target and its peers is lost
+	FaultCPUQuota   = "cpu-quota"   // the target gets little of the CPU
+	FaultLatency    = "latency"     // the target answers late
 )
-
-// Kind is the first word of the fault's name.
-func (i Injection) Kind() string {
-	kind, _, _ := strings.Cut(i.Fault, " ")
-	return kind
-}
 
 // Observation is what an observer that is independent of the injector saw: a node became ready, a leader changed.
 type Observation struct {
 	At     time.Duration `json:"at_ns"`
-	Source string        `json:"source"` // who saw it: ready, haproxy, patroni, redis-sentinel, ...
+	Source string        `json:"source"` // who saw it: ready, balancer, ...
 	Node   string        `json:"node"`
 	What   string        `json:"what"` // up and down: see SawUp and SawDown; others are the observer's own
 	Detail string        `json:"detail,omitempty"`
 }
 
+// Observations are what observers saw, by time.
+var Observations = NewKind("observations", func(a, b *Observation) int { return cmp.Compare(a.At, b.At) })
+
 // Sources and findings of observations that checks know.
 const (
-	SourceReady   = "ready"   // the node's own readiness, asked directly
-	SourceHAProxy = "haproxy" // the load balancer's opinion of its servers
-	SourceProbe   = "probe"   // the harness, on a probe of its own, whose name is the node
+	SourceReady    = "ready"    // the node's own readiness, asked directly
+	SourceBalancer = "balancer" // the load balancer's opinion of its servers
+	SourceProbe    = "probe"    // the harness, on a probe of its own, whose name is the node
 
 	SawUp   = "up"
 	SawDown = "down"
@@ -185,36 +152,27 @@ const (
 	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
 	SawFree      = "free"      // it did not
-	SawStolen    = "stolen"    // a hypervisor kept the machine from running; else SawFree
+	SawStolen    = "stolen"    // a hypervisor took time from the machine; else SawFree
 
 	ProbeFailed    = "failed"
 	ProbeCollected = "collected" // it looked, at the end: from here on the absence of its records proves something
 )
 
-// Names of the probes that checks know, as SourceProbe tells them.
-const (
-	ProbeLogs   = "logs"   // leaves LogLines
-	ProbeLeases = "leases" // leaves Leases
-)
+// ProbeLogs is the name under which SourceProbe reports whether the logs were read for LogDefects.
+const ProbeLogs = "logs"
 
-// Lease is a right to call the upstream that was still on record in a store when the system was at rest: a lock or a claim.
-type Lease struct {
-	Store string        `json:"store"` // who keeps it: redis, postgres
-	Node  string        `json:"node"`  // where it was read
-	Key   string        `json:"key"`   // what it is for
-	Owner string        `json:"owner"` // the token of whoever took it
-	Seen  time.Duration `json:"seen_ns"`
-	Taken time.Duration `json:"taken_ns,omitempty"` // 0 where the store does not keep it
-	Ends  time.Duration `json:"ends_ns,omitempty"`  // 0: never; before Seen: it was over already
-}
-
-// LogLine is a place in a node's log at which its program reports a defect of its own.
-type LogLine struct {
+// LogDefect is a place in a node's log at which its program reports a defect of its own.
+type LogDefect struct {
 	Node string `json:"node"`
 	Line uint64 `json:"line"` // in logs/<node>.log, counted from 1
 	What string `json:"what"` // one of the Log constants
 	Text string `json:"text"` // that line and those after it which belong to it, as far as they were kept
 }
+
+// LogDefects are the defects that nodes reported in their logs, by node and line.
+var LogDefects = NewKind("logdefects", func(a, b *LogDefect) int {
+	return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Line, b.Line))
+})
 
 // What programs written in Go report of their own defects.
 const (
@@ -227,7 +185,7 @@ const (
 // counts from its own moment to that of the next.
 const SourceMachine = "machine"
 
-// SourceThrottling tells whether the kernel keeps a node from the CPU, as it accounts for it.
+// SourceThrottling reports whether the kernel keeps a node from the CPU, as it accounts for it.
 const SourceThrottling = "throttling"
 
 // Observers of what a node runs. What they say is a version, and the name of a build.
@@ -239,7 +197,7 @@ const (
 // SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
 func SourceReach(from string) string { return "reach from " + from }
 
-// WarmupPrefix begins the ids of requests that prepare the system: they leave rows and upstream calls but no Calls.
+// WarmupPrefix begins the ids of requests that prepare the system: they leave no Requests.
 const WarmupPrefix = "warm-"
 
 // Names of the phases of a run, in their order.
@@ -258,23 +216,30 @@ type Window struct {
 	To   time.Duration `json:"to_ns"`
 }
 
+// Windows are the phases by their beginning.
+var Windows = NewKind("windows", func(a, b *Window) int { return cmp.Compare(a.From, b.From) })
+
+// Span is the window's time, its end included.
+func (w Window) Span() Span { return Span{w.From, w.To} }
+
 // Node is one member of the system under test.
 type Node struct {
 	Name    string `json:"name"`
-	Role    string `json:"role"` // gateway, postgres, redis, ...
+	Role    string `json:"role"` // what nodes of its kind are called together
 	Addr    string `json:"addr"`
 	Subject bool   `json:"subject"`         // part of the service under test, not of what it depends on
 	Store   bool   `json:"store,omitempty"` // holds what the replicas of the service share, or leads to it
-	Version string `json:"version,omitempty"`
 }
+
+// Nodes are the members of the system under test by name.
+var Nodes = NewKind("nodes", func(a, b *Node) int { return cmp.Compare(a.Name, b.Name) })
 
 // Allowance is a share of requests that the scenario permits to be refused.
 type Allowance struct {
-	From  time.Duration `json:"from_ns"` // offsets from the start of the load, not from the epoch
-	To    time.Duration `json:"to_ns"`
-	Share float64       `json:"share"` // largest share, 0 to 1, of the misses due in the window
-	// Hits says that hits may be refused, too, and count like misses: in an overload, whoever looks at each request has lost.
-	Hits bool `json:"hits,omitempty"`
+	From    time.Duration `json:"from_ns"` // offsets from the start of the load, not from the epoch
+	To      time.Duration `json:"to_ns"`
+	Share   float64       `json:"share"`             // largest share, 0 to 1, of the requests of Classes due in the window
+	Classes []string      `json:"classes,omitempty"` // that may be refused; all if empty
 }
 
 // Plan is what was meant to happen; it carries every parameter that a check reads, so that a newer build judges an old
@@ -303,20 +268,21 @@ type Stage struct {
 
 // Step is one planned fault, in offsets from the start of the load.
 type Step struct {
-	Fault string        `json:"fault"`
+	Fault string        `json:"fault"` // its name
+	Kind  string        `json:"kind"`
 	At    time.Duration `json:"at_ns"`
 	For   time.Duration `json:"for_ns"`
 }
 
-// Names of parameters that systems under test may set in Plan.Params. A check that needs one that is absent says Unknown.
+// Names of parameters that systems under test may set in Plan.Params, beside names of their own. A check that needs one that is
+// absent says Unknown.
 const (
-	ParamLifetime   = "lifetime"    // lower bound of the jittered lifetime of a cached answer
-	ParamMaxAge     = "max_age"     // an answer older than this must not be served
-	ParamLease      = "lease"       // lease of the lock that a caller of the upstream holds
-	ParamLLMTimeout = "llm_timeout" // timeout of one upstream call
 	ParamGrace      = "grace"       // time from SIGTERM to the end of the process
-	ParamDrain      = "drain"       // time from SIGTERM to the close of the listener
 	ParamRetryAfter = "retry_after" // the longest advice in Retry-After of a refusal
-	ParamTokenEvery = "token_every" // how long the token bucket of an API key takes to gain a token: 1/rate
+	ParamTokenEvery = "token_every" // how long the token bucket of a user takes to gain a token: 1/rate
 	ParamBucketFill = "bucket_fill" // how long an empty one takes to be full: burst/rate
 )
+
+// ParamFloor followed by the name of a fault names the least time that the running configuration lets the failed dependency
+// take to serve again, such as the time after which its members call one of them dead.
+const ParamFloor = "floor "

@@ -1,19 +1,13 @@
 package evidence
 
 import (
-	"bufio"
 	"bytes"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
-	"slices"
-	"sort"
 	"sync"
 	"time"
 )
@@ -26,92 +20,120 @@ var (
 	ErrDamaged = errors.New("damaged evidence")
 )
 
-// Run is the evidence of one run. It is read-only; iterators come in the order of time.
+// Run is the evidence of one run. It is read-only, and safe for concurrent use. Its records are had from their kinds: Kind.Of.
 type Run struct {
 	Plan Plan
 	// Complete is false when the harness was cut short: absence of a record then proves nothing.
 	Complete bool
 
-	calls        []Call
-	upstream     []Upstream
-	hops         []Hop
-	rows         []Row
-	samples      []Sample
-	exits        []Exit
-	injections   []Injection
-	observations []Observation
-	windows      []Window
-	nodes        []Node
-	leases       []Lease
-	logLines     []LogLine
+	dir     string            // of the records; empty for a run that was built by hand
+	counted map[string]uint64 // records by kind, by the manifest
+	kept    sync.Map          // records by *Kind, and what Derive made by type
 
-	derived sync.Map // see Derive
+	mu      sync.Mutex
+	strings map[string]string
+	err     error
 }
 
-// Records is the content of a run that was built by hand, for tests.
-type Records struct {
-	Calls        []Call
-	Upstream     []Upstream
-	Hops         []Hop
-	Rows         []Row
-	Samples      []Sample
-	Exits        []Exit
-	Injections   []Injection
-	Observations []Observation
-	Windows      []Window
-	Nodes        []Node
-	Leases       []Lease
-	LogLines     []LogLine
-}
-
-// New builds a complete run from records in any order.
-func New(p Plan, r Records) *Run {
-	run := &Run{Plan: p, Complete: true, calls: slices.Clone(r.Calls), upstream: slices.Clone(r.Upstream), hops: slices.Clone(r.Hops),
-		rows: slices.Clone(r.Rows), samples: slices.Clone(r.Samples), exits: slices.Clone(r.Exits), injections: slices.Clone(r.Injections),
-		observations: slices.Clone(r.Observations), windows: slices.Clone(r.Windows), nodes: slices.Clone(r.Nodes),
-		leases: slices.Clone(r.Leases), logLines: slices.Clone(r.LogLines)}
-	run.sort()
+// New builds a complete run by hand.
+func New(p Plan, records ...Records) *Run {
+	run := &Run{Plan: p, Complete: true}
+	for _, add := range records {
+		add(run)
+	}
 	return run
 }
 
-// Open reads a saved run. Evidence without a manifest, or whose last line is cut, is read as far as it goes and is not
-// Complete; anything else that does not parse is ErrDamaged.
+// Open opens a saved run. Evidence without a manifest, or of which something is missing or cut, is not Complete and is read as
+// far as it goes. What does not parse at all is found when it is read: see Err.
 func Open(dir string) (*Run, error) {
 	plan, err := ReadPlan(dir)
 	if err != nil {
 		return nil, err
 	}
-	run := &Run{Plan: plan}
+	run := &Run{Plan: plan, dir: filepath.Join(dir, Dir), strings: map[string]string{}}
 	var m manifest
-	err = readJSON(filepath.Join(dir, evidenceDir, manifestFile), &m)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err = ReadJSON(filepath.Join(run.dir, manifestFile), &m)
+	if errors.Is(err, fs.ErrNotExist) {
+		return run, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	run.Complete = err == nil
-	l := &loader{dir: filepath.Join(dir, evidenceDir), run: run, manifest: m, strings: pool{}}
-	load(l, kindCalls, &run.calls)
-	load(l, kindUpstream, &run.upstream)
-	load(l, kindHops, &run.hops)
-	load(l, kindRows, &run.rows)
-	load(l, kindSamples, &run.samples)
-	load(l, kindExits, &run.exits)
-	load(l, kindInjections, &run.injections)
-	load(l, kindObservations, &run.observations)
-	load(l, kindWindows, &run.windows)
-	load(l, kindNodes, &run.nodes)
-	load(l, kindLeases, &run.leases)
-	load(l, kindLogLines, &run.logLines)
-	if l.err != nil {
-		return nil, l.err
+	run.counted = m.Records
+	run.Complete, err = whole(run.dir, m)
+	return run, err
+}
+
+// whole reports whether the files hold as many records as the manifest says, and nothing else is there.
+func whole(dir string, m manifest) (bool, error) {
+	files, err := fs.Glob(os.DirFS(dir), "*"+suffix)
+	if err != nil {
+		return false, fmt.Errorf("list evidence: %w", err)
 	}
-	run.sort()
-	return run, nil
+	all := len(files) == len(m.Records)
+	for kind, want := range m.Records {
+		n, cut, err := countLines(filepath.Join(dir, kind+suffix))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		all = all && err == nil && n == want && !cut
+	}
+	return all, nil
+}
+
+// countLines counts the whole lines of a file, and reports whether a line that is cut follows them.
+func countLines(path string) (n uint64, cut bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, false, err
+	}
+	defer f.Close()
+	for buf := make([]byte, 1<<16); ; {
+		got, err := f.Read(buf)
+		n += uint64(bytes.Count(buf[:got], []byte{'\n'}))
+		if got > 0 {
+			cut = buf[got-1] != '\n'
+		}
+		if errors.Is(err, io.EOF) {
+			return n, cut, nil
+		}
+		if err != nil {
+			return 0, false, fmt.Errorf("count records: %w", err)
+		}
+	}
+}
+
+// Err is what was wrong with the files of the records that were read so far, ErrDamaged as a rule; nil if nothing was.
+func (r *Run) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+func (r *Run) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+// intern returns the first copy of a string.
+func (r *Run) intern(s string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first, known := r.strings[s]
+	if !known {
+		first, r.strings[s] = s, s
+	}
+	return first
 }
 
 // ReadPlan reads only the plan of a saved run: ErrNotARun if there is none, ErrFormat if it is of another version.
 func ReadPlan(dir string) (Plan, error) {
 	var p Plan
-	err := readJSON(filepath.Join(dir, planFile), &p)
+	err := ReadJSON(filepath.Join(dir, PlanFile), &p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Plan{}, fmt.Errorf("%s: %w", dir, ErrNotARun)
@@ -123,199 +145,79 @@ func ReadPlan(dir string) (Plan, error) {
 	return p, nil
 }
 
-func (r *Run) sort() {
-	sort.SliceStable(r.calls, func(i, j int) bool { return r.calls[i].Seq < r.calls[j].Seq })
-	sort.SliceStable(r.upstream, func(i, j int) bool { return r.upstream[i].Arrived < r.upstream[j].Arrived })
-	sort.SliceStable(r.hops, func(i, j int) bool { return r.hops[i].At < r.hops[j].At })
-	sort.SliceStable(r.rows, func(i, j int) bool { return r.rows[i].At < r.rows[j].At })
-	sort.SliceStable(r.samples, func(i, j int) bool { return r.samples[i].At < r.samples[j].At })
-	sort.SliceStable(r.exits, func(i, j int) bool { return r.exits[i].At < r.exits[j].At })
-	sort.SliceStable(r.injections, func(i, j int) bool { return r.injections[i].Ordered < r.injections[j].Ordered })
-	sort.SliceStable(r.observations, func(i, j int) bool { return r.observations[i].At < r.observations[j].At })
-	sort.SliceStable(r.windows, func(i, j int) bool { return r.windows[i].From < r.windows[j].From })
-	sort.SliceStable(r.nodes, func(i, j int) bool { return r.nodes[i].Name < r.nodes[j].Name })
-	slices.SortStableFunc(r.leases, func(a, b Lease) int { return cmp.Or(cmp.Compare(a.Store, b.Store), cmp.Compare(a.Key, b.Key)) })
-	slices.SortStableFunc(r.logLines, func(a, b LogLine) int { return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Line, b.Line)) })
-}
-
-// Calls yields the planned requests by Seq.
-func (r *Run) Calls() iter.Seq[Call] { return slices.Values(r.calls) }
-
-// EachCall yields the requests of Calls with their places, from 0, and copies none of them. Nobody may change what it points
-// to; that holds for all methods that give pointers.
-func (r *Run) EachCall() iter.Seq2[int, *Call] { return each(r.calls) }
-
-// EachUpstream is EachCall for the records of Upstream.
-func (r *Run) EachUpstream() iter.Seq2[int, *Upstream] { return each(r.upstream) }
-
-// EachHop is EachCall for the records of Hops.
-func (r *Run) EachHop() iter.Seq2[int, *Hop] { return each(r.hops) }
-
-// EachRow is EachCall for the records of Rows.
-func (r *Run) EachRow() iter.Seq2[int, *Row] { return each(r.rows) }
-
-func each[T any](records []T) iter.Seq2[int, *T] {
-	return func(yield func(int, *T) bool) {
-		for i := range records {
-			if !yield(i, &records[i]) {
-				return
-			}
-		}
-	}
-}
-
-// CallAt gives the i-th of Calls, from 0, so that who keeps many requests in mind need not copy them.
-func (r *Run) CallAt(i int) *Call { return &r.calls[i] }
-
-// HopAt gives the i-th of Hops, from 0.
-func (r *Run) HopAt(i int) *Hop { return &r.hops[i] }
-
-// RowAt gives the i-th of Rows, from 0.
-func (r *Run) RowAt(i int) *Row { return &r.rows[i] }
-
-// Upstream yields the upstream's ledger by arrival.
-func (r *Run) Upstream() iter.Seq[Upstream] { return slices.Values(r.upstream) }
-
-// Hops yields the load balancer's log by the time a request was received.
-func (r *Run) Hops() iter.Seq[Hop] { return slices.Values(r.hops) }
-
-// Rows yields the service's ledger.
-func (r *Run) Rows() iter.Seq[Row] { return slices.Values(r.rows) }
-
-// Samples yields the scrapes.
-func (r *Run) Samples() iter.Seq[Sample] { return slices.Values(r.samples) }
-
-// Exits yields the ends of processes.
-func (r *Run) Exits() iter.Seq[Exit] { return slices.Values(r.exits) }
-
-// Injections yields the faults by the time they were ordered.
-func (r *Run) Injections() iter.Seq[Injection] { return slices.Values(r.injections) }
-
-// Observations yields what independent observers saw.
-func (r *Run) Observations() iter.Seq[Observation] { return slices.Values(r.observations) }
-
-// Windows yields the phases.
-func (r *Run) Windows() iter.Seq[Window] { return slices.Values(r.windows) }
-
-// Nodes yields the members of the system under test, by name.
-func (r *Run) Nodes() iter.Seq[Node] { return slices.Values(r.nodes) }
-
-// Leases yields the locks and claims that were left at rest, by store and key.
-func (r *Run) Leases() iter.Seq[Lease] { return slices.Values(r.leases) }
-
-// LogLines yields the defects that nodes reported in their logs, by node and line.
-func (r *Run) LogLines() iter.Seq[LogLine] { return slices.Values(r.logLines) }
-
 // Window finds a phase by its name.
 func (r *Run) Window(name string) (Window, bool) {
-	for _, w := range r.windows {
-		if w.Name == name {
-			return w, true
-		}
-	}
-	return Window{}, false
+	return find(Windows.Of(r), func(w *Window) bool { return w.Name == name })
 }
 
-// Injection finds the first fault with that name.
+// Injection finds the fault of that name.
 func (r *Run) Injection(fault string) (Injection, bool) {
-	for _, i := range r.injections {
-		if i.Fault == fault {
-			return i, true
-		}
-	}
-	return Injection{}, false
+	return find(Injections.Of(r), func(i *Injection) bool { return i.Fault == fault })
 }
 
 // Node finds a member by its name.
 func (r *Run) Node(name string) (Node, bool) {
-	for _, n := range r.nodes {
-		if n.Name == name {
-			return n, true
-		}
-	}
-	return Node{}, false
+	return find(Nodes.Of(r), func(n *Node) bool { return n.Name == name })
 }
 
-// Param gives a parameter of the plan and whether the plan has it.
+// Subjects are the nodes of the service under test by name.
+func (r *Run) Subjects() (all []Node) {
+	for _, n := range Nodes.Of(r) {
+		if n.Subject {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// ExitOf finds the first end of the node from a moment on.
+func (r *Run) ExitOf(node string, from time.Duration) (Exit, bool) {
+	return find(Exits.Of(r), func(e *Exit) bool { return e.Node == node && e.At >= from })
+}
+
+// FirstSaw finds the first observation of that kind of a node from a moment on, by the given observer or, if source is
+// empty, by anybody.
+func (r *Run) FirstSaw(node, source, what string, from time.Duration) (Observation, bool) {
+	return find(Observations.Of(r), func(o *Observation) bool {
+		return o.Node == node && o.What == what && o.At >= from && (source == "" || o.Source == source)
+	})
+}
+
+// LastSaw finds what the source said of the node last within the span.
+func (r *Run) LastSaw(node, source string, within Span) (last Observation, ok bool) {
+	for _, o := range Observations.Each(r) {
+		if o.Node == node && o.Source == source && within.Holds(o.At) {
+			last, ok = *o, true
+		}
+	}
+	return last, ok
+}
+
+// TakenOver finds the first node other than the fault's target that source called lead while the fault was in force.
+func (r *Run) TakenOver(in Injection, source, lead string) (Observation, bool) {
+	return find(Observations.Of(r), func(o *Observation) bool {
+		return o.Source == source && o.What == lead && o.Node != in.Target && in.InForce().Holds(o.At)
+	})
+}
+
+// Collected reports whether the probe of that name looked at the end of the run, so that the absence of its records proves
+// something.
+func (r *Run) Collected(probe string) bool {
+	_, ok := r.FirstSaw(probe, SourceProbe, ProbeCollected, 0)
+	return ok
+}
+
+func find[T any](all []T, is func(*T) bool) (found T, ok bool) {
+	for i := range all {
+		if is(&all[i]) {
+			return all[i], true
+		}
+	}
+	return found, false
+}
+
+// Param gives a parameter of the plan and reports whether the plan has it.
 func (r *Run) Param(name string) (time.Duration, bool) {
 	d, ok := r.Plan.Params[name]
 	return d, ok
-}
-
-type loader struct {
-	dir      string
-	run      *Run
-	manifest manifest
-	strings  pool
-	err      error
-}
-
-// optional says whether the kind came to the format later: a run that was recorded before has neither the file nor a count
-// in its manifest, and is complete without them. Checks that need such records say so.
-func optional(kind string) bool { return kind == kindLeases || kind == kindLogLines }
-
-// shortest is the size in bytes of records of which there are many; nearly all are longer.
-const shortest = 64
-
-func load[T any](l *loader, kind string, into *[]T) {
-	if l.err != nil {
-		return
-	}
-	path := filepath.Join(l.dir, kind+".ndjson")
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, counted := l.manifest.Records[kind]; counted || !optional(kind) {
-			l.run.Complete = false
-		}
-		return
-	}
-	if err != nil {
-		l.err = err
-		return
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil { // one piece of the right size, of as many records as the file can hold
-		*into = make([]T, 0, min(l.manifest.Records[kind], uint64(info.Size())/shortest))
-	}
-	whole, err := readLines(f, l.strings, into)
-	if err != nil {
-		l.err = fmt.Errorf("%s: %w", path, err)
-		return
-	}
-	if !whole || l.manifest.Records[kind] != uint64(len(*into)) {
-		l.run.Complete = false
-	}
-}
-
-// readLines decodes one record per line; whole is false when the last line is cut.
-func readLines[T any](r io.Reader, strings pool, into *[]T) (whole bool, err error) {
-	br := bufio.NewReaderSize(r, 1<<16)
-	for n := 1; ; n++ {
-		line, err := br.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return len(line) == 0, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		var v T
-		if err := json.Unmarshal(bytes.TrimSpace(line), &v); err != nil {
-			return false, fmt.Errorf("line %d: %w: %w", n, ErrDamaged, err)
-		}
-		if s, ok := any(&v).(sharer); ok {
-			s.share(strings)
-		}
-		*into = append(*into, v)
-	}
-}
-
-func readJSON(path string, v any) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
-	}
-	return nil
 }

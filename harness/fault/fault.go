@@ -1,28 +1,33 @@
-// Package fault says what is broken, when and for how long, and breaks it. A fault does not say of itself that it took
-// effect: its certificate looks for the proof among what independent observers saw.
+// Package fault says what is broken, when and for how long, and breaks it. A kind of fault is in a file of its own: what injects
+// it, what observes it, and what confirms it. A fault does not say of itself that it took effect: its confirmation looks for
+// the proof among what observers independent of the injector saw.
 package fault
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
-// Fault is one way to break something. The first word of its Name is its kind, one of evidence's Fault constants, by
-// which checks know what it excuses; the rest names what it is aimed at.
+// Fault is one way to break something.
 type Fault struct {
-	Name  string
-	Needs []env.Capability // abilities of the driver without which it cannot be injected
-	Nodes []string         // names or roles of which the system must have a node
+	Kind  string        // one of evidence's Fault constants, by which checks know what it excuses, or a kind of the system's own
+	Name  string        // unique in a plan; as a rule the kind and the target
+	Needs []env.Ability // abilities of the driver without which it cannot be injected
+	Nodes []string      // names or roles of which the system must have a node
 	// Programs are those that it starts, so that they are built before anything is broken.
 	Programs []env.Program
 	// Inject breaks it. Whatever is random about the fault draws from r. An Undo that comes with an error is still called.
 	Inject func(ctx context.Context, e *env.Env, r *rand.Rand) (Injected, error)
-	// Certificate finds the proof that it took effect and ended.
-	Certificate check.Certificate
+	// Observe are the observers that the confirmation needs. They watch the whole run of every scenario that has the fault.
+	Observe []probe.Probe
+	// Confirm finds the proof that it took effect and ended.
+	Confirm Confirm
 }
 
 // Injected is a fault that was ordered.
@@ -39,3 +44,14 @@ type Step struct {
 
 // Plan is the faults of a scenario. Steps may overlap.
 type Plan []Step
+
+// Times are the moments at which an observer independent of the injector saw a fault take effect and end, in offsets from the
+// run's epoch.
+type Times struct{ Active, Healed time.Duration }
+
+// Confirm looks for the proof that an injected fault truly took effect and ended. The error, ErrUnconfirmed, names the proof that
+// is missing.
+type Confirm func(*evidence.Run, evidence.Injection) (Times, error)
+
+// ErrUnconfirmed says that nobody saw a fault take effect, or end.
+var ErrUnconfirmed = errors.New("no proof")

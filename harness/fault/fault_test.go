@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -123,7 +122,7 @@ func execute(ctx context.Context, t *testing.T, p fault.Plan, e *env.Env) ([]evi
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.Collect(run.Injections()), failed
+	return evidence.Injections.Of(run), failed
 }
 
 // noted is a fault that notes when it is injected and healed.
@@ -283,10 +282,10 @@ func TestRestarts(t *testing.T) {
 		code  int
 		ended time.Duration // after the order
 	}{
-		{"SIGTERM obeyed", fault.Term("x-1"), newProc(700 * time.Millisecond), 0, 700 * time.Millisecond},
-		{"SIGTERM obeyed late", fault.Term("x-1"), newProc(grace + time.Second/2), 0, grace + time.Second/2},
-		{"SIGTERM ignored", fault.Term("x-1"), newProc(0), 137, grace + time.Second},
-		{"SIGKILL", fault.Kill("x-1"), newProc(0), 137, 0},
+		{"SIGTERM obeyed", fault.Term(fault.Node("x-1")), newProc(700 * time.Millisecond), 0, 700 * time.Millisecond},
+		{"SIGTERM obeyed late", fault.Term(fault.Node("x-1")), newProc(grace + time.Second/2), 0, grace + time.Second/2},
+		{"SIGTERM ignored", fault.Term(fault.Node("x-1")), newProc(0), 137, grace + time.Second},
+		{"SIGKILL", fault.Kill(fault.Node("x-1")), newProc(0), 137, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -296,7 +295,7 @@ func TestRestarts(t *testing.T) {
 				if err != nil || len(got) != 1 {
 					t.Fatalf("%+v, %v", got, err)
 				}
-				if in := got[0]; in.Target != "x-1" || in.Fault != c.fault.Name || in.Healing-in.Ordered != 3*time.Second {
+				if in := got[0]; in.Target != "x-1" || in.Fault != c.fault.Name || in.Kind != c.fault.Kind || in.Healing-in.Ordered != 3*time.Second {
 					t.Errorf("%+v", in)
 				}
 				if c.proc.starts != 2 || c.proc.exit.Code != c.code {
@@ -314,7 +313,7 @@ func TestRestarts(t *testing.T) {
 func TestHealLongAfterTheGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(0)
-		got, err := execute(t.Context(), t, fault.Plan{{For: time.Minute, Fault: fault.Kill("x-1")}}, newEnv(t, map[string]*proc{"x-1": p}))
+		got, err := execute(t.Context(), t, fault.Plan{{For: time.Minute, Fault: fault.Kill(fault.Node("x-1"))}}, newEnv(t, map[string]*proc{"x-1": p}))
 		if err != nil || len(got) != 1 || p.starts != 2 {
 			t.Errorf("%+v, %v, %d starts", got, err, p.starts)
 		}
@@ -323,16 +322,16 @@ func TestHealLongAfterTheGrace(t *testing.T) {
 
 func TestUnknownTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		got, err := execute(t.Context(), t, fault.Plan{{Fault: fault.Kill("nobody-1")}}, newEnv(t, nil))
+		got, err := execute(t.Context(), t, fault.Plan{{Fault: fault.Kill(fault.Node("nobody-1"))}}, newEnv(t, nil))
 		if !errors.Is(err, env.ErrNoNode) || len(got) != 1 || got[0].Error == "" {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }
 
-// TestNoopIsNotCertified: a fault that hits nothing leaves no proof, and its certificate says which is missing.
-func TestNoopIsNotCertified(t *testing.T) {
-	for _, f := range []fault.Fault{fault.Term("x-1"), fault.Kill("x-1")} {
+// TestNoopIsNotConfirmed: a fault that hits nothing leaves no proof, and its confirmation says which is missing.
+func TestNoopIsNotConfirmed(t *testing.T) {
+	for _, f := range []fault.Fault{fault.Term(fault.Node("x-1")), fault.Kill(fault.Node("x-1"))} {
 		f.Inject = func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
 			return fault.Injected{Target: "x-1"}, nil
 		}
@@ -341,9 +340,9 @@ func TestNoopIsNotCertified(t *testing.T) {
 			if err != nil || len(got) != 1 {
 				t.Fatalf("%+v, %v", got, err)
 			}
-			run := evidence.New(evidence.Plan{}, evidence.Records{Injections: got})
-			if c := check.Certify(run, got[0], f.Certificate); c.Certified || !strings.Contains(c.Missing, "exit of x-1") {
-				t.Errorf("%s: %+v", f.Name, c)
+			run := evidence.New(evidence.Plan{}, evidence.Injections.With(got...))
+			if _, err := f.Confirm(run, got[0]); !errors.Is(err, fault.ErrUnconfirmed) || !strings.Contains(err.Error(), "exit of x-1") {
+				t.Errorf("%s: %v", f.Name, err)
 			}
 		})
 	}

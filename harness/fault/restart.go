@@ -14,22 +14,18 @@ import (
 // pastGrace is how long after its grace period a node is given before it is killed: enough to tell late from never.
 const pastGrace = time.Second
 
-// signal sends s to the named node and heals by bringing the node back.
-func signal(name string, s env.Signal) func(context.Context, *env.Env, *rand.Rand) (Injected, error) {
-	return func(ctx context.Context, e *env.Env, _ *rand.Rand) (Injected, error) {
-		n, err := e.Node(name)
-		if err != nil {
-			return Injected{Target: name}, err
-		}
+// ends makes what sends s to a node, and heals by bringing the node back.
+func ends(s env.Signal) func(context.Context, *env.Env, *env.Node, *rand.Rand) (env.Undo, error) {
+	return func(ctx context.Context, e *env.Env, n *env.Node, _ *rand.Rand) (env.Undo, error) {
 		return end(ctx, e, n, s, n.Start)
 	}
 }
 
 // end sends s to the node and heals by starting it with start.
-func end(ctx context.Context, e *env.Env, n *env.Node, s env.Signal, start func(context.Context) error) (Injected, error) {
+func end(ctx context.Context, e *env.Env, n *env.Node, s env.Signal, start func(context.Context) error) (env.Undo, error) {
 	deadline := time.Now().Add(grace(e) + pastGrace)
-	in := Injected{Target: n.Name, Undo: func(ctx context.Context) error { return bringBack(ctx, n, deadline, start) }}
-	return in, n.Signal(ctx, s) // with Undo: a signal whose answer got lost may have hit
+	undo := func(ctx context.Context) error { return bringBack(ctx, n, deadline, start) }
+	return undo, n.Signal(ctx, s) // with an Undo: a signal whose answer got lost may have hit
 }
 
 // bringBack waits until the node has ended, kills it if it still runs at deadline, and starts it again. The engine gets a

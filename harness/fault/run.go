@@ -11,7 +11,7 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/guard"
+	"github.com/sentinel-chaos/sentinel/harness/internal/panics"
 )
 
 // healWithin bounds a heal beyond the grace period that it may have to wait for: long enough for an engine under load to
@@ -58,9 +58,9 @@ func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand
 		return
 	}
 	x.env.Logf("fault: %s", s.Fault.Name)
-	o := &open{record: evidence.Injection{Fault: s.Fault.Name, Ordered: x.rec.Now()}}
+	o := &open{record: evidence.Injection{Fault: s.Fault.Name, Kind: s.Fault.Kind, Ordered: x.rec.Now()}}
 	var in Injected
-	err := guard.Do(func() (err error) {
+	err := panics.Do(func() (err error) {
 		in, err = s.Fault.Inject(ctx, x.env, r)
 		return err
 	})
@@ -84,12 +84,12 @@ func (x *executor) heal(ctx context.Context, o *open) {
 	o.record.Healing = x.rec.Now()
 	if o.undo != nil {
 		x.env.Logf("heal: %s", o.record.Fault)
-		if err := guard.Do(func() error { return o.undo(ctx) }); err != nil {
+		if err := panics.Do(func() error { return o.undo(ctx) }); err != nil {
 			o.record.Undo = err.Error()
 			x.failed(fmt.Errorf("heal %s: %w", o.record.Fault, err))
 		}
 	}
-	x.rec.Injection(o.record)
+	evidence.Injections.Put(x.rec, o.record)
 }
 
 func (x *executor) push(o *open) {
@@ -110,7 +110,7 @@ func (x *executor) failed(err error) {
 	x.errs = append(x.errs, err)
 }
 
-// waitUntil says whether t came before ctx ended.
+// waitUntil reports whether t came before ctx ended.
 func waitUntil(ctx context.Context, t time.Time) bool {
 	timer := time.NewTimer(time.Until(t))
 	defer timer.Stop()

@@ -50,7 +50,7 @@ func TestUpgrade(t *testing.T) {
 				if _, err := e.Launch(t.Context(), env.Spec{Name: "x-1"}); err != nil {
 					t.Fatal(err)
 				}
-				f := fault.Upgrade("x-1", to, func(context.Context, *env.Env) error { time.Sleep(c.turn); return c.fails })
+				f := fault.Upgrade(fault.Node("x-1"), fault.Replacement{Program: to, Ready: func(context.Context, *env.Env) error { time.Sleep(c.turn); return c.fails }})
 				ordered := time.Now().Add(time.Second)
 				got, err := execute(t.Context(), t, fault.Plan{{For: time.Second, Fault: f}}, e)
 				if !errors.Is(err, c.fails) || len(got) != 1 || got[0].Fault != "term x-1 for next" || got[0].Target != "x-1" {
@@ -69,8 +69,8 @@ func TestUpgrade(t *testing.T) {
 
 func TestUpgradeNamesItsProgram(t *testing.T) {
 	to := env.Program{Go: "./x", Version: "next"}
-	f := fault.Upgrade("x-1", to, nil)
-	if len(f.Programs) != 1 || f.Programs[0] != to || len(f.Needs) != 1 || f.Needs[0] != env.Upgrade {
+	f := fault.Upgrade(fault.Node("x-1"), fault.Replacement{Program: to})
+	if len(f.Programs) != 1 || f.Programs[0] != to || len(f.Needs) != 1 || f.Needs[0].String() != "upgrade" {
 		t.Errorf("%+v", f)
 	}
 }

@@ -31,7 +31,6 @@ func TestMain(m *testing.M) {
 		fmt.Println(srv.URL)
 		io.Copy(io.Discard, os.Stdin) // until the benchmark ends
 	case "busy":
-
 		go func() { io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
 		for {
 		}
@@ -133,9 +132,9 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func lags(calls []evidence.Call) (out []time.Duration) {
-	for _, c := range calls {
-		out = append(out, c.Sent-c.Due)
+func lags(requests []evidence.Request) (out []time.Duration) {
+	for _, r := range requests {
+		out = append(out, r.Sent-r.Due)
 	}
 	return out
 }
@@ -149,7 +148,7 @@ func (n atOnce) Rate(time.Duration) float64                              { retur
 // vegetaLags sends the same load as vegeta's users do.
 func vegetaLags(p vegeta.Pacer, length time.Duration, url string) (out []time.Duration) {
 	a := vegeta.NewAttacker(vegeta.Workers(1000))
-	t := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodPost, URL: url + "/v1/query", Body: []byte(`{"n":1}`)})
+	t := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodPost, URL: url + "/v1/things", Body: []byte(`{"n":1}`)})
 	began := time.Now()
 	for r := range a.Attack(t, p, length, "") {
 		due := began

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// dialTimeout is short, since the address of a dead container is a black hole.
+	// dialTimeout is short, since nothing answers at the address of a node that is gone.
 	dialTimeout = 2 * time.Second
 	// maxBody bounds what a response can cost in memory, in bytes.
 	maxBody = 16 << 20
@@ -32,6 +32,7 @@ type conn struct {
 	raw       syscall.RawConn
 	in        *bufio.Reader
 	broken    error // of the last read that failed
+	last      bool  // nothing can follow the response that was read
 	idleSince time.Time
 }
 
@@ -60,16 +61,8 @@ func dial(ctx context.Context, addr string) (*conn, error) {
 	return c, nil
 }
 
-// reply is a response as far as it was read.
-type reply struct {
-	status int // 0 without a response
-	header http.Header
-	body   []byte
-	last   bool // nothing can follow on the same connection
-}
-
-// receive reads the response to req, body included.
-func (c *conn) receive(req *http.Request) (reply, error) {
+// receive reads the response to req, body included, as far as it goes: its status is 0 without a response.
+func (c *conn) receive(req *http.Request) (Response, error) {
 	r, err := c.read(req)
 	if err != nil && c.broken != nil {
 		err = c.broken
@@ -77,21 +70,21 @@ func (c *conn) receive(req *http.Request) (reply, error) {
 	return r, err
 }
 
-func (c *conn) read(req *http.Request) (reply, error) {
+func (c *conn) read(req *http.Request) (Response, error) {
 	resp, err := http.ReadResponse(c.in, req)
 	for err == nil && resp.StatusCode < http.StatusOK && resp.StatusCode != http.StatusSwitchingProtocols {
 		resp, err = http.ReadResponse(c.in, req) // that was an informational one
 	}
 	if err != nil {
-		return reply{}, err
+		return Response{}, err
 	}
-	r := reply{status: resp.StatusCode, header: resp.Header, last: resp.Close || resp.StatusCode == http.StatusSwitchingProtocols}
-	r.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err == nil && len(r.body) > maxBody {
+	c.last = resp.Close || resp.StatusCode == http.StatusSwitchingProtocols
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err == nil && len(body) > maxBody {
 		err = errTooLong
 	}
-	return r, err
+	return Response{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
 }
 
-// reusable reports whether another request can follow.
-func (c *conn) reusable(r reply) bool { return !r.last && c.in.Buffered() == 0 }
+// reusable reports whether another request can follow the response that was read.
+func (c *conn) reusable() bool { return !c.last && c.in.Buffered() == 0 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -9,65 +10,77 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/internal/panics"
 )
 
-// Classes of what went wrong with a request, as Call.Reason gives them.
+// Classes of what went wrong with a request, as Reason of its record gives them.
 const (
-	reasonTimeout   = "timeout"   // the client's patience ended
-	reasonReset     = "reset"     // the other side reset the connection
-	reasonEOF       = "eof"       // the connection ended before the response did
-	reasonNetwork   = "network"   // the network failed in another way
-	reasonRefused   = "refused"   // nobody listens: the request never ran
-	reasonDial      = "dial"      // no connection for another reason: the request never ran
-	reasonResources = "resources" // this machine ran out of files or ports: the generator's fault
-	reasonStatus    = "status"    // a status that is neither 2xx nor a documented refusal
-	reasonMalformed = "malformed" // not HTTP, or a 2xx whose body is not what it should be
-	reasonLeft      = "left"      // the client left, as planned
-	reasonNotSent   = "not_sent"  // the run ended before the request was due
-	reasonUnfit     = "unfit"     // the stage made a request that can not be sent
+	reasonTimeout     = "timeout"      // the client's timeout passed
+	reasonReset       = "reset"        // the other side reset the connection
+	reasonEOF         = "eof"          // the connection ended before the response did
+	reasonNetwork     = "network"      // the network failed in another way
+	reasonRefused     = "refused"      // nobody listens: the request never ran
+	reasonDial        = "dial"         // no connection for another reason: the request never ran
+	reasonResources   = "resources"    // this machine ran out of files or ports: the generator's fault
+	reasonStatus      = "status"       // a status that is neither 2xx nor a documented refusal
+	reasonMalformed   = "malformed"    // not HTTP, or a 2xx whose body is not what it should be
+	reasonClientAbort = "client_abort" // the client cancelled, as planned
+	reasonNotSent     = "not_sent"     // the run ended before the request was due
+	reasonUnfit       = "unfit"        // the stage made a request that cannot be sent
 )
 
-// judge gives a complete response its outcome.
-func (p Profile) judge(c *evidence.Call, r reply) {
-	if r.status >= 200 && r.status < 300 {
-		var err error
-		c.Outcome = evidence.OK
-		if c.Answer, err = p.Read(r.status, r.header, r.body); err != nil {
-			c.Outcome, c.Reason = evidence.Failed, reasonMalformed
+// understand gives a complete response its outcome. Of a response that the profile panics at nothing is known. That is not the
+// service's fault, so the request counts as one that was cut short.
+func (g *generator) understand(r *plannedRequest, resp Response) {
+	err := panics.Do(func() error {
+		g.profile.understand(&r.record, resp, g.rec)
+		return nil
+	})
+	if err != nil {
+		g.fail(fmt.Errorf("%w: answer to request %d of stage %q: %w", ErrProfile, r.k, r.stage.Name, err))
+		r.record.Outcome, r.record.Reason = evidence.Aborted, evidence.ReasonCancelled
+	}
+}
+
+func (p Profile) understand(r *evidence.Request, resp Response, rec *evidence.Recorder) {
+	if resp.Status >= 200 && resp.Status < 300 {
+		r.Outcome = evidence.OK
+		if p.Read != nil && p.Read(resp, rec) != nil {
+			r.Outcome, r.Reason = evidence.Failed, reasonMalformed
 		}
 		return
 	}
-	c.Outcome, c.Reason = evidence.Failed, reasonStatus
+	r.Outcome, r.Reason = evidence.Failed, reasonStatus
 	if p.Refusal == nil {
 		return
 	}
-	if after, ok := p.Refusal(r.status, r.header, r.body); ok {
-		c.Outcome, c.Reason, c.RetryAfter = evidence.Refused, "", after
+	if after, ok := p.Refusal(resp.Status, resp.Header, resp.Body); ok {
+		r.Outcome, r.Reason, r.RetryAfter = evidence.Refused, "", after
 	}
 }
 
 // explain gives a request without a complete response its outcome.
-func (g *generator) explain(s *shot) {
-	if g.ctx.Err() != nil && s.call.Sent != 0 {
-		s.call.Outcome, s.call.Reason = evidence.Aborted, evidence.ReasonCancelled
+func (g *generator) explain(r *plannedRequest) {
+	if g.ctx.Err() != nil && r.record.Sent != 0 {
+		r.record.Outcome, r.record.Reason = evidence.Aborted, evidence.ReasonCancelled
 		return
 	}
-	s.call.Outcome, s.call.Reason = classify(s.err)
-	if s.leaves && s.call.Outcome != evidence.Unsent && !time.Now().Before(s.deadline) { // whatever the error is
-		s.call.Outcome, s.call.Reason = evidence.Aborted, reasonLeft
+	r.record.Outcome, r.record.Reason = classify(r.err)
+	if r.aborts && r.record.Outcome != evidence.Unsent && !time.Now().Before(r.deadline) { // whatever the error is
+		r.record.Outcome, r.record.Reason = evidence.Aborted, reasonClientAbort
 	}
-	if s.call.Outcome == evidence.Unsent {
-		s.call.Sent = 0
+	if r.record.Outcome == evidence.Unsent {
+		r.record.Sent = 0
 	}
 }
 
 // unsent is the record of a request that was planned and is not sent any more.
-func (g *generator) unsent(s *shot) evidence.Call {
-	s.call.Outcome, s.call.Reason, s.call.End = evidence.Unsent, reasonNotSent, g.clock.now()
-	return s.call
+func (g *generator) unsent(r *plannedRequest) evidence.Request {
+	r.record.Outcome, r.record.Reason, r.record.End = evidence.Unsent, reasonNotSent, g.clock.now()
+	return r.record
 }
 
-// classify says what an error means for the request that met it. It goes by types alone: texts change.
+// classify is what an error means for the request that met it. It goes by types alone: texts change.
 func classify(err error) (evidence.Outcome, string) {
 	switch {
 	case errors.Is(err, ErrProfile):

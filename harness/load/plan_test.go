@@ -90,8 +90,8 @@ func TestSeedDecidesRequests(t *testing.T) {
 	plan := func(seed uint64, rate float64) (keys []string) {
 		p := profile(load.Stage{Name: "a", Shape: load.Constant(rate, time.Duration(20/rate*float64(time.Second))), Request: random},
 			load.Stage{Name: "b", Shape: load.Herd(20, time.Second), Request: random})
-		for _, c := range runSeeded(t, t.Context(), p, s.url(), seed) {
-			keys = append(keys, c.ID+" "+c.Stage+" "+c.Key)
+		for _, r := range runSeeded(t, t.Context(), p, s.url(), seed) {
+			keys = append(keys, r.ID+" "+r.Stage+" "+r.Key)
 		}
 		return keys
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// idleTimeout is below what servers and balancers usually grant, so that it is not us who use a connection that the
-	// other side is just about to close.
+	// idleTimeout is below what servers and balancers usually grant. So no request is written to a connection that the other
+	// side is just about to close.
 	idleTimeout = 5 * time.Second
 	// dialsAtOnce keeps the opening of many connections from overflowing the listener's queue.
 	dialsAtOnce = 32
@@ -30,7 +32,7 @@ func (p *pool) get() *conn {
 		if c == nil {
 			return nil
 		}
-		if time.Since(c.idleSince) < idleTimeout && silent(c.raw) {
+		if time.Since(c.idleSince) < idleTimeout && idleConnAlive(c.raw) {
 			return c
 		}
 		_ = c.Close() // the other side has closed it, or may do so at any moment
@@ -68,21 +70,21 @@ func (p *pool) put(c *conn) {
 // open makes a connection that is not in the pool yet.
 func (p *pool) open(ctx context.Context) (*conn, error) { return dial(ctx, p.addr) }
 
-// fill opens connections until n are idle. One that can not be opened is left to the request that will need it, where
+// preconnect opens connections until n are idle. One that cannot be opened is left to the request that will need it, where
 // the failure is recorded.
-func (p *pool) fill(ctx context.Context, n int) {
-	var dialling sync.WaitGroup
-	defer dialling.Wait()
-	turn := make(chan struct{}, dialsAtOnce)
+func (p *pool) preconnect(ctx context.Context, n int) {
+	var dialling errgroup.Group
+	dialling.SetLimit(dialsAtOnce)
 	for range n - p.size() {
-		turn <- struct{}{}
-		dialling.Go(func() {
-			if c, err := p.open(ctx); err == nil {
+		dialling.Go(func() error {
+			c, err := p.open(ctx)
+			if err == nil {
 				p.put(c)
 			}
-			<-turn
+			return err
 		})
 	}
+	_ = dialling.Wait()
 }
 
 func (p *pool) size() int {

@@ -29,38 +29,38 @@ func TestZipf(t *testing.T) {
 	}
 }
 
-func TestLeavingIsAShare(t *testing.T) {
+func TestAbortingIsAShare(t *testing.T) {
 	const n = 10_000
 	from, to := 50*time.Millisecond, 200*time.Millisecond
-	leave := load.Leaving(0.3, from, to, post)
-	left := 0
+	request := load.Aborting(0.3, from, to, post)
+	aborted := 0
 	for k := range uint64(n) {
-		switch d := leave(k, rand.New(rand.NewPCG(k, 0))).Leave; {
+		switch d := request(k, rand.New(rand.NewPCG(k, 0))).AbortAfter; {
 		case d == 0:
 		case d < from || d >= to:
-			t.Errorf("leaves after %v", d)
+			t.Errorf("aborted after %v", d)
 		default:
-			left++
+			aborted++
 		}
 	}
-	if left < 0.28*n || left > 0.32*n {
-		t.Errorf("%d of %d leave", left, n)
+	if aborted < 0.28*n || aborted > 0.32*n {
+		t.Errorf("%d of %d are aborted", aborted, n)
 	}
 }
 
-// A client that leaves has closed its connection at the planned moment; one that has its answer by then got it.
-func TestClientsLeave(t *testing.T) {
-	const leave = 100 * time.Millisecond
+// A client that cancels has closed its connection at the planned moment; one that has its answer by then got it.
+func TestClientsCancel(t *testing.T) {
+	const after = 100 * time.Millisecond
 	tests := map[string]struct {
 		behave  behaviour
 		outcome evidence.Outcome
 		reason  string
 	}{
-		"while it waits": {hang, evidence.Aborted, "left"},
+		"while it waits": {hang, evidence.Aborted, "client_abort"},
 		"in the middle of the body": {func(c net.Conn, r *http.Request) bool {
 			say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")(c, r)
 			return hang(c, r)
-		}, evidence.Aborted, "left"},
+		}, evidence.Aborted, "client_abort"},
 		"with its answer":      {answer(200, "", "ok"), evidence.OK, ""},
 		"with a refusal":       {answer(503, "Retry-After: 3\r\n", "busy"), evidence.Refused, ""},
 		"after the server did": {say(""), evidence.Ambiguous, "eof"},
@@ -76,38 +76,39 @@ func TestClientsLeave(t *testing.T) {
 			})
 			p := profile(load.Stage{Shape: load.Herd(1, 0), Request: func(k uint64, r *rand.Rand) load.Request {
 				out := post(k, r)
-				out.Leave = leave
+				out.AbortAfter = after
 				return out
 			}})
 			began := time.Now()
-			c := run(t, t.Context(), p, s.url())[0]
-			if c.Outcome != test.outcome || c.Reason != test.reason {
-				t.Errorf("%s %q", c.Outcome, c.Reason)
+			got := run(t, t.Context(), p, s.url())[0]
+			if got.Outcome != test.outcome || got.Reason != test.reason {
+				t.Errorf("%s %q", got.Outcome, got.Reason)
 			}
 			took := (<-closed).Sub(began)
-			if aborted := c.Outcome == evidence.Aborted; aborted != (c.End-c.Sent >= leave) || aborted && (took < leave || took > time.Second) {
-				t.Errorf("%s after %v; the server saw the end after %v", c.Outcome, c.End-c.Sent, took)
+			if aborted := got.Outcome == evidence.Aborted; aborted != (got.End-got.Sent >= after) || aborted && (took < after || took > time.Second) {
+				t.Errorf("%s after %v; the server saw the end after %v", got.Outcome, got.End-got.Sent, took)
 			}
 		})
 	}
 }
 
-// Each client has its own patience, and whoever would leave later than it ends does not leave.
+// Each request has its own timeout, and an abort that would come later than it does not come.
 func TestTimeoutOfARequest(t *testing.T) {
 	s := serve(t, hang)
 	p := profile(load.Stage{Shape: load.Spread(2, time.Millisecond), Request: func(k uint64, r *rand.Rand) load.Request {
 		out := post(k, r)
-		out.Timeout, out.Leave = time.Duration(k+1)*40*time.Millisecond, 90*time.Millisecond
+		out.Timeout, out.AbortAfter = time.Duration(k+1)*40*time.Millisecond, 90*time.Millisecond
 		return out
 	}})
-	for i, c := range run(t, t.Context(), p, s.url()) {
-		if want := time.Duration(i+1) * 40 * time.Millisecond; c.Outcome != evidence.Ambiguous || c.Reason != "timeout" || c.End-c.Sent < want || c.End-c.Sent > want+time.Second {
-			t.Errorf("request %d: %s %q after %v", i, c.Outcome, c.Reason, c.End-c.Sent)
+	for i, r := range run(t, t.Context(), p, s.url()) {
+		want, took := time.Duration(i+1)*40*time.Millisecond, r.End-r.Sent
+		if r.Outcome != evidence.Ambiguous || r.Reason != "timeout" || took < want || took > want+time.Second {
+			t.Errorf("request %d: %s %q after %v", i, r.Outcome, r.Reason, took)
 		}
 	}
 }
 
-// The same seed makes the same plan to the last byte, with every shape, drawn keys, and clients that leave.
+// The same seed makes the same plan to the last byte, with every shape, drawn keys, and clients that cancel.
 func TestSamePlanByteForByte(t *testing.T) {
 	s := serve(t, answer(200, "", "ok"))
 	plan := func(seed uint64) []byte {
@@ -116,24 +117,24 @@ func TestSamePlanByteForByte(t *testing.T) {
 			key := fmt.Sprint(load.Zipf(r, 1.1, 5, 1000))
 			return load.Request{Method: http.MethodPost, Path: "/", Body: []byte(key), Key: key}
 		}
-		leave := load.Leaving(0.5, 20*time.Millisecond, time.Second, ask)
+		cancelling := load.Aborting(0.5, 20*time.Millisecond, time.Second, ask)
 		note := func(k uint64, r *rand.Rand) load.Request {
-			out := leave(k, r)
+			out := cancelling(k, r)
 			requests = append(requests, out)
 			return out
 		}
 		const for20ms = 20 * time.Millisecond
 		var stages []load.Stage
-		for i, shape := range []load.Shape{load.Ramp(100, 500, for20ms), load.Step(for20ms, 200, 400), load.Spike(100, 900, 5*time.Millisecond, 10*time.Millisecond, for20ms),
-			load.Sine(0, 1000, for20ms/2, for20ms), load.Constant(300, for20ms), load.Herd(3, for20ms), load.Spread(3, for20ms)} {
+		for i, shape := range []load.Shape{load.Ramp(100, 500, for20ms), load.Spike(100, 900, 5*time.Millisecond, 10*time.Millisecond, for20ms),
+			load.Constant(300, for20ms), load.Herd(3, for20ms), load.Spread(3, for20ms)} {
 			stages = append(stages, load.Stage{Name: fmt.Sprint("stage ", i), Shape: shape, Request: note})
 		}
 		p := profile(stages...)
-		calls := runSeeded(t, t.Context(), p, s.url(), seed)
-		for i := range calls {
-			calls[i] = evidence.Call{Seq: calls[i].Seq, ID: calls[i].ID, Stage: calls[i].Stage, Key: calls[i].Key, Due: calls[i].Due}
+		records := runSeeded(t, t.Context(), p, s.url(), seed)
+		for i, r := range records {
+			records[i] = evidence.Request{Seq: r.Seq, ID: r.ID, Stage: r.Stage, Key: r.Key, Due: r.Due}
 		}
-		out, err := json.Marshal([]any{p.Plan(), requests, calls})
+		out, err := json.Marshal([]any{p.Plan(), requests, records})
 		if err != nil {
 			t.Fatal(err)
 		}

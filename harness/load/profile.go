@@ -1,6 +1,6 @@
-// Package load sends open-loop load: every request has a moment at which it is due, and is sent then, however slow the
-// answers to earlier ones are. Latency counts from that moment, so that a slow service cannot hide behind a load
-// generator that waits for it. The package is the only one that drives vegeta.
+// Package load sends requests by an open model: an arrival rate decides when each request is due, and it is sent then, however
+// slow the answers to earlier ones are. Latency counts from the moment a request was due. So a slow service cannot hide behind
+// a load generator that waits for it: there is no coordinated omission. How late a request was sent is recorded, too.
 package load
 
 import (
@@ -24,13 +24,22 @@ type Request struct {
 	Path   string // with its query, behind the target's URL
 	Header http.Header
 	Body   []byte
-	Tenant string // whose token authorises it; empty for none
-	Key    string // that must answer it, for the record
-	// Timeout is this client's patience, from the moment of sending; the profile's if zero.
+	Class  string // for the record: what the load calls this kind of request; empty where all are of one kind
+	User   string // whose token it carries; empty for none
+	Key    string // for the record: requests of one user with one key ask for the same
+	// Timeout is how long this client waits, from the moment of sending; the profile's if zero.
 	Timeout time.Duration
-	// Leave is when the client closes the connection, from the moment of sending, unless it has its answer by then; never if
-	// zero. The request is then aborted, as planned.
-	Leave time.Duration
+	// AbortAfter is when the client closes the connection, from the moment of sending, unless it has its answer by then. The
+	// request is then aborted, as planned. Zero, or a time beyond the timeout, plans no abort.
+	AbortAfter time.Duration
+}
+
+// Response is a complete response to the request with the sequence number Seq.
+type Response struct {
+	Seq    uint64
+	Status int
+	Header http.Header
+	Body   []byte
 }
 
 // Stage is one part of the load. Stages may overlap.
@@ -38,18 +47,19 @@ type Stage struct {
 	Name  string
 	Start time.Duration // from the start of the load
 	Shape Shape
-	// Request makes the k-th request. All its random choices must come from r, which is seeded by the run's seed, the
-	// stage's name and k, so that the same seed makes the same request k whatever the timing.
+	// Request makes the k-th request. All its random choices must come from r, which is seeded by the run's seed, the stage's
+	// name and k. So the same seed makes the same request k, whatever the timing.
 	Request func(k uint64, r *rand.Rand) Request
 }
 
-// Profile is the load of a scenario and how its answers are to be understood.
+// Profile is the load of a scenario and how its answers are to be understood. Read and Refusal are called concurrently.
 type Profile struct {
 	Warmup  []Stage // sent before the load by WarmUp; every request of it must be answered ok
 	Stages  []Stage
-	Timeout time.Duration // the clients' patience, from the moment of sending
-	// Read understands a complete 2xx response; an error means that the body is not what it should be.
-	Read func(status int, h http.Header, body []byte) (evidence.Answer, error)
+	Timeout time.Duration // how long clients wait, from the moment of sending
+	// Read understands a complete 2xx response; an error means that the body is not what it should be. What Read learned it
+	// may record, in kinds of its own. In the warm-up the recorder is nil. A nil Read takes every 2xx for ok.
+	Read func(Response, *evidence.Recorder) error
 	// Refusal recognises the documented way to refuse a request among the other responses; nil recognises none.
 	Refusal func(status int, h http.Header, body []byte) (retryAfter time.Duration, ok bool)
 	Allow   []evidence.Allowance // refusals that the scenario permits
@@ -58,7 +68,7 @@ type Profile struct {
 // Target is where the load goes.
 type Target struct {
 	URL    string            // e.g. http://198.18.0.9:8080
-	Tokens map[string]string // value of the Authorization header by tenant; never recorded
+	Tokens map[string]string // value of the Authorization header by user; never recorded
 }
 
 // ErrProfile says that a profile cannot be run.
@@ -98,11 +108,8 @@ func Describe(plan []evidence.Stage) string {
 }
 
 func (p Profile) validate() error {
-	switch {
-	case p.Timeout <= 0:
+	if p.Timeout <= 0 {
 		return fmt.Errorf("%w: no timeout", ErrProfile)
-	case p.Read == nil:
-		return fmt.Errorf("%w: nothing reads the answers", ErrProfile)
 	}
 	for _, s := range p.Stages {
 		if s.Shape == nil || s.Request == nil {

@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,15 +58,12 @@ func TestOutcomes(t *testing.T) {
 			if test.reason == "timeout" {
 				p.Timeout = 50 * time.Millisecond
 			}
-			for _, c := range run(t, t.Context(), p, s.url()) {
-				if c.Outcome != test.outcome || c.Reason != test.reason || c.Status != test.status || c.Conns != 1 {
-					t.Errorf("got %s %q, status %d, %d connections", c.Outcome, c.Reason, c.Status, c.Conns)
+			for _, r := range run(t, t.Context(), p, s.url()) {
+				if r.Outcome != test.outcome || r.Reason != test.reason || r.Status != test.status || r.Conns != 1 {
+					t.Errorf("got %s %q, status %d, %d connections", r.Outcome, r.Reason, r.Status, r.Conns)
 				}
-				if test.outcome == evidence.Refused && c.RetryAfter != 3*time.Second {
-					t.Errorf("retry after %v", c.RetryAfter)
-				}
-				if test.outcome == evidence.OK && c.Answer.Source != "hit" {
-					t.Errorf("the answer was not read: %+v", c.Answer)
+				if test.outcome == evidence.Refused && r.RetryAfter != 3*time.Second {
+					t.Errorf("retry after %v", r.RetryAfter)
 				}
 			}
 			if n := s.requests.Load(); n != 6 {
@@ -75,12 +73,77 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// body is what a response said, as a kind of record that a system brings along.
+type body struct {
+	Seq  uint64 `json:"seq"`
+	Text string `json:"text"`
+}
+
+var bodies = evidence.NewKind("bodies", func(a, b *body) int { return cmp.Compare(a.Seq, b.Seq) })
+
+// A run leaves a record of each request, and of what Read learned of its answer.
+func TestRecords(t *testing.T) {
+	const n = 5
+	s := serve(t, func(c net.Conn, r *http.Request) bool { return answer(200, "", r.Header.Get("X-Request-Id"))(c, r) })
+	p := profile(load.Stage{Name: "steady", Shape: load.Spread(n, 50*time.Millisecond)})
+	p.Read = func(r load.Response, rec *evidence.Recorder) error {
+		bodies.Put(rec, body{r.Seq, string(r.Body)})
+		return nil
+	}
+	dir := t.TempDir()
+	rec, err := evidence.NewRecorder(dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := load.Run(t.Context(), p, load.Target{URL: s.url()}, 1, 0, rec, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(rec.WritePlan(evidence.Plan{}), rec.Close()); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := evidence.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, read := evidence.Requests.Of(saved), bodies.Of(saved)
+	if len(requests) != n || len(read) != n {
+		t.Fatalf("%d requests and %d answers recorded, not %d", len(requests), len(read), n)
+	}
+	for i, r := range requests {
+		if r.Stage != "steady" || r.Class != "write" || r.User != "acme" || r.Key != fmt.Sprint("key-", i) || r.Outcome != evidence.OK {
+			t.Errorf("recorded as %+v", r)
+		}
+		if want := (body{r.Seq, r.ID}); read[i] != want {
+			t.Errorf("read %+v, not %+v", read[i], want)
+		}
+	}
+}
+
+// Without a reader every complete 2xx is ok, and nothing else is.
+func TestNobodyReads(t *testing.T) {
+	for name, test := range map[string]struct {
+		behave  behaviour
+		outcome evidence.Outcome
+	}{
+		"a body":     {answer(200, "", "whatever"), evidence.OK},
+		"no body":    {answer(204, "", ""), evidence.OK},
+		"an error":   {answer(500, "", "whatever"), evidence.Failed},
+		"half of it": {say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"), evidence.Ambiguous},
+	} {
+		p := profile(load.Stage{Shape: load.Herd(1, 0)})
+		p.Read = nil
+		if got := run(t, t.Context(), p, serve(t, test.behave).url())[0]; got.Outcome != test.outcome {
+			t.Errorf("%s: %s %q", name, got.Outcome, got.Reason)
+		}
+	}
+}
+
 func TestNobodyListens(t *testing.T) {
 	s := serve(t, answer(200, "", "ok"))
 	s.close()
-	for _, c := range run(t, t.Context(), profile(load.Stage{Shape: load.Herd(20, 0)}), s.url()) {
-		if c.Outcome != evidence.Failed || c.Reason != "refused" || c.Conns != 0 {
-			t.Errorf("got %s %q over %d connections", c.Outcome, c.Reason, c.Conns)
+	for _, r := range run(t, t.Context(), profile(load.Stage{Shape: load.Herd(20, 0)}), s.url()) {
+		if r.Outcome != evidence.Failed || r.Reason != "refused" || r.Conns != 0 {
+			t.Errorf("got %s %q over %d connections", r.Outcome, r.Reason, r.Conns)
 		}
 	}
 }
@@ -107,8 +170,8 @@ func TestNeverSendsTwice(t *testing.T) {
 // A connection that the server closed while it was idle is no reason to lose a request.
 func TestIdleConnectionClosed(t *testing.T) {
 	s := serve(t, func(c net.Conn, r *http.Request) bool { answer(200, "", "ok")(c, r); return false })
-	calls := run(t, t.Context(), profile(load.Stage{Shape: load.Spread(5, 250*time.Millisecond)}), s.url())
-	if got := count(calls); got[evidence.OK] != 5 || s.accepted.Load() != 5 {
+	got := count(run(t, t.Context(), profile(load.Stage{Shape: load.Spread(5, 250*time.Millisecond)}), s.url()))
+	if got[evidence.OK] != 5 || s.accepted.Load() != 5 {
 		t.Errorf("%v over %d connections", got, s.accepted.Load())
 	}
 }
@@ -131,8 +194,8 @@ func TestConnectionsOpenAheadOfHerd(t *testing.T) {
 		atFirst.Do(func() { open = s.accepted.Load() })
 		return answer(200, "", "ok")(c, r)
 	})
-	calls := run(t, t.Context(), profile(load.Stage{Shape: load.Herd(herd, 2*time.Second)}), s.url())
-	if got := count(calls); got[evidence.OK] != herd || open != herd || s.accepted.Load() != herd {
+	got := count(run(t, t.Context(), profile(load.Stage{Shape: load.Herd(herd, 2*time.Second)}), s.url()))
+	if got[evidence.OK] != herd || open != herd || s.accepted.Load() != herd {
 		t.Errorf("%v; %d connections open at the first request, %d at the end", got, open, s.accepted.Load())
 	}
 }
@@ -149,17 +212,17 @@ func TestRequestOnTheWire(t *testing.T) {
 		if !maps.EqualFunc(r.Header, want, func(a, b []string) bool { return strings.Join(a, "|") == strings.Join(b, "|") }) {
 			t.Errorf("headers: %v", r.Header)
 		}
-		if r.Method != http.MethodPost || r.URL.String() != "/prefix/v1/query?a=1" || "http://"+r.Host != "http://"+c.LocalAddr().String() {
+		if r.Method != http.MethodPost || r.URL.String() != "/prefix/v1/things?a=1" || "http://"+r.Host != "http://"+c.LocalAddr().String() {
 			t.Errorf("%s %s for %s", r.Method, r.URL, r.Host)
 		}
 		return answer(200, "", "ok")(c, r)
 	})
 	p := profile(load.Stage{Shape: load.Herd(10, 0), Request: func(k uint64, r *rand.Rand) load.Request {
-		return load.Request{Method: http.MethodPost, Path: "/v1/query?a=1", Header: http.Header{"X-Own": {"a", "b"}}, Body: []byte("content"), Tenant: "acme"}
+		return load.Request{Method: http.MethodPost, Path: "/v1/things?a=1", Header: http.Header{"X-Own": {"a", "b"}}, Body: []byte("content"), User: "acme"}
 	}})
-	for _, c := range run(t, t.Context(), p, s.url()+"/prefix") {
-		if !ids[c.ID] {
-			t.Errorf("%q never arrived", c.ID)
+	for _, r := range run(t, t.Context(), p, s.url()+"/prefix") {
+		if !ids[r.ID] {
+			t.Errorf("%q never arrived", r.ID)
 		}
 	}
 	if len(ids) != 10 {
@@ -182,7 +245,7 @@ func TestLargeRequest(t *testing.T) {
 }
 
 // Every request arrives although nobody takes the records: neither a slow consumer nor a slow service delays the load.
-func TestOpenLoop(t *testing.T) {
+func TestOpenModel(t *testing.T) {
 	const n = 100
 	var arrived sync.WaitGroup
 	arrived.Add(n)
@@ -192,11 +255,10 @@ func TestOpenLoop(t *testing.T) {
 	})
 	p := profile(load.Stage{Shape: load.Constant(500, 200*time.Millisecond)})
 	p.Timeout = time.Minute
-	var got []evidence.Call
-	epoch := time.Now()
-	err := load.Run(t.Context(), p, load.Target{URL: s.url()}, 1, 0, func() time.Duration { return time.Since(epoch) }, func(c evidence.Call) {
+	var got []evidence.Request
+	err := load.Run(t.Context(), p, load.Target{URL: s.url()}, 1, 0, record(t, t.TempDir()), func(r evidence.Request) {
 		arrived.Wait() // would be for ever if sending waited for this
-		got = append(got, c)
+		got = append(got, r)
 	})
 	if err != nil || count(inOrder(t, p, got))[evidence.OK] != n {
 		t.Errorf("%v %v", count(got), err)
@@ -207,11 +269,11 @@ func TestOpenLoop(t *testing.T) {
 func TestLagIsRecorded(t *testing.T) {
 	const late = time.Hour
 	s := serve(t, answer(200, "", "ok"))
-	epoch := time.Now().Add(-late)
+	rec := recordFrom(t, t.TempDir(), time.Now().Add(-late))
 	p := profile(load.Stage{Shape: load.Herd(5, 0)})
-	err := load.Run(t.Context(), p, load.Target{URL: s.url()}, 1, 0, func() time.Duration { return time.Since(epoch) }, func(c evidence.Call) {
-		if c.Due != 0 || c.Sent < late || c.Outcome != evidence.OK {
-			t.Errorf("due %v, sent %v: %s", c.Due, c.Sent, c.Outcome)
+	err := load.Run(t.Context(), p, load.Target{URL: s.url()}, 1, 0, rec, func(r evidence.Request) {
+		if r.Due != 0 || r.Sent < late || r.Outcome != evidence.OK {
+			t.Errorf("due %v, sent %v: %s", r.Due, r.Sent, r.Outcome)
 		}
 	})
 	if err != nil {
@@ -231,8 +293,8 @@ func TestEndOfContext(t *testing.T) {
 	})
 	p := profile(load.Stage{Name: "now", Shape: load.Herd(20, 0)}, load.Stage{Name: "never", Shape: load.Constant(10, time.Hour), Start: time.Hour})
 	got := map[string]map[evidence.Outcome]int{"now": {}, "never": {}}
-	for _, c := range run(t, ctx, p, s.url()) {
-		got[c.Stage][c.Outcome]++
+	for _, r := range run(t, ctx, p, s.url()) {
+		got[r.Stage][r.Outcome]++
 	}
 	if got["now"][evidence.Aborted] != 20 || got["never"][evidence.Unsent] != 36_000 {
 		t.Errorf("%v", got)
@@ -264,8 +326,8 @@ func TestSumsProperty(t *testing.T) {
 		p.Timeout = 20 * time.Millisecond
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rapid.IntRange(1, 60).Draw(rt, "end_ms"))*time.Millisecond)
 		defer cancel()
-		calls := run(t, ctx, p, s.url())
-		sent := len(calls) - count(calls)[evidence.Unsent]
+		requests := run(t, ctx, p, s.url())
+		sent := len(requests) - count(requests)[evidence.Unsent]
 		if arrived := int(s.requests.Load()); arrived > sent {
 			rt.Fatalf("%d sent, %d arrived", sent, arrived)
 		}
@@ -289,7 +351,6 @@ func TestUnfitProfiles(t *testing.T) {
 		change func(*load.Profile)
 	}{
 		"no timeout":   {"http://127.0.0.1:1", func(p *load.Profile) { p.Timeout = 0 }},
-		"no reader":    {"http://127.0.0.1:1", func(p *load.Profile) { p.Read = nil }},
 		"no shape":     {"http://127.0.0.1:1", func(p *load.Profile) { p.Stages = []load.Stage{{Request: post}} }},
 		"no requests":  {"http://127.0.0.1:1", func(p *load.Profile) { p.Stages = []load.Stage{{Shape: load.Herd(1, 0)}} }},
 		"relative URL": {"/v1", func(*load.Profile) {}},
@@ -304,12 +365,13 @@ func TestUnfitProfiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := good
 			test.change(&p)
-			emit := func(c evidence.Call) {
-				if c.Outcome != evidence.Unsent || c.Reason != "unfit" || c.Sent != 0 {
-					t.Errorf("recorded as %s %q", c.Outcome, c.Reason)
+			check := func(r evidence.Request) {
+				if r.Outcome != evidence.Unsent || r.Reason != "unfit" || r.Sent != 0 {
+					t.Errorf("recorded as %s %q", r.Outcome, r.Reason)
 				}
 			}
-			if err := load.Run(t.Context(), p, load.Target{URL: test.url}, 1, 0, func() time.Duration { return 0 }, emit); !errors.Is(err, load.ErrProfile) {
+			rec := record(t, t.TempDir())
+			if err := load.Run(t.Context(), p, load.Target{URL: test.url}, 1, 0, rec, check); !errors.Is(err, load.ErrProfile) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -347,13 +409,13 @@ func TestPanics(t *testing.T) {
 		status   int
 		change   func(*load.Profile)
 		panicked string
-		calls    map[evidence.Outcome]int
+		outcomes map[evidence.Outcome]int
 		reason   string // of those that are not ok
 	}{
 		"request": {200, func(p *load.Profile) { p.Stages[0].Request = third }, "no such key",
 			map[evidence.Outcome]int{evidence.OK: 9, evidence.Unsent: 1}, "unfit"},
 		"answer": {200, func(p *load.Profile) {
-			p.Read = func(int, http.Header, []byte) (evidence.Answer, error) { panic("no such field") }
+			p.Read = func(load.Response, *evidence.Recorder) error { panic("no such field") }
 		}, "no such field", map[evidence.Outcome]int{evidence.Aborted: 10}, evidence.ReasonCancelled},
 		"refusal": {503, func(p *load.Profile) {
 			p.Refusal = func(int, http.Header, []byte) (time.Duration, bool) { panic("no such header") }
@@ -365,30 +427,40 @@ func TestPanics(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := profile(load.Stage{Name: "s", Shape: load.Spread(10, 100*time.Millisecond)})
 			test.change(&p)
-			calls := map[evidence.Outcome]int{}
-			emit := func(c evidence.Call) {
-				calls[c.Outcome]++
-				if test.calls != nil && c.Outcome != evidence.OK && c.Reason != test.reason {
-					t.Errorf("recorded as %s %q, want %s", c.Outcome, c.Reason, test.reason)
+			outcomes := map[evidence.Outcome]int{}
+			check := func(r evidence.Request) {
+				outcomes[r.Outcome]++
+				if test.outcomes != nil && r.Outcome != evidence.OK && r.Reason != test.reason {
+					t.Errorf("recorded as %s %q, want %s", r.Outcome, r.Reason, test.reason)
 				}
 			}
-			began := time.Now()
-			err := load.Run(t.Context(), p, load.Target{URL: serve(t, answer(test.status, "", "ok")).url()}, 1, 0,
-				func() time.Duration { return time.Since(began) }, emit)
+			to := load.Target{URL: serve(t, answer(test.status, "", "ok")).url()}
+			err := load.Run(t.Context(), p, to, 1, 0, record(t, t.TempDir()), check)
 			if !errors.Is(err, load.ErrProfile) || !strings.Contains(err.Error(), "panic: "+test.panicked) {
 				t.Errorf("%v", err)
 			}
-			if test.calls != nil && !maps.Equal(calls, test.calls) {
-				t.Errorf("%v, want %v", calls, test.calls)
+			if test.outcomes != nil && !maps.Equal(outcomes, test.outcomes) {
+				t.Errorf("%v, want %v", outcomes, test.outcomes)
 			}
 		})
 	}
 }
 
 func TestWarmUp(t *testing.T) {
-	good, bad := serve(t, answer(200, "", "ok")), serve(t, answer(500, "", "ok"))
+	good, bad := serve(t, func(c net.Conn, r *http.Request) bool {
+		if id := r.Header.Get("X-Request-Id"); !strings.HasPrefix(id, evidence.WarmupPrefix) {
+			t.Errorf("a request of the warm-up has the id %q", id)
+		}
+		return answer(200, "", "ok")(c, r)
+	}), serve(t, answer(500, "", "ok"))
 	p := profile(load.Stage{Shape: load.Herd(5, time.Hour)})
 	p.Warmup = []load.Stage{{Name: "keys", Shape: load.Spread(3, 0), Request: post}}
+	p.Read = func(r load.Response, rec *evidence.Recorder) error {
+		if rec != nil {
+			t.Error("the warm-up is recorded")
+		}
+		return readOK(r, rec)
+	}
 	if err := load.WarmUp(t.Context(), p, load.Target{URL: good.url()}, 1); err != nil || good.requests.Load() != 3 {
 		t.Errorf("%d of 3 arrived: %v", good.requests.Load(), err)
 	}

@@ -5,11 +5,11 @@ import (
 	"iter"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/harness/guard"
+	"github.com/sentinel-chaos/sentinel/harness/internal/panics"
 )
 
-// slot is the place of one request in the plan.
-type slot struct {
+// entry is the place of one request in the schedule.
+type entry struct {
 	seq   uint64 // over all stages, in order of due; at the same moment in order of the stages
 	stage *Stage
 	k     uint64        // within the stage
@@ -17,12 +17,12 @@ type slot struct {
 }
 
 // schedule merges the stages. It is a function of the plan alone, and needs no memory to speak of.
-func schedule(stages []Stage) iter.Seq[slot] {
-	return func(yield func(slot) bool) {
-		heads := make([]slot, 0, len(stages))
+func schedule(stages []Stage) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		heads := make([]entry, 0, len(stages)) // the next of each stage
 		for i := range stages {
 			if due, ok := stages[i].Shape.Due(0); ok {
-				heads = append(heads, slot{stage: &stages[i], due: stages[i].Start + due})
+				heads = append(heads, entry{stage: &stages[i], due: stages[i].Start + due})
 			}
 		}
 		for seq := uint64(0); len(heads) > 0; seq++ {
@@ -37,7 +37,7 @@ func schedule(stages []Stage) iter.Seq[slot] {
 	}
 }
 
-func earliest(heads []slot) int {
+func earliest(heads []entry) int {
 	first := 0
 	for i := range heads {
 		if heads[i].due < heads[first].due {
@@ -47,7 +47,7 @@ func earliest(heads []slot) int {
 	return first
 }
 
-func advance(heads []slot, i int) []slot {
+func advance(heads []entry, i int) []entry {
 	h := &heads[i]
 	h.k++
 	due, ok := h.stage.Shape.Due(h.k)
@@ -68,14 +68,14 @@ type burst struct {
 func bursts(stages []Stage) iter.Seq[burst] {
 	return func(yield func(burst) bool) {
 		var b burst
-		for s := range schedule(stages) {
-			if s.due != b.due && b.n > 0 {
+		for e := range schedule(stages) {
+			if e.due != b.due && b.n > 0 {
 				if !yield(b) {
 					return
 				}
 				b.n = 0
 			}
-			b.due, b.n = s.due, b.n+1
+			b.due, b.n = e.due, b.n+1
 		}
 		if b.n > 0 {
 			yield(b)
@@ -85,7 +85,7 @@ func bursts(stages []Stage) iter.Seq[burst] {
 
 // size is the largest number of requests that are due at the same moment, and the number of all.
 func size(stages []Stage) (largest, planned uint64, err error) {
-	err = guard.Do(func() error {
+	err = panics.Do(func() error {
 		for b := range bursts(stages) {
 			largest = max(largest, b.n)
 			planned += b.n

@@ -120,21 +120,22 @@ func inPieces(c net.Conn, r *http.Request) bool {
 var errNotOK = errors.New("not the word ok")
 
 // readOK accepts one body only.
-func readOK(_ int, _ http.Header, body []byte) (evidence.Answer, error) {
-	if string(body) != "ok" {
-		return evidence.Answer{}, errNotOK
+func readOK(r load.Response, _ *evidence.Recorder) error {
+	if string(r.Body) != "ok" {
+		return errNotOK
 	}
-	return evidence.Answer{Source: "hit"}, nil
+	return nil
 }
 
-// refusal is that of a gateway: 503 with Retry-After.
+// refusal is 503 with Retry-After.
 func refusal(status int, h http.Header, _ []byte) (time.Duration, bool) {
 	s, err := strconv.Atoi(h.Get("Retry-After"))
 	return time.Duration(s) * time.Second, status == http.StatusServiceUnavailable && err == nil
 }
 
 func post(k uint64, r *rand.Rand) load.Request {
-	return load.Request{Method: http.MethodPost, Path: "/v1/query", Body: []byte(`{"n":1}`), Tenant: "acme", Key: fmt.Sprint("key-", k)}
+	return load.Request{Method: http.MethodPost, Path: "/v1/things", Body: []byte(`{"n":1}`),
+		Class: "write", User: "acme", Key: fmt.Sprint("key-", k)}
 }
 
 func profile(stages ...load.Stage) load.Profile {
@@ -146,71 +147,90 @@ func profile(stages ...load.Stage) load.Profile {
 	return load.Profile{Stages: stages, Timeout: 5 * time.Second, Read: readOK, Refusal: refusal}
 }
 
-// run sends a profile and returns the calls by their number, having checked what holds for every run.
-func run(t testing.TB, ctx context.Context, p load.Profile, url string) []evidence.Call {
+// run sends a profile and returns the requests by their number, having checked what holds for every run.
+func run(t testing.TB, ctx context.Context, p load.Profile, url string) []evidence.Request {
 	t.Helper()
 	return runSeeded(t, ctx, p, url, 7)
 }
 
-func runSeeded(t testing.TB, ctx context.Context, p load.Profile, url string, seed uint64) []evidence.Call {
+func runSeeded(t testing.TB, ctx context.Context, p load.Profile, url string, seed uint64) []evidence.Request {
 	t.Helper()
-	epoch := time.Now()
-	var got []evidence.Call
-	err := load.Run(ctx, p, load.Target{URL: url, Tokens: map[string]string{"acme": "Bearer secret"}}, seed, 0,
-		func() time.Duration { return time.Since(epoch) }, func(c evidence.Call) { got = append(got, c) })
+	var got []evidence.Request
+	to := load.Target{URL: url, Tokens: map[string]string{"acme": "Bearer secret"}}
+	err := load.Run(ctx, p, to, seed, 0, record(t, t.TempDir()), func(r evidence.Request) { got = append(got, r) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return inOrder(t, p, got)
 }
 
-func inOrder(t testing.TB, p load.Profile, got []evidence.Call) []evidence.Call {
+// record starts to record a run, whose epoch is now.
+func record(t testing.TB, dir string) *evidence.Recorder {
+	t.Helper()
+	return recordFrom(t, dir, time.Now())
+}
+
+func recordFrom(t testing.TB, dir string, epoch time.Time) *evidence.Recorder {
+	t.Helper()
+	rec, err := evidence.NewRecorder(dir, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := rec.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return rec
+}
+
+func inOrder(t testing.TB, p load.Profile, got []evidence.Request) []evidence.Request {
 	t.Helper()
 	var planned uint64
 	for _, s := range p.Plan() {
 		planned += s.Requests
 	}
-	calls := make([]evidence.Call, planned)
+	all := make([]evidence.Request, planned)
 	if uint64(len(got)) != planned {
 		t.Fatalf("%d requests planned, %d recorded", planned, len(got))
 	}
-	for _, c := range got {
-		if c.Seq >= planned || calls[c.Seq].ID != "" {
-			t.Fatalf("request %d recorded twice or never planned", c.Seq)
+	for _, r := range got {
+		if r.Seq >= planned || all[r.Seq].ID != "" {
+			t.Fatalf("request %d recorded twice or never planned", r.Seq)
 		}
-		calls[c.Seq] = c
+		all[r.Seq] = r
 	}
-	for i, c := range calls {
-		checkRecord(t, c)
-		if i > 0 && c.Due < calls[i-1].Due {
+	for i, r := range all {
+		checkRecord(t, r)
+		if i > 0 && r.Due < all[i-1].Due {
 			t.Errorf("request %d is due before request %d", i, i-1)
 		}
 	}
-	return calls
+	return all
 }
 
 // checkRecord is what every record promises.
-func checkRecord(t testing.TB, c evidence.Call) {
+func checkRecord(t testing.TB, r evidence.Request) {
 	t.Helper()
-	unsent := c.Outcome == evidence.Unsent
+	unsent := r.Outcome == evidence.Unsent
 	switch {
-	case unsent != (c.Sent == 0):
-		t.Errorf("request %d: %s, yet sent at %v", c.Seq, c.Outcome, c.Sent)
-	case !unsent && c.Sent < c.Due:
-		t.Errorf("request %d: sent before it was due", c.Seq)
-	case !unsent && c.End < c.Sent:
-		t.Errorf("request %d: ended before it was sent", c.Seq)
-	case c.Conns > 1:
-		t.Errorf("request %d went over %d connections", c.Seq, c.Conns)
-	case (c.Outcome == evidence.OK || c.Outcome == evidence.Refused) != (c.Reason == ""):
-		t.Errorf("request %d: outcome %s with reason %q", c.Seq, c.Outcome, c.Reason)
+	case unsent != (r.Sent == 0):
+		t.Errorf("request %d: %s, yet sent at %v", r.Seq, r.Outcome, r.Sent)
+	case !unsent && r.Sent < r.Due:
+		t.Errorf("request %d: sent before it was due", r.Seq)
+	case !unsent && r.End < r.Sent:
+		t.Errorf("request %d: ended before it was sent", r.Seq)
+	case r.Conns > 1:
+		t.Errorf("request %d went over %d connections", r.Seq, r.Conns)
+	case (r.Outcome == evidence.OK || r.Outcome == evidence.Refused) != (r.Reason == ""):
+		t.Errorf("request %d: outcome %s with reason %q", r.Seq, r.Outcome, r.Reason)
 	}
 }
 
-func count(calls []evidence.Call) map[evidence.Outcome]int {
+func count(requests []evidence.Request) map[evidence.Outcome]int {
 	n := map[evidence.Outcome]int{}
-	for _, c := range calls {
-		n[c.Outcome]++
+	for _, r := range requests {
+		n[r.Outcome]++
 	}
 	return n
 }

@@ -15,7 +15,7 @@ type Shape interface {
 	String() string
 }
 
-// Constant is a steady rate, in requests per second. As with vegeta's own pacer, the first request is due one interval
+// Constant is a steady arrival rate, in requests per second. As with vegeta's own pacer, the first request is due one interval
 // after the start.
 func Constant(rate float64, length time.Duration) Shape {
 	return constant{n: uint64(rate * length.Seconds()), rate: rate, length: length}
@@ -32,11 +32,11 @@ func (c constant) Due(k uint64) (time.Duration, bool) {
 }
 
 func (c constant) String() string {
-	return fmt.Sprintf("%s/s for %s", number(c.rate), c.length)
+	return fmt.Sprintf("%s/s for %s", formatRate(c.rate), c.length)
 }
 
-// number writes a rate in as few digits as tell it.
-func number(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 64) }
+// formatRate writes a rate in as few digits as tell it.
+func formatRate(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 64) }
 
 // Spread is n requests at even distances over length, the last one at its end.
 func Spread(n uint64, length time.Duration) Shape { return spread{n: n, length: length} }

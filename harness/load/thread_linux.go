@@ -14,8 +14,8 @@ import (
 // Real-time priorities of this process's threads: the one that sends goes before everything else on the machine, and at the
 // moment of a herd the others follow it.
 const (
-	followFirst = 1
-	sendFirst   = 2
+	otherThreads  = 1
+	sendingThread = 2
 )
 
 // promoteEvery is how long a thread that Go adds later remains an ordinary one, at most.
@@ -30,21 +30,23 @@ func kernelSleep(d time.Duration) {
 	_ = unix.Nanosleep(&ts, nil)
 }
 
-// ownThread gives the calling goroutine a thread of its own, the first of all, for the rest of its life.
-func ownThread() {
+// dedicateThread gives the calling goroutine a thread of its own, of the highest priority, for the rest of its life.
+func dedicateThread() {
 	runtime.LockOSThread()
-	_ = unix.SchedSetAttr(0, realTime(sendFirst), 0)             // see goFirst
+	_ = unix.SchedSetAttr(0, realTime(sendingThread), 0)         // see raisePriority
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, finestSlack, 0, 0, 0) // else the kernel adds 50 us to each sleep
 }
 
-// goFirst has the kernel run this process's threads before all ordinary ones until the returned function is called. It is
-// for the moment of a herd: a thousand requests keep the processors busy, which the system under test often shares with
-// the load generator, and the requests that are due next must not wait for that; on a machine of its own nothing would
-// hold them up. All threads are meant because Go moves its work between them: the sending thread waits for another one, if
-// that holds what it needs to go on. For longer than a moment it would not do: whatever spins in this process would then
-// starve the machine. Nice values would not do either, they count within a session or a container only. Who has not the
-// right to this goes without: requests are then later when the machine is busy, and their lag says so.
-func goFirst() (stop func()) {
+// raisePriority has the kernel run this process's threads before all ordinary ones until the returned function is called. It
+// is for the moment of a herd. A thousand requests keep the processors busy, which the system under test often shares with
+// the load generator. The requests that are due next must not wait for that. On a machine of its own nothing would hold them
+// up.
+//
+// All threads are meant because Go moves its work between them: the sending thread waits for another one that holds what it
+// needs to go on. For longer than a moment it would not do: whatever spins in this process would then starve the machine.
+// Nice values would not do either, they count within a session or a control group only. A process without the right to real-time
+// priorities goes without: its requests are later when the machine is busy, and their lag says so.
+func raisePriority() (restore func()) {
 	before, err := unix.SchedGetAttr(0, 0)
 	if err != nil || !promoteThreads() {
 		return func() {}
@@ -70,14 +72,14 @@ func goFirst() (stop func()) {
 	}
 }
 
-// promoteThreads promotes those that are not yet. It is false if that is not permitted.
+// promoteThreads promotes the threads that are not promoted yet. It is false if that is not permitted.
 func promoteThreads() bool {
 	return eachThread(func(tid int) bool {
 		is, err := unix.SchedGetAttr(tid, 0)
 		if err != nil || is.Policy == unix.SCHED_RR {
-			return true // gone, or done before
+			return true // ended, or promoted before
 		}
-		err = unix.SchedSetAttr(tid, realTime(followFirst), 0)
+		err = unix.SchedSetAttr(tid, realTime(otherThreads), 0)
 		return err == nil || errors.Is(err, unix.ESRCH)
 	})
 }

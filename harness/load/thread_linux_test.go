@@ -21,20 +21,20 @@ func policies() map[uint32]int {
 	return n
 }
 
-// The process goes first only until told otherwise, and what it starts meanwhile is an ordinary process.
-func TestGoFirstEnds(t *testing.T) {
-	stop := goFirst()
+// The process has its priority only until it is restored, and what it starts meanwhile is an ordinary process.
+func TestRaisedPriorityEnds(t *testing.T) {
+	restore := raisePriority()
 	during := policies()
 	out, err := exec.Command("sh", "-c", "sed 's/.*) //' /proc/$$/stat | cut -d' ' -f39").Output()
-	stop()
+	restore()
 	if after := policies(); after[unix.SCHED_RR] != 0 {
-		t.Errorf("still first after the load: %v", after)
+		t.Errorf("still raised after the load: %v", after)
 	}
 	if err != nil || strings.TrimSpace(string(out)) != "0" {
 		t.Errorf("a child's policy is %q, not 0: %v", out, err)
 	}
 	if during[unix.SCHED_RR] == 0 {
-		t.Skip("this user may not go first")
+		t.Skip("this user may not raise priorities")
 	}
 	if during[unix.SCHED_NORMAL] > runtime.GOMAXPROCS(0) {
 		t.Errorf("threads left behind: %v", during)

@@ -10,8 +10,8 @@ import (
 // kernelSleep makes do with Go's timers, where the kernel's sleep is not at hand: lags are then about a millisecond.
 func kernelSleep(d time.Duration) { time.Sleep(d) }
 
-// ownThread gives the calling goroutine a thread of its own.
-func ownThread() { runtime.LockOSThread() }
+// dedicateThread gives the calling goroutine a thread of its own.
+func dedicateThread() { runtime.LockOSThread() }
 
-// goFirst does nothing here.
-func goFirst() (stop func()) { return func() {} }
+// raisePriority does nothing here.
+func raisePriority() (restore func()) { return func() {} }

@@ -12,7 +12,11 @@ import (
 // version that it tells of itself when it is asked.
 func Builds(role string, every time.Duration, ask func(context.Context, *env.Node) (version string, err error)) Probe {
 	return Changes("builds", role, every, func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observation {
-		build, err := e.Build(ctx, n)
+		driver, err := env.Use[env.Replacer](e)
+		if err != nil {
+			return nil
+		}
+		build, err := driver.Build(ctx, n)
 		if err != nil {
 			return nil
 		}

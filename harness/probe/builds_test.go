@@ -57,7 +57,7 @@ func TestBuilds(t *testing.T) {
 			{At: time.Second, Source: evidence.SourceBuild, Node: "x-1", What: "image-2"},
 			{At: 2 * time.Second, Source: evidence.SourceVersion, Node: "x-1", What: "next"},
 		}
-		if got := slices.Collect(run.Observations()); !slices.Equal(got, want) {
+		if got := evidence.Observations.Of(run); !slices.Equal(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	})

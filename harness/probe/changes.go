@@ -2,11 +2,11 @@ package probe
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 // Look asks a node about itself, until ctx ends at the latest. Each place in the answer is one question's: where What
@@ -18,14 +18,29 @@ type Look func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observat
 // node that is dead or frozen does not answer at all, which is known only after askTimeout; the news is then from the
 // moment of the next look that was due, the first at which it should have answered before.
 func Changes(name, role string, every time.Duration, look Look) Probe {
+	return changes{name, []string{role}, every, askTimeout, func() Look { return look }}.probe()
+}
+
+// changes describes a probe like that of Changes.
+type changes struct {
+	name           string
+	nodes          []string // names or roles
+	every, timeout time.Duration
+	newLook        func() Look // makes one for each node, which may remember things
+}
+
+func (c changes) probe() Probe {
 	return Probe{
-		Name: name,
+		Name: c.name,
 		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-			var all guard.Group
-			for _, n := range e.Role(role) {
-				w := &watch{env: e, node: n, every: every, look: look, rec: rec}
+			var all Group
+			for _, n := range e.Nodes() {
+				if !slices.ContainsFunc(c.nodes, n.Is) {
+					continue
+				}
+				w := &watch{changes: c, env: e, node: n, look: c.newLook(), rec: rec}
 				all.Go(func() error {
-					tick(ctx, every, func() { w.once(ctx) })
+					tick(ctx, c.every, func() { w.once(ctx) })
 					return nil
 				})
 			}
@@ -36,24 +51,24 @@ func Changes(name, role string, every time.Duration, look Look) Probe {
 
 // watch remembers the last answers of one node.
 type watch struct {
-	env   *env.Env
-	node  *env.Node
-	every time.Duration
-	look  Look
-	rec   *evidence.Recorder
-	last  []evidence.Observation
+	changes
+	env  *env.Env
+	node *env.Node
+	look Look
+	rec  *evidence.Recorder
+	last []evidence.Observation
 }
 
 func (w *watch) once(ctx context.Context) {
 	asked := w.rec.Now()
-	one, cancel := context.WithTimeout(ctx, askTimeout)
+	one, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	now := w.look(one, w.env, w.node)
 	at := w.rec.Now()
 	switch took := at - asked; {
-	case ctx.Err() != nil, took > askTimeout+w.every: // the end, or it was the harness itself that stood still
+	case ctx.Err() != nil, took > w.timeout+w.every: // the end, or it was the harness itself that stood still
 		return
-	case took >= askTimeout:
+	case took >= w.timeout:
 		at = asked + w.every
 	}
 	for i, o := range now {
@@ -61,7 +76,7 @@ func (w *watch) once(ctx context.Context) {
 			continue
 		}
 		o.At, o.Node = at, w.node.Name
-		w.rec.Observation(o)
+		evidence.Observations.Put(w.rec, o)
 	}
 	w.last = now
 }

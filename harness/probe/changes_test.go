@@ -53,7 +53,7 @@ func TestChanges(t *testing.T) {
 			{At: thaw, Source: "role", Node: "store-1", What: "replica", Detail: "store-1"},
 			{At: 4101 * ms, Source: "role", Node: "store-1", What: "master", Detail: "store-1"},
 		}
-		if got := slices.Collect(run.Observations()); !slices.Equal(got, want) {
+		if got := evidence.Observations.Of(run); !slices.Equal(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	})
@@ -71,7 +71,7 @@ func TestChangesAreRecordedAtOnceWhenRefused(t *testing.T) {
 		}
 		e := newEnv(t, map[string]*proc{"store-1": newProc("")})
 		run, err := watch(t, probe.Changes("alive", "store", 100*time.Millisecond, look), e, func() { time.Sleep(time.Second) })
-		got := slices.Collect(run.Observations())
+		got := evidence.Observations.Of(run)
 		if err != nil || len(got) != 2 || got[1].At != 500*time.Millisecond || got[1].What != evidence.SawDown {
 			t.Errorf("%v, %+v", err, got)
 		}
@@ -100,7 +100,7 @@ func TestPace(t *testing.T) {
 			}
 		}
 		e := newEnv(t, map[string]*proc{"store-1": newProc("")})
-		run, err := watch(t, probe.Pace("pace", "store", 100*ms, 50*ms, ask), e, func() { time.Sleep(4 * time.Second) })
+		run, err := watch(t, probe.Latency("pace", "store", 100*ms, 50*ms, ask), e, func() { time.Sleep(4 * time.Second) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestPace(t *testing.T) {
 			{At: 1050 * ms, Source: "pace", Node: "store-1", What: evidence.SawSlow},
 			{At: 3002 * ms, Source: "pace", Node: "store-1", What: evidence.SawPrompt},
 		}
-		if got := slices.Collect(run.Observations()); !slices.Equal(got, want) {
+		if got := evidence.Observations.Of(run); !slices.Equal(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	})

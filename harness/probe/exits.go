@@ -7,7 +7,6 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 // awaitRestart is how often a node that ended is looked at again. A start and another end within that time would be
@@ -19,7 +18,7 @@ func Exits() Probe {
 	return Probe{
 		Name: "exits",
 		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-			var g guard.Group
+			var g Group
 			for _, n := range e.Nodes() {
 				g.Go(func() error { return watchExits(ctx, n, rec) })
 			}
@@ -28,7 +27,7 @@ func Exits() Probe {
 	}
 }
 
-// watchExits waits for ends of one node. Wait answers at once while the node is down; the engine's time tells whether it
+// watchExits waits for ends of one node. Wait answers at once while the node is down; the engine's time reports whether it
 // is the end that was recorded already.
 func watchExits(ctx context.Context, n *env.Node, rec *evidence.Recorder) error {
 	again := time.NewTicker(awaitRestart)
@@ -44,7 +43,7 @@ func watchExits(ctx context.Context, n *env.Node, rec *evidence.Recorder) error 
 		}
 		if !exit.At.Equal(last) {
 			last = exit.At
-			rec.Exit(evidence.Exit{Node: n.Name, At: rec.Since(exit.At), Code: exit.Code})
+			evidence.Exits.Put(rec, evidence.Exit{Node: n.Name, At: rec.Since(exit.At), Code: exit.Code})
 		}
 		select {
 		case <-ctx.Done():

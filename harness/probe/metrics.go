@@ -19,27 +19,36 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// What tells one start of a process from the next: the service's own boot id, else the time of its start.
+// Scrape says what is scraped of the nodes of a role.
+type Scrape struct {
+	Role  string
+	Port  int
+	Every time.Duration
+	Keep  func(name string) bool // reports whether a metric is recorded
+	// Boot is a metric whose label "boot" tells one start of the process from the next. Without it, the time of the start does:
+	// process_start_time_seconds.
+	Boot string
+}
+
 const (
-	buildInfo    = "sentinel_build_info"
 	bootLabel    = "boot"
 	processStart = "process_start_time_seconds"
 )
 
-// Metrics scrapes /metrics of every node of the role and records the metrics whose names keep accepts. Counters, gauges
-// and untyped metrics are recorded as they are, histograms and summaries by their _sum and _count.
-func Metrics(role string, port int, every time.Duration, keep func(name string) bool) Probe {
+// Metrics scrapes /metrics of every node of the role. Counters, gauges and untyped metrics are recorded as they are, histograms
+// and summaries by their _sum and _count.
+func Metrics(what Scrape) Probe {
 	return Probe{
-		Name: "metrics " + role,
+		Name: "metrics " + what.Role,
 		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-			return pollAll(ctx, e.Role(role), port, every, func(n *env.Node) func(context.Context, *asker) {
+			return pollAll(ctx, e.Role(what.Role), what.Port, what.Every, func(n *env.Node) func(context.Context, *asker) {
 				return func(ctx context.Context, a *asker) {
 					s := evidence.Sample{At: rec.Now(), Node: n.Name}
-					if err := scrape(ctx, a, keep, &s); err != nil {
+					if err := what.scrape(ctx, a, &s); err != nil {
 						s.Values, s.Error = nil, err.Error()
 					}
 					if ctx.Err() == nil || s.Error == "" {
-						rec.Sample(s)
+						evidence.Samples.Put(rec, s)
 					}
 				}
 			})
@@ -47,14 +56,14 @@ func Metrics(role string, port int, every time.Duration, keep func(name string) 
 	}
 }
 
-func scrape(ctx context.Context, a *asker, keep func(string) bool, into *evidence.Sample) error {
+func (w Scrape) scrape(ctx context.Context, a *asker, into *evidence.Sample) error {
 	status, err := a.get(ctx, "/metrics", func(body io.Reader) error {
 		p := expfmt.NewTextParser(model.UTF8Validation)
 		families, err := p.TextToMetricFamilies(body)
 		if err != nil {
 			return fmt.Errorf("parse metrics: %w", err)
 		}
-		into.Boot, into.Values = boot(families), values(families, keep)
+		into.Boot, into.Values = w.boot(families), values(families, w.Keep)
 		return nil
 	})
 	if err == nil && status != http.StatusOK {
@@ -63,8 +72,8 @@ func scrape(ctx context.Context, a *asker, keep func(string) bool, into *evidenc
 	return err
 }
 
-func boot(families map[string]*dto.MetricFamily) string {
-	for _, m := range families[buildInfo].GetMetric() {
+func (w Scrape) boot(families map[string]*dto.MetricFamily) string {
+	for _, m := range families[w.Boot].GetMetric() {
 		for _, l := range m.GetLabel() {
 			if l.GetName() == bootLabel {
 				return l.GetValue()

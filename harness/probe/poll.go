@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
-	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 // askTimeout bounds one question to one node: a dead or frozen node does not answer at all. It is well below the second
@@ -25,7 +24,7 @@ const maxReply = 4 << 20
 func pollAll(ctx context.Context, nodes []*env.Node, port int, every time.Duration, ask func(*env.Node) func(context.Context, *asker)) error {
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: askTimeout}).DialContext, DisableCompression: true}
 	defer transport.CloseIdleConnections()
-	var g guard.Group
+	var g Group
 	for _, n := range nodes {
 		one := ask(n)
 		a := &asker{node: n, port: port, client: &http.Client{Transport: transport}}

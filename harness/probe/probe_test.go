@@ -142,31 +142,31 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-const page = `# TYPE sentinel_build_info gauge
-sentinel_build_info{version="dev",replica="gateway-1",boot="b7"} 1
-# TYPE sentinel_active_requests gauge
-sentinel_active_requests 3
-# TYPE sentinel_requests_total counter
-sentinel_requests_total{route="/v1/query",code="200"} 12
-# TYPE sentinel_request_duration_seconds histogram
-sentinel_request_duration_seconds_bucket{route="/v1/query",le="0.1"} 5
-sentinel_request_duration_seconds_bucket{route="/v1/query",le="+Inf"} 7
-sentinel_request_duration_seconds_sum{route="/v1/query"} 1.5
-sentinel_request_duration_seconds_count{route="/v1/query"} 7
-# TYPE sentinel_summary summary
-sentinel_summary{quantile="0.5"} NaN
-sentinel_summary_sum 2
-sentinel_summary_count 4
-# TYPE sentinel_broken gauge
-sentinel_broken NaN
-sentinel_untyped 9
+const page = `# TYPE shop_build_info gauge
+shop_build_info{version="dev",replica="app-1",boot="b7"} 1
+# TYPE shop_active_requests gauge
+shop_active_requests 3
+# TYPE shop_requests_total counter
+shop_requests_total{route="/v1/query",code="200"} 12
+# TYPE shop_request_duration_seconds histogram
+shop_request_duration_seconds_bucket{route="/v1/query",le="0.1"} 5
+shop_request_duration_seconds_bucket{route="/v1/query",le="+Inf"} 7
+shop_request_duration_seconds_sum{route="/v1/query"} 1.5
+shop_request_duration_seconds_count{route="/v1/query"} 7
+# TYPE shop_summary summary
+shop_summary{quantile="0.5"} NaN
+shop_summary_sum 2
+shop_summary_count 4
+# TYPE shop_broken gauge
+shop_broken NaN
+shop_untyped 9
 # TYPE process_start_time_seconds gauge
 process_start_time_seconds 1.76e9
 # TYPE other gauge
 other 1
 `
 
-func ours(name string) bool { return strings.HasPrefix(name, "sentinel_") }
+func ours(name string) bool { return strings.HasPrefix(name, "shop_") }
 
 func TestMetrics(t *testing.T) {
 	var scrapes atomic.Int32
@@ -178,20 +178,20 @@ func TestMetrics(t *testing.T) {
 		}
 		fmt.Fprint(w, page)
 	})
-	run, err := watch(t, probe.Metrics("gateway", 8080, 5*time.Millisecond, ours), newEnv(t, map[string]*proc{"gateway-1": p, "redis-1": newProc("")}),
+	run, err := watch(t, probe.Metrics(probe.Scrape{Role: "app", Port: 8080, Every: 5 * time.Millisecond, Keep: ours, Boot: "shop_build_info"}), newEnv(t, map[string]*proc{"app-1": p, "store-1": newProc("")}),
 		func() { eventually(t, "scrapes", func() bool { return scrapes.Load() > 5 }) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]float64{
-		`sentinel_build_info{boot="b7",replica="gateway-1",version="dev"}`: 1, "sentinel_active_requests": 3,
-		`sentinel_requests_total{code="200",route="/v1/query"}`:      12,
-		`sentinel_request_duration_seconds_sum{route="/v1/query"}`:   1.5,
-		`sentinel_request_duration_seconds_count{route="/v1/query"}`: 7,
-		"sentinel_summary_sum": 2, "sentinel_summary_count": 4, "sentinel_untyped": 9,
+		`shop_build_info{boot="b7",replica="app-1",version="dev"}`: 1, "shop_active_requests": 3,
+		`shop_requests_total{code="200",route="/v1/query"}`:      12,
+		`shop_request_duration_seconds_sum{route="/v1/query"}`:   1.5,
+		`shop_request_duration_seconds_count{route="/v1/query"}`: 7,
+		"shop_summary_sum": 2, "shop_summary_count": 4, "shop_untyped": 9,
 	}
-	for s := range run.Samples() {
-		if s.Node != "gateway-1" || s.Boot != "b7" || s.Error != "" {
+	for _, s := range evidence.Samples.Of(run) {
+		if s.Node != "app-1" || s.Boot != "b7" || s.Error != "" {
 			t.Fatalf("%+v", s)
 		}
 		if fmt.Sprint(s.Values) != fmt.Sprint(want) {
@@ -210,12 +210,12 @@ func TestBootWithoutAnId(t *testing.T) {
 		scrapes.Add(1)
 		fmt.Fprint(w, "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 1.7638e+09\n")
 	})
-	run, err := watch(t, probe.Metrics("web", 80, 5*time.Millisecond, ours), newEnv(t, map[string]*proc{"web-1": p}),
+	run, err := watch(t, probe.Metrics(probe.Scrape{Role: "web", Port: 80, Every: 5 * time.Millisecond, Keep: ours, Boot: "shop_build_info"}), newEnv(t, map[string]*proc{"web-1": p}),
 		func() { eventually(t, "a scrape", func() bool { return scrapes.Load() > 1 }) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	for s := range run.Samples() {
+	for _, s := range evidence.Samples.Of(run) {
 		if s.Boot != "1763800000" {
 			t.Errorf("boot %q", s.Boot)
 		}
@@ -232,7 +232,7 @@ func TestFailedScrapes(t *testing.T) {
 		{"no metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "parse metrics"},
 		{"cut", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
-			fmt.Fprint(w, "sentinel_x 1\n")
+			fmt.Fprint(w, "shop_x 1\n")
 		}, "EOF"},
 		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline exceeded"},
 		{"nobody there", nil, "no such port"},
@@ -243,13 +243,13 @@ func TestFailedScrapes(t *testing.T) {
 			if c.serve != nil {
 				p = serve(t, func(w http.ResponseWriter, r *http.Request) { asked.Add(1); c.serve(w, r) })
 			}
-			run, err := watch(t, probe.Metrics("gateway", 8080, 5*time.Millisecond, ours), newEnv(t, map[string]*proc{"gateway-1": p}), func() {
+			run, err := watch(t, probe.Metrics(probe.Scrape{Role: "app", Port: 8080, Every: 5 * time.Millisecond, Keep: ours, Boot: "shop_build_info"}), newEnv(t, map[string]*proc{"app-1": p}), func() {
 				eventually(t, "failures", func() bool { return asked.Load()+p.resolved.Load() > 5 })
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			samples := slices.Collect(run.Samples())
+			samples := evidence.Samples.Of(run)
 			if len(samples) < 2 {
 				t.Fatalf("%d samples", len(samples))
 			}
@@ -277,7 +277,7 @@ func TestASlowNodeDelaysNoOther(t *testing.T) {
 			close(release) // not before the other has been asked twenty times
 		}
 	})
-	if _, err := watch(t, probe.Metrics("gateway", 8080, 5*time.Millisecond, ours), newEnv(t, map[string]*proc{"gateway-1": slow, "gateway-2": quick}),
+	if _, err := watch(t, probe.Metrics(probe.Scrape{Role: "app", Port: 8080, Every: 5 * time.Millisecond, Keep: ours, Boot: "shop_build_info"}), newEnv(t, map[string]*proc{"app-1": slow, "app-2": quick}),
 		func() { eventually(t, "twenty scrapes", func() bool { return fast.Load() >= 20 }) }); err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +296,7 @@ func TestReadyRecordsChangesOnly(t *testing.T) {
 		n := asked.Load()
 		eventually(t, "questions", func() bool { return asked.Load() > n+3 })
 	}
-	run, err := watch(t, probe.Ready("gateway", 8080, "/ready", 5*time.Millisecond), newEnv(t, map[string]*proc{"gateway-1": p, "gateway-2": newProc("")}), func() {
+	run, err := watch(t, probe.Ready("app", 8080, "/ready", 5*time.Millisecond), newEnv(t, map[string]*proc{"app-1": p, "app-2": newProc("")}), func() {
 		some()
 		up.Store(true)
 		some()
@@ -307,14 +307,14 @@ func TestReadyRecordsChangesOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	var saw []string
-	for o := range run.Observations() {
+	for _, o := range evidence.Observations.Of(run) {
 		if o.Source != evidence.SourceReady || o.Detail == "" {
 			t.Errorf("%+v", o)
 		}
 		saw = append(saw, o.Node+" "+o.What)
 	}
 	slices.Sort(saw)
-	if want := []string{"gateway-1 down", "gateway-1 down", "gateway-1 up", "gateway-2 down"}; !slices.Equal(saw, want) {
+	if want := []string{"app-1 down", "app-1 down", "app-1 up", "app-2 down"}; !slices.Equal(saw, want) {
 		t.Errorf("%v, want %v", saw, want)
 	}
 }
@@ -336,7 +336,7 @@ func TestExits(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []evidence.Exit{{Node: "a-1", At: time.Second, Code: 137}, {Node: "a-1", At: 7 * time.Second, Code: 0}}
-		if got := slices.Collect(run.Exits()); !slices.Equal(got, want) {
+		if got := evidence.Exits.Of(run); !slices.Equal(got, want) {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	})
@@ -354,7 +354,7 @@ func TestExitsSaysWhatItCouldNotWatch(t *testing.T) {
 		if !errors.Is(err, a.broken) || !strings.Contains(err.Error(), "a-1") {
 			t.Errorf("%v", err)
 		}
-		if n := len(slices.Collect(run.Exits())); n != 1 {
+		if n := len(evidence.Exits.Of(run)); n != 1 {
 			t.Errorf("%d exits of the node that could be watched", n)
 		}
 	})

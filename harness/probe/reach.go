@@ -10,12 +10,13 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/guard"
+	"github.com/sentinel-chaos/sentinel/harness/internal/panics"
 )
 
 //go:embed reach.py
@@ -38,7 +39,8 @@ const (
 // and reaches whom. It asks the nodes' network, not their programs: one that is frozen is reached. The nodes that it looks
 // from need python3.
 func Reach(to, from []string) Probe {
-	return Probe{Name: "reach", Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
+	name := "reach " + strings.Join(to, ", ") + " from " + strings.Join(from, ", ")
+	return Probe{Name: name, Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
 		var all sync.WaitGroup
 		errs := make([]error, len(e.Nodes()))
 		for i, n := range e.Nodes() {
@@ -49,7 +51,7 @@ func Reach(to, from []string) Probe {
 				}
 			}
 			if len(r.to) > 0 && slices.ContainsFunc(from, n.Is) {
-				all.Go(func() { errs[i] = guard.Do(func() error { return r.watch(ctx) }) })
+				all.Go(func() { errs[i] = panics.Do(func() error { return r.watch(ctx) }) })
 			}
 		}
 		all.Wait()
@@ -115,7 +117,7 @@ func (r *reacher) read(lines []byte) error {
 			continue
 		}
 		r.last[name] = what
-		r.rec.Observation(evidence.Observation{At: r.rec.Since(time.Unix(0, at)), Source: evidence.SourceReach(r.from.Name), Node: name, What: what})
+		evidence.Observations.Put(r.rec, evidence.Observation{At: r.rec.Since(time.Unix(0, at)), Source: evidence.SourceReach(r.from.Name), Node: name, What: what})
 	}
 	return nil
 }

@@ -67,12 +67,12 @@ func TestReachRecordsChanges(t *testing.T) {
 			return fmt.Sprintf("%d addr-of-%s %s\n", began.Add(time.Duration(second)*time.Second).UnixNano(), node, what)
 		}
 		p := &scripted{
-			outputs: []env.Output{{Stdout: []byte(saw(0, "gateway-1", "reached"))}, {Stdout: []byte(saw(1, "gateway-1", "reached") + saw(2, "gateway-1", "lost"))},
-				{}, {Code: 137}, {Stdout: []byte(saw(5, "gateway-1", "lost"))}, {}},
+			outputs: []env.Output{{Stdout: []byte(saw(0, "app-1", "reached"))}, {Stdout: []byte(saw(1, "app-1", "reached") + saw(2, "app-1", "lost"))},
+				{}, {Code: 137}, {Stdout: []byte(saw(5, "app-1", "lost"))}, {}},
 			errs: []error{nil, nil, errors.New("paused"), nil, nil, nil},
 		}
-		e := scriptedEnv(t, map[string]env.Proc{"redis-1": p, "gateway-1": nil})
-		run, err := watch(t, probe.Reach([]string{"gateway"}, []string{"redis"}), e, func() { time.Sleep(10 * time.Second) })
+		e := scriptedEnv(t, map[string]env.Proc{"store-1": p, "app-1": nil})
+		run, err := watch(t, probe.Reach([]string{"app"}, []string{"store"}), e, func() { time.Sleep(10 * time.Second) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,9 +81,9 @@ func TestReachRecordsChanges(t *testing.T) {
 			at   int
 			what string
 		}{{0, evidence.SawReached}, {2, evidence.SawLost}, {5, evidence.SawLost}} {
-			want = append(want, evidence.Observation{At: time.Duration(o.at) * time.Second, Source: "reach from redis-1", Node: "gateway-1", What: o.what})
+			want = append(want, evidence.Observation{At: time.Duration(o.at) * time.Second, Source: "reach from store-1", Node: "app-1", What: o.what})
 		}
-		if got := slices.Collect(run.Observations()); !slices.Equal(got, want) {
+		if got := evidence.Observations.Of(run); !slices.Equal(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	})
@@ -92,9 +92,9 @@ func TestReachRecordsChanges(t *testing.T) {
 func TestReachThatNeverLookedFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &scripted{outputs: []env.Output{{Code: 127, Stderr: []byte("no python3")}}, errs: []error{nil}}
-		e := scriptedEnv(t, map[string]env.Proc{"redis-1": p, "gateway-1": nil})
-		_, err := watch(t, probe.Reach([]string{"gateway-1"}, []string{"redis-1"}), e, func() { time.Sleep(5 * time.Second) })
-		if err == nil || !strings.Contains(err.Error(), "redis-1") || !strings.Contains(err.Error(), "no python3") {
+		e := scriptedEnv(t, map[string]env.Proc{"store-1": p, "app-1": nil})
+		_, err := watch(t, probe.Reach([]string{"app-1"}, []string{"store-1"}), e, func() { time.Sleep(5 * time.Second) })
+		if err == nil || !strings.Contains(err.Error(), "store-1") || !strings.Contains(err.Error(), "no python3") {
 			t.Errorf("%v", err)
 		}
 	})
@@ -106,7 +106,7 @@ type counter struct {
 	began time.Time
 }
 
-func (counter) Limit(context.Context, *env.Node, float64) (env.Undo, error) { return nil, nil }
+func (counter) LimitCPU(context.Context, *env.Node, float64) (env.Undo, error) { return nil, nil }
 
 func (c counter) Throttled(context.Context, *env.Node) (time.Duration, error) {
 	held := min(max(0, time.Since(c.began)-time.Second), time.Second)
@@ -115,19 +115,19 @@ func (c counter) Throttled(context.Context, *env.Node) (time.Duration, error) {
 
 func TestThrottling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := env.New(counter{scriptDriver{procs: map[string]env.Proc{"gateway-1": nil}}, time.Now()}, 1, t.Logf)
-		if _, err := e.Launch(t.Context(), env.Spec{Name: "gateway-1", Role: "gateway"}); err != nil {
+		e := env.New(counter{scriptDriver{procs: map[string]env.Proc{"app-1": nil}}, time.Now()}, 1, t.Logf)
+		if _, err := e.Launch(t.Context(), env.Spec{Name: "app-1", Role: "app"}); err != nil {
 			t.Fatal(err)
 		}
-		run, err := watch(t, probe.Throttling("gateway"), e, func() { time.Sleep(5*time.Second + 1) })
+		run, err := watch(t, probe.Throttling("app"), e, func() { time.Sleep(5*time.Second + 1) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for o := range run.Observations() {
+		for _, o := range evidence.Observations.Of(run) {
 			got = append(got, fmt.Sprintf("%s %s %s", o.At, o.Node, o.What))
 		}
-		if want := []string{"0s gateway-1 free", "2s gateway-1 throttled", "3s gateway-1 free"}; !slices.Equal(got, want) {
+		if want := []string{"0s app-1 free", "2s app-1 throttled", "3s app-1 free"}; !slices.Equal(got, want) {
 			t.Errorf("%v, want %v", got, want)
 		}
 	})
@@ -136,9 +136,9 @@ func TestThrottling(t *testing.T) {
 // TestThrottlingUnknown: where nothing can tell, nothing is said.
 func TestThrottlingUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := scriptedEnv(t, map[string]env.Proc{"gateway-1": nil})
-		run, err := watch(t, probe.Throttling("gateway"), e, func() { time.Sleep(2 * time.Second) })
-		if got := slices.Collect(run.Observations()); err != nil || len(got) != 0 {
+		e := scriptedEnv(t, map[string]env.Proc{"app-1": nil})
+		run, err := watch(t, probe.Throttling("app"), e, func() { time.Sleep(2 * time.Second) })
+		if got := evidence.Observations.Of(run); err != nil || len(got) != 0 {
 			t.Errorf("%v, %v", got, err)
 		}
 	})

@@ -23,7 +23,7 @@ func Ready(role string, port int, path string, every time.Duration) Probe {
 						return
 					}
 					last = what
-					rec.Observation(evidence.Observation{At: rec.Now(), Source: evidence.SourceReady, Node: n.Name, What: what, Detail: detail})
+					evidence.Observations.Put(rec, evidence.Observation{At: rec.Now(), Source: evidence.SourceReady, Node: n.Name, What: what, Detail: detail})
 				}
 			})
 		},

@@ -2,60 +2,40 @@ package probe
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/guard"
 )
 
 const (
-	// throttlingEvery is how often the kernel's account is read: Docker's engine does so once a second itself.
+	// throttlingEvery is how often the kernel's account is read: engines of containers read it once a second themselves.
 	throttlingEvery = time.Second
 	// throttlingTimeout bounds one reading.
 	throttlingTimeout = 3 * throttlingEvery
 )
 
-// Throttling records whether the kernel has kept the nodes of a role from the CPU since it was last asked. Where the driver
-// cannot tell, nothing is recorded.
-func Throttling(role string) Probe {
-	return Probe{Name: "throttling", Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-		var all guard.Group
-		for _, n := range e.Role(role) {
-			a := account{node: n, env: e, rec: rec}
-			all.Go(func() error {
-				tick(ctx, throttlingEvery, func() { a.read(ctx) })
+// Throttling records whether the kernel has kept the nodes of those names or roles from the CPU since it was last asked. Where the
+// driver cannot tell, nothing is recorded.
+func Throttling(nodes ...string) Probe {
+	return changes{"throttling " + strings.Join(nodes, ", "), nodes, throttlingEvery, throttlingTimeout, func() Look {
+		var total time.Duration
+		return func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observation {
+			driver, err := env.Use[env.CPULimiter](e)
+			if err != nil {
 				return nil
-			})
+			}
+			now, err := driver.Throttled(ctx, n)
+			if err != nil {
+				return nil // it may be down; what is seen next is news
+			}
+			what := evidence.SawFree
+			if now > total {
+				what = evidence.SawThrottled
+			}
+			total = now
+			return []evidence.Observation{{Source: evidence.SourceThrottling, What: what}}
 		}
-		return all.Wait()
-	}}
-}
-
-// account is what is known of one node.
-type account struct {
-	node  *env.Node
-	env   *env.Env
-	rec   *evidence.Recorder
-	total time.Duration
-	last  string // what was recorded last
-}
-
-func (a *account) read(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, throttlingTimeout)
-	defer cancel()
-	total, err := a.env.Throttled(ctx, a.node)
-	if err != nil {
-		a.last = "" // it may be down; what is seen next is news
-		return
-	}
-	what := evidence.SawFree
-	if total > a.total {
-		what = evidence.SawThrottled
-	}
-	if a.total = total; what == a.last {
-		return
-	}
-	a.last = what
-	a.rec.Observation(evidence.Observation{At: a.rec.Now(), Source: evidence.SourceThrottling, Node: a.node.Name, What: what})
+	}}.probe()
 }

@@ -36,13 +36,13 @@
     for (const f of t.faults) {
       const x = pos(f.from), end = f.to == null ? b.left + b.width : pos(f.to);
       ctx.fillStyle = css("--fault");
-      ctx.globalAlpha = f.certified ? .13 : .06;
+      ctx.globalAlpha = f.confirmed ? .13 : .06;
       ctx.fillRect(x, b.top, Math.max(end - x, 2 * dpr), b.height);
       ctx.globalAlpha = .07;
       ctx.fillRect(pos(f.ordered), b.top, x - pos(f.ordered), b.height);
       ctx.globalAlpha = .8;
-      line(ctx, x, b, dpr, css("--fault"), f.certified ? [] : [2, 3]);
-      line(ctx, end, b, dpr, css("--fault"), f.certified ? [] : [2, 3]);
+      line(ctx, x, b, dpr, css("--fault"), f.confirmed ? [] : [2, 3]);
+      line(ctx, end, b, dpr, css("--fault"), f.confirmed ? [] : [2, 3]);
       line(ctx, pos(f.ordered), b, dpr, css("--fault"), [4, 4]);
       ctx.globalAlpha = 1;
     }
@@ -52,7 +52,7 @@
     ctx.textBaseline = "top";
     ctx.textAlign = "left";
     t.faults.forEach((f, i) => {
-      const text = f.label + (f.certified ? "" : " (not certified)"), width = ctx.measureText(text).width + 8 * dpr;
+      const text = f.label + (f.confirmed ? "" : " (not confirmed)"), width = ctx.measureText(text).width + 8 * dpr;
       const x = Math.max(b.left, Math.min(pos(f.ordered), b.left + b.width - width)), y = b.top + (3 + 17 * (i % 4)) * dpr;
       if (pos(f.ordered) > b.left + b.width || (f.to != null && pos(f.to) < b.left)) return;
       ctx.fillStyle = css("--panel");
@@ -132,6 +132,7 @@
     hooks: {drawClear: [behind], draw: [...(spec.bars ? [bars] : []), labels, ...(spec.phases ? [phases] : [])]},
   }, spec.data, document.getElementById(spec.id));
 
+  const laneColors = ["--p50", "--p99", "--ok", "--ambiguous", "--refused"];
   const charts = [
     chart({id: "chart-throughput", height: 190, phases: true, data: [t.x, t.due, t.done], series: () => [
       curve("due", "--due", {dash: [5, 4], value: rate}), curve("answered ok", "--ok", {value: rate})]}),
@@ -141,8 +142,8 @@
     chart({id: "chart-outcomes", height: 180, bars: true, data: [t.x, ...layers.map((o, k) => k ? o.counts : totals)], series: () =>
       layers.map(o => ({label: o.name, stroke: css("--" + o.name), fill: css("--" + o.name), paths: () => null, points: {show: false},
         value: (u, v, s, i) => i == null ? "–" : count(o.counts[i])}))}),
-    chart({id: "chart-inflight", height: 170, data: [t.x, t.client, t.upstream], series: () => [
-      curve("requests", "--p50"), curve("LLM calls", "--p99")]}),
+    chart({id: "chart-inflight", height: 170, data: [t.x, ...t.in_flight.map(lane => lane.counts)], series: () =>
+      t.in_flight.map((lane, k) => curve(lane.name, laneColors[k % laneColors.length]))}),
   ];
 
   const printed = matchMedia("print"), dark = matchMedia("(prefers-color-scheme: dark)");

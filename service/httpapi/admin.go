@@ -36,7 +36,7 @@ func (a *API) issueKey(w http.ResponseWriter, r *http.Request) error {
 	if err := a.read(w, r, &body); err != nil {
 		return err
 	}
-	key, id, err := a.Keyring.Issue(r.Context(), body.Tenant)
+	key, id, err := a.APIKeys.Issue(r.Context(), body.Tenant)
 	if err != nil {
 		return err
 	}
@@ -51,9 +51,9 @@ type keyBody struct {
 	Revoked *time.Time `json:"revoked_at"`
 }
 
-// listKeys tells which keys there are, the newest first: those of ?tenant=, or all. Nobody can tell the keys themselves.
+// listKeys lists the keys that there are, the newest first: those of ?tenant=, or all. Nobody has the keys themselves.
 func (a *API) listKeys(w http.ResponseWriter, r *http.Request) error {
-	keys, err := a.Keyring.List(r.Context(), r.URL.Query().Get("tenant"))
+	keys, err := a.APIKeys.List(r.Context(), r.URL.Query().Get("tenant"))
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *API) listKeys(w http.ResponseWriter, r *http.Request) error {
 
 // revokeKey ends a key for good. To repeat it does no harm.
 func (a *API) revokeKey(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Keyring.Revoke(r.Context(), r.PathValue("id")); err != nil {
+	if err := a.APIKeys.Revoke(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -99,7 +99,7 @@ type usageBody struct {
 	Keys   []keyUsedBody `json:"keys"`
 }
 
-// usage tells what a tenant used from ?from= on and before ?to=, in all and by API key.
+// usage sums up what a tenant used from ?from= on and before ?to=, in all and by API key.
 func (a *API) usage(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	tenant := query.Get("tenant")

@@ -13,10 +13,10 @@ import (
 	"github.com/sentinel-chaos/sentinel/service/httpapi"
 )
 
-// books know what one tenant used.
-type books struct{ err error }
+// ledger know what one tenant used.
+type ledger struct{ err error }
 
-func (b books) Usage(_ context.Context, tenant string, from, to time.Time) ([]service.Usage, error) {
+func (b ledger) Usage(_ context.Context, tenant string, from, to time.Time) ([]service.Usage, error) {
 	if tenant != "acme" || to.Sub(from) != 30*24*time.Hour {
 		return nil, b.err
 	}
@@ -67,7 +67,7 @@ func TestAdmin(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			with := func(token string) *httpapi.API {
 				a, _ := newAPI(fine, func(o *httpapi.Options) {
-					o.Keyring, o.Accounts, o.AdminToken = ring{err: test.fails}, books{err: test.fails}, token
+					o.APIKeys, o.Accounts, o.AdminToken = ring{err: test.fails}, ledger{err: test.fails}, token
 				})
 				return a
 			}

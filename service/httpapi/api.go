@@ -20,15 +20,15 @@ type Answerer interface {
 	Answer(ctx context.Context, r service.Request) (service.Result, error)
 }
 
-// Keyring authenticates and administers API keys.
-type Keyring interface {
+// APIKeys authenticates and administers API keys.
+type APIKeys interface {
 	Authenticate(ctx context.Context, key string) (service.Identity, error)
 	Issue(ctx context.Context, tenant string) (key, id string, err error)
 	Revoke(ctx context.Context, id string) error
 	List(ctx context.Context, tenant string) ([]service.Key, error)
 }
 
-// Accounts tells what a tenant used, by API key.
+// Accounts knows what a tenant used, by API key.
 type Accounts interface {
 	Usage(ctx context.Context, tenant string, from, to time.Time) ([]service.Usage, error)
 }
@@ -44,11 +44,11 @@ type Options struct {
 	Version    string         // of the program
 	AdminToken string         // "" closes the admin endpoints
 	Timeout    time.Duration  // of one request, from its arrival
-	MaxQueries int            // that are answered at a time, at least 1; others wait or are turned away
+	MaxQueries int            // that are answered at a time, at least 1; others wait or are refused
 	MaxWait    time.Duration  // of a query until it is its turn
 	Proxies    []netip.Prefix // whose X-Forwarded-For is believed
 	Answerer   Answerer
-	Keyring    Keyring
+	APIKeys    APIKeys
 	Accounts   Accounts
 	Meter      Meter
 	Metrics    http.Handler
@@ -59,17 +59,17 @@ type Options struct {
 // API serves HTTP. It is safe for concurrent use.
 type API struct {
 	Options
-	mux      *http.ServeMux
-	door     *door
-	validate *validator.Validate
-	active   service.Gauge
-	started  atomic.Bool
-	draining atomic.Bool
+	mux       *http.ServeMux
+	admission *admission
+	validate  *validator.Validate
+	active    service.Gauge
+	started   atomic.Bool
+	draining  atomic.Bool
 }
 
 // New makes an API that is not ready yet.
 func New(o Options) *API {
-	a := &API{Options: o, mux: http.NewServeMux(), door: newDoor(o.MaxQueries, o.MaxWait), validate: newValidator()}
+	a := &API{Options: o, mux: http.NewServeMux(), admission: newAdmission(o.MaxQueries, o.MaxWait), validate: newValidator()}
 	a.mux.Handle("POST /v1/query", a.route("/v1/query", a.admitted(a.query)))
 	a.mux.Handle("POST /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.issueKey)))
 	a.mux.Handle("GET /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.listKeys)))

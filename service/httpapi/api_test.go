@@ -80,7 +80,7 @@ func newAPI(p pipeline, change ...func(*httpapi.Options)) (*httpapi.API, *meter)
 	m := &meter{}
 	o := httpapi.Options{
 		Replica: "gateway-1", AdminToken: "admin", Timeout: time.Minute, MaxQueries: 100,
-		Answerer: p, Keyring: ring{}, Meter: m, Metrics: http.NotFoundHandler(),
+		Answerer: p, APIKeys: ring{}, Meter: m, Metrics: http.NotFoundHandler(),
 		Health: map[string]func() bool{"redis": func() bool { return false }, "postgres": func() bool { return true }},
 		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
@@ -219,7 +219,7 @@ func TestInvalidBodyNamesItsFields(t *testing.T) {
 
 func TestKeyThatCannotBeLookedUp(t *testing.T) {
 	away := &service.Unavailable{Reason: service.ReasonAuth, RetryAfter: time.Second}
-	a, _ := newAPI(fine, func(o *httpapi.Options) { o.Keyring = ring{err: away} })
+	a, _ := newAPI(fine, func(o *httpapi.Options) { o.APIKeys = ring{err: away} })
 	resp, got := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good")
 	if resp.StatusCode != 503 || got.Error.Code != service.ReasonAuth || resp.Header.Get("Retry-After") != "1" {
 		t.Errorf("status %d, %+v", resp.StatusCode, got.Error)

@@ -73,7 +73,7 @@ func (a *API) fail(w *recorder, r *http.Request, err error) {
 	reply(w, p.status, map[string]problem{"error": p})
 }
 
-// problemOf translates an error, with the advice in how many seconds to come again, 0 for none.
+// problemOf translates an error, and returns the Retry-After in seconds, 0 for none.
 func (a *API) problemOf(err error) (problem, int) {
 	var p *problem
 	var u *service.Unavailable
@@ -98,7 +98,7 @@ func (a *API) problemOf(err error) (problem, int) {
 	return *errInternal, 0
 }
 
-// wholeSeconds rounds up, to 1 at least: to come again too early is in vain.
+// wholeSeconds rounds up, to 1 at least: a retry that comes too early is in vain.
 func wholeSeconds(d time.Duration) int {
 	return max(1, int(math.Ceil(d.Seconds())))
 }

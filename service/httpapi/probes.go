@@ -2,12 +2,12 @@ package httpapi
 
 import "net/http"
 
-// live says that the process is there.
+// live answers as long as the process is there.
 func (a *API) live(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, map[string]string{"status": "live"})
 }
 
-// ready says whether new requests are welcome. It asks no shared dependency: else one failover would take every replica
+// ready reports whether new requests are welcome. It asks no shared dependency: else one failover would take every replica
 // out of the balancer at once.
 func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
 	switch {
@@ -20,7 +20,7 @@ func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// health tells who answers and how each dependency does. The gateway itself can serve as long as it can say so.
+// health reports which build answers, and whether each dependency is up. The gateway can serve as long as it can answer here.
 func (a *API) health(w http.ResponseWriter, _ *http.Request) {
 	dependencies := make(map[string]string, len(a.Health))
 	status := "ok"

@@ -49,7 +49,7 @@ func (a *API) query(w http.ResponseWriter, r *http.Request) error {
 	if key == "" {
 		return errUnauthorized
 	}
-	who, err := a.Keyring.Authenticate(r.Context(), key)
+	who, err := a.APIKeys.Authenticate(r.Context(), key)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func TestRevokedKeyIsRefusedByAnotherReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &cabinet{}
 		replica := func() *httpapi.API {
-			a, _ := newAPI(fine, func(o *httpapi.Options) { o.Keyring = service.NewKeyring(shared) })
+			a, _ := newAPI(fine, func(o *httpapi.Options) { o.APIKeys = service.NewAPIKeys(shared) })
 			return a
 		}
 		here, elsewhere := replica(), replica()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// handler answers a request or says why it cannot.
+// handler answers a request or returns why it cannot.
 type handler func(http.ResponseWriter, *http.Request) error
 
 // clientGone is the status under which a request is counted whose client hung up; nobody receives it.

@@ -18,119 +18,119 @@ type BreakerOptions struct {
 	Probes   uint32        // at a time while half-open; as many successes close it
 }
 
-// breaker is a circuit breaker that knows how long it will stay open, and that also refuses while the model has asked to be
-// left alone. How long it stays open counts from the start of the attempt that opened it: what an attempt that timed out tells
-// of the model is as old as that. So a model that recovers is asked again within Open, whatever probe was under way then.
+// breaker is a circuit breaker that knows how long it will stay open, and that also refuses while the model has asked for a
+// pause. How long it stays open counts from the start of the attempt that opened it: an attempt that timed out shows how the
+// model was at its start. So a model that recovers is asked again within Open, whatever probe was under way then.
 type breaker struct {
-	counts  *gobreaker.CircuitBreaker[service.Answer] // decides when to open and to close; open, it lets probes through at once
-	open    time.Duration
-	failed  atomic.Pointer[time.Time] // start of the last attempt that failed; nil if none
-	shut    atomic.Pointer[time.Time] // until when no probe is let through; nil if never opened
-	failing atomic.Pointer[time.Time] // start of the first attempt that failed since the model last gave a sign of life; nil if none
-	resting atomic.Pointer[time.Time] // until when it has asked to be left alone; nil if never
+	breaker      *gobreaker.CircuitBreaker[service.Answer] // decides when to open and to close; open, it lets probes through at once
+	open         time.Duration
+	lastFailure  atomic.Pointer[time.Time] // start of the last attempt that failed; nil if none
+	openUntil    atomic.Pointer[time.Time] // until when no probe is let through; nil if never opened
+	firstFailure atomic.Pointer[time.Time] // start of the first attempt that failed since the model last responded; nil if none
+	backoffUntil atomic.Pointer[time.Time] // until when the model has asked for a pause; nil if never
 }
 
 func newBreaker(o BreakerOptions) *breaker {
 	b := &breaker{open: o.Open}
-	b.counts = gobreaker.NewCircuitBreaker[service.Answer](gobreaker.Settings{
+	b.breaker = gobreaker.NewCircuitBreaker[service.Answer](gobreaker.Settings{
 		Name:        "llm",
 		MaxRequests: o.Probes,
 		Timeout:     time.Nanosecond, // the breaker itself waits
 		ReadyToTrip: func(counts gobreaker.Counts) bool {
-			began := b.failing.Load()
+			began := b.firstFailure.Load()
 			return counts.ConsecutiveFailures >= o.Failures && (began == nil || time.Since(*began) >= o.Patience)
 		},
-		IsSuccessful: alive,
+		IsSuccessful: responded,
 		IsExcluded:   func(err error) bool { return isOutcome(err, aborted) }, // the gateway's doing, not the model's
 		OnStateChange: func(_ string, _, to gobreaker.State) { // under the breaker's mutex: must not ask it anything
 			if to == gobreaker.StateOpen {
 				since := time.Now()
-				if began := b.failed.Load(); began != nil { // nil for an attempt that panicked
+				if began := b.lastFailure.Load(); began != nil { // nil for an attempt that panicked
 					since = *began
 				}
 				until := since.Add(b.open)
-				b.shut.Store(&until)
+				b.openUntil.Store(&until)
 			}
 		},
 	})
 	return b
 }
 
-var errResting = errors.New("the model has asked to be left alone")
+var errBackoff = errors.New("the model has asked for a pause")
 
-// Execute makes an attempt, unless the model is given a rest.
+// Execute makes an attempt, unless the breaker is open or the model has asked for a pause.
 func (b *breaker) Execute(attempt func() (service.Answer, error)) (service.Answer, error) {
 	switch {
-	case b.wish() > 0:
-		return service.Answer{}, errResting
-	case left(&b.shut) > 0:
+	case b.backoff() > 0:
+		return service.Answer{}, errBackoff
+	case remaining(&b.openUntil) > 0:
 		return service.Answer{}, gobreaker.ErrOpenState
 	}
-	return b.counts.Execute(func() (service.Answer, error) {
+	return b.breaker.Execute(func() (service.Answer, error) {
 		began := time.Now()
 		answer, err := attempt()
-		b.note(began, err)
+		b.record(began, err)
 		return answer, err
 	})
 }
 
 // State is open for as long as no probe is let through.
 func (b *breaker) State() gobreaker.State {
-	if left(&b.shut) > 0 {
+	if remaining(&b.openUntil) > 0 {
 		return gobreaker.StateOpen
 	}
-	return b.counts.State()
+	return b.breaker.State()
 }
 
-// note keeps what an attempt tells of the model.
-func (b *breaker) note(began time.Time, err error) {
+// record keeps what an attempt showed of the model.
+func (b *breaker) record(began time.Time, err error) {
 	switch {
-	case alive(err):
-		b.failing.Store(nil)
+	case responded(err):
+		b.firstFailure.Store(nil)
 	case !isOutcome(err, aborted):
-		b.failing.CompareAndSwap(nil, &began)
-		b.failed.Store(&began)
+		b.firstFailure.CompareAndSwap(nil, &began)
+		b.lastFailure.Store(&began)
 	}
 	var f *failure
 	if !errors.As(err, &f) || f.retryAfter == 0 {
 		return
 	}
 	until := time.Now().Add(f.retryAfter)
-	for old := b.resting.Load(); old == nil || old.Before(until); old = b.resting.Load() {
-		if b.resting.CompareAndSwap(old, &until) {
+	for old := b.backoffUntil.Load(); old == nil || old.Before(until); old = b.backoffUntil.Load() {
+		if b.backoffUntil.CompareAndSwap(old, &until) {
 			return
 		}
 	}
 }
 
-// wish is how much longer the model has asked to be left alone, by Retry-After.
-func (b *breaker) wish() time.Duration { return left(&b.resting) }
+// backoff is how much longer the model has asked not to be called, by Retry-After.
+func (b *breaker) backoff() time.Duration { return remaining(&b.backoffUntil) }
 
-// left is how long it is until a moment; 0 if that has passed, or was never set.
-func left(until *atomic.Pointer[time.Time]) time.Duration {
+// remaining is how long it is until a moment; 0 if the moment has passed, or was never set.
+func remaining(until *atomic.Pointer[time.Time]) time.Duration {
 	if t := until.Load(); t != nil {
 		return max(time.Until(*t), 0)
 	}
 	return 0
 }
 
-// alive says that the model works: it answered, or it did not take the question.
-func alive(err error) bool { return err == nil || isOutcome(err, rejected) }
+// responded reports whether the model works: it answered, or it did not take the question.
+func responded(err error) bool { return err == nil || isOutcome(err, rejected) }
 
 func isOutcome(err error, outcome string) bool {
 	var f *failure
 	return errors.As(err, &f) && f.outcome == outcome
 }
 
-// rest says whether err is the breaker's own refusal, and how long it will refuse.
-func (b *breaker) rest(err error) (time.Duration, bool) {
+// refusal returns how long the breaker will refuse, and reports whether err is its own refusal.
+func (b *breaker) refusal(err error) (time.Duration, bool) {
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState):
-		return left(&b.shut), true
+		return remaining(&b.openUntil), true
 	case errors.Is(err, gobreaker.ErrTooManyRequests):
 		return retrySoon, true // the probes under way decide
-	case errors.Is(err, errResting):
-		return b.wish(), true
+	case errors.Is(err, errBackoff):
+		return b.backoff(), true
 	}
 	return 0, false
 }

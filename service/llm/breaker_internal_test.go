@@ -28,12 +28,12 @@ func TestBreakerOpensRefusesAndHeals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker(BreakerOptions{Failures: 3, Open: 5 * time.Second, Probes: 2})
 		for range 3 {
-			if _, refused := b.rest(call(b, 0, &failure{outcome: malformed, err: errModel})); refused {
+			if _, refused := b.refusal(call(b, 0, &failure{outcome: malformed, err: errModel})); refused {
 				t.Fatal("open too early")
 			}
 		}
 		time.Sleep(2 * time.Second)
-		if rest, refused := b.rest(call(b, 0, nil)); !refused || rest != 3*time.Second {
+		if rest, refused := b.refusal(call(b, 0, nil)); !refused || rest != 3*time.Second {
 			t.Errorf("after 2 of 5 seconds: refused %t, rest %s", refused, rest)
 		}
 		time.Sleep(3*time.Second + time.Millisecond)
@@ -57,7 +57,7 @@ func TestFailedProbeOpensAgainForTheWholeRest(t *testing.T) {
 		_ = call(b, 0, errModel)
 		time.Sleep(6 * time.Second)
 		_ = call(b, 0, errModel)
-		if rest, refused := b.rest(call(b, 0, nil)); !refused || rest != 5*time.Second {
+		if rest, refused := b.refusal(call(b, 0, nil)); !refused || rest != 5*time.Second {
 			t.Errorf("refused %t, rest %s", refused, rest)
 		}
 	})
@@ -71,7 +71,7 @@ func TestTheRestCountsFromTheStart(t *testing.T) {
 		b := newBreaker(BreakerOptions{Failures: 1, Open: open, Probes: 2})
 		for range 3 {
 			_ = call(b, timeout, errModel) // at first the one that opens it, then a probe
-			if rest, refused := b.rest(call(b, 0, nil)); !refused || rest != open-timeout || b.State() != gobreaker.StateOpen {
+			if rest, refused := b.refusal(call(b, 0, nil)); !refused || rest != open-timeout || b.State() != gobreaker.StateOpen {
 				t.Fatalf("refused %t, rest %s, state %s", refused, rest, b.State())
 			}
 			time.Sleep(open - timeout)
@@ -115,7 +115,7 @@ func TestHalfOpenLetsOnlyItsProbesThrough(t *testing.T) {
 		var all sync.WaitGroup
 		for range callers {
 			all.Go(func() {
-				rest, refused := b.rest(call(b, time.Second, nil))
+				rest, refused := b.refusal(call(b, time.Second, nil))
 				mu.Lock()
 				defer mu.Unlock()
 				if refused && rest > 0 {
@@ -141,7 +141,7 @@ func TestBreakerOutlastsShortTrouble(t *testing.T) {
 			if at/spell%2 == 0 {
 				err = nil
 			}
-			if _, refused := b.rest(call(b, every, err)); refused {
+			if _, refused := b.refusal(call(b, every, err)); refused {
 				t.Fatalf("given up after %s", at)
 			}
 		}
@@ -207,8 +207,8 @@ func TestRetryAfterIsARestForAll(t *testing.T) {
 		synctest.Wait()
 		_ = call(b, 0, busy(8*time.Second))
 		for _, left := range []time.Duration{8 * time.Second, 5 * time.Second, time.Nanosecond} {
-			time.Sleep(b.wish() - left)
-			rest, refused := b.rest(call(b, 0, errors.New("called")))
+			time.Sleep(b.backoff() - left)
+			rest, refused := b.refusal(call(b, 0, errors.New("called")))
 			if !refused || rest != left {
 				t.Errorf("%s before the end: refused %t, rest %s", left, refused, rest)
 			}

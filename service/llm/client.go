@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service"
-	"github.com/sentinel-chaos/sentinel/service/patience"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 // Options are the figures of the client.
@@ -66,15 +66,14 @@ func (c *Client) BreakerState() int { return int(c.breaker.State()) }
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Complete asks the model, once or more, as long as its budget and the request's time last. It repeats only attempts that
-// certainly brought no answer, for another might be billed. When the
-// model asks not to be called for a while, by Retry-After, nobody calls it through this Client until that is over: who can
-// wait waits, others are refused.
+// certainly brought no answer: any other one might be billed twice. When the model asks for a pause, by Retry-After, nobody
+// calls it through this Client until that is over. Requests that can wait do so, others are refused.
 func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answer, error) {
 	lastStart := time.Now().Add(c.Budget - c.Timeout)
 	if end := r.Until.Add(-c.Timeout); !r.Until.IsZero() && end.Before(lastStart) {
 		lastStart = end
 	}
-	for pause := (patience.Pause{Next: firstRetry, Most: longestRetry}); ; {
+	for backoff := (dependency.Backoff{Next: firstRetry, Most: longestRetry}); ; {
 		answer, err := c.breaker.Execute(func() (service.Answer, error) { return c.attempt(ctx, r) })
 		if err == nil {
 			return answer, nil
@@ -83,7 +82,7 @@ func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answe
 		if !errors.As(err, &f) || !f.certain || time.Now().Add(f.retryAfter).After(lastStart) {
 			return service.Answer{}, c.unavailable(err)
 		}
-		if patience.Sleep(ctx, f.retryAfter) != nil || pause.Wait(ctx) != nil || time.Now().After(lastStart) {
+		if dependency.Sleep(ctx, f.retryAfter) != nil || backoff.Wait(ctx) != nil || time.Now().After(lastStart) {
 			return service.Answer{}, c.unavailable(err)
 		}
 	}
@@ -93,8 +92,8 @@ func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answe
 func (c *Client) attempt(ctx context.Context, r service.Request) (service.Answer, error) {
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
-	fuse := patience.Light(time.Now().Add(c.Timeout), cancel)
-	defer fuse.Stop()
+	deadline := dependency.StartDeadline(time.Now().Add(c.Timeout), cancel)
+	defer deadline.Stop()
 	c.active.Inc()
 	defer c.active.Dec()
 	answer, err := c.post(bounded, r)
@@ -107,10 +106,10 @@ func (c *Client) attempt(ctx context.Context, r service.Request) (service.Answer
 	return service.Answer{}, f
 }
 
-// unavailable turns what went wrong into what the client is told.
+// unavailable turns the failure of the last attempt into the error for the client.
 func (c *Client) unavailable(err error) *service.Unavailable {
-	if rest, open := c.breaker.rest(err); open {
-		return &service.Unavailable{Reason: service.ReasonBreaker, RetryAfter: rest, Err: err}
+	if wait, open := c.breaker.refusal(err); open {
+		return &service.Unavailable{Reason: service.ReasonBreaker, RetryAfter: wait, Err: err}
 	}
 	u := &service.Unavailable{Reason: service.ReasonUpstream, RetryAfter: retrySoon, Err: err}
 	var f *failure

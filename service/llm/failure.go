@@ -45,7 +45,7 @@ func (f *failure) reason() string {
 	return service.ReasonUpstream
 }
 
-// classify says what became of an attempt under the bounded context of a caller.
+// classify names what became of an attempt under the bounded context of a caller.
 func classify(caller, bounded context.Context, err error) *failure {
 	var f *failure
 	var op *net.OpError

@@ -36,7 +36,7 @@ func New(replica, boot, version string) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16), // 0.5 ms, a fast hit, to 16 s, beyond any deadline
 		}, []string{"route"}),
 		cache: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sentinel_cache_total", Help: "Looks into the cache, by result: hit, miss, silent.",
+			Name: "sentinel_cache_total", Help: "Looks into the cache, by result: hit, miss, unavailable.",
 		}, []string{"result"}),
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sentinel_rate_limited_total",
@@ -75,9 +75,9 @@ func (m *Metrics) Func(name, help string, labels map[string]string, read func() 
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, read))
 }
 
-// Up exposes whether a dependency answers.
+// Up exposes whether a dependency is available.
 func (m *Metrics) Up(name string, up func() bool) {
-	m.Func("sentinel_dependency_silent", "1 while the dependency is taken for silent: asked in the background only.",
+	m.Func("sentinel_dependency_unavailable", "1 while the dependency does not answer and only probes in the background ask it.",
 		map[string]string{"dependency": name}, func() float64 {
 			if up() {
 				return 0

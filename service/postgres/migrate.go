@@ -19,7 +19,7 @@ const migrationLock = 0x7365_6e74_696e_656c
 
 // Migrate brings the schema up to date. Connections that are older than it are replaced.
 func (s *Store) Migrate(ctx context.Context) error {
-	ctx = asking(ctx)
+	ctx = awaiting(ctx)
 	db := stdlib.OpenDBFromPool(s.pool)
 	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")
@@ -52,10 +52,10 @@ func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// SessionUnlock gives the lock back.
+// SessionUnlock releases the lock.
 func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(migrationLock)); err != nil {
-		return fmt.Errorf("give the migration lock back: %w", err)
+		return fmt.Errorf("release the migration lock: %w", err)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // report asks for what an administrator wants to know. It may take longer than any request's budget, so its failures do not
-// count against PostgreSQL, and one at a time is made, so that they do not take the requests' connections.
+// count against PostgreSQL. One report at a time is made, so that reports do not take the requests' connections.
 func report[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
 	select {
 	case s.reports <- struct{}{}:

@@ -1,4 +1,4 @@
-// Package postgres keeps API keys, claims with their answers, and the ledger in PostgreSQL.
+// Package postgres keeps API keys, the ledger, and claims (leases with their answers) in PostgreSQL.
 package postgres
 
 import (
@@ -14,17 +14,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/sentinel-chaos/sentinel/service/patience"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 // Options say where PostgreSQL is.
 type Options struct {
-	DSN      string
-	Conns    int32         // at most; all but rareConns are kept open
-	Replica  string        // this gateway's name
-	Budget   time.Duration // for one operation with all its attempts
-	StaleFor time.Duration // how long after its death an answer may still be asked for
-	Heard    func()        // called when a silent PostgreSQL answers again, before requests get to it; may be nil
+	DSN       string
+	Conns     int32         // at most; all but rareConns are kept open
+	Replica   string        // this gateway's name
+	Budget    time.Duration // for one operation with all its attempts
+	StaleFor  time.Duration // how long after its expiry an answer may still be asked for
+	Recovered func()        // called when an unavailable PostgreSQL answers again, before requests get to it; may be nil
 }
 
 // Timeouts and sizes of the pool, measured to recover as soon as the cluster does.
@@ -40,10 +40,10 @@ const (
 	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
 
-// Store is the gateway's Authority, Archive, Keys and Book, and knows what was used. It is safe for concurrent use.
+// Store is the gateway's LedgerStore, AnswerStore, KeyStore and one of its LeaseStores, and knows what was used. It is safe for concurrent use.
 type Store struct {
 	pool      *pgxpool.Pool
-	line      *patience.Line
+	gate      *dependency.Gate
 	replica   string
 	retention time.Duration // of claims that are over
 	reports   chan struct{} // holds a token while a report is made
@@ -64,8 +64,8 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
 	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1)}
-	s.line = patience.NewLine(patience.Options{
-		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Heard: o.Heard, Log: log,
+	s.gate = dependency.NewGate(dependency.Options{
+		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Recovered: o.Recovered, Log: log,
 	})
 	cfg.BeforeConnect = s.mayConnect
 	cfg.AfterConnect = s.prepare
@@ -78,31 +78,32 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 // slots is how many connections requests may use at a time.
 func slots(conns int32) int32 { return max(1, conns-ledgerConns-rareConns) }
 
-// askedFor marks the context of whoever waits for a connection. The pool, which fills itself, has no mark.
-type askedFor struct{}
+// awaited marks the context of an operation that waits for a connection. A context without it is that of the pool, which fills
+// itself.
+type awaited struct{}
 
-func asking(ctx context.Context) context.Context { return context.WithValue(ctx, askedFor{}, true) }
+func awaiting(ctx context.Context) context.Context { return context.WithValue(ctx, awaited{}, true) }
 
-// mayConnect has the pool fill itself one connection after another, with pauses, that whoever waits for one need not mind.
-// Left to itself it opens all at once, as all replicas do when PostgreSQL is back: on a small machine that takes a second in
-// which nothing else gets done. The pauses are short enough for a slow PostgreSQL, where connections take over a second to
-// open, to open most of them at the same time.
+// mayConnect has the pool fill itself one connection after another, with pauses. An operation that waits for a connection gets it
+// without a pause. Left to itself the pool opens all connections at once, as all replicas do when PostgreSQL is back. On a small
+// machine that takes a second in which nothing else gets done. The pauses are short: of a slow PostgreSQL, where connections
+// take over a second to open, most are opened at the same time.
 func (s *Store) mayConnect(ctx context.Context, _ *pgx.ConnConfig) error {
-	if ctx.Value(askedFor{}) != nil {
+	if ctx.Value(awaited{}) != nil {
 		return nil
 	}
 	s.filling.Lock()
 	defer s.filling.Unlock()
-	return patience.Sleep(ctx, fillPause)
+	return dependency.Sleep(ctx, fillPause)
 }
 
-// prepare has a new connection know the statements of requests. Left to the first use of each they would cost an operation
-// another round trip: of a slow server that is most of its budget, and several that are given up at once leave no
-// connection to work with.
+// prepare has a new connection know the statements of requests. Prepared at its first use, a statement would cost an operation
+// another round trip. With a slow server that is most of the operation's budget. And several operations that are given up at
+// once leave no connection to work with.
 func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	for _, sql := range []string{heartbeatSQL, claimSQL, answerSQL, noteAnswerSQL, settleSQL, releaseSQL, findSQL, rowsSQL, noteSQL, identifySQL} {
+	for _, sql := range []string{heartbeatSQL, claimSQL, answerSQL, writeAnswerRowSQL, settleSQL, releaseSQL, findSQL, rowsSQL, asyncRowsSQL, identifySQL} {
 		_, err := conn.Prepare(ctx, sql, sql)
 		if code := sqlState(err); code == undefinedTable || code == undefinedColumn {
 			s.unready.Store(true)
@@ -125,14 +126,14 @@ func (s *Store) ping(ctx context.Context) error {
 	})
 }
 
-// Watch notices when a silent PostgreSQL answers again. It returns when the context ends.
-func (s *Store) Watch(ctx context.Context) { s.line.Watch(ctx) }
+// Watch notices when an unavailable PostgreSQL answers again. It returns when the context ends.
+func (s *Store) Watch(ctx context.Context) { s.gate.Watch(ctx) }
 
-// AskAgain has a silent PostgreSQL asked again.
-func (s *Store) AskAgain() { s.line.AskAgain() }
+// ResetGate has an unavailable PostgreSQL asked again.
+func (s *Store) ResetGate() { s.gate.Reset() }
 
-// Up says whether PostgreSQL answered when last asked.
-func (s *Store) Up() bool { return s.line.Up() }
+// Up reports whether PostgreSQL answered when last asked.
+func (s *Store) Up() bool { return s.gate.Up() }
 
 // Pool reports the connections in use and idle.
 func (s *Store) Pool() (used, idle int) {
@@ -145,12 +146,12 @@ func (s *Store) Close() { s.pool.Close() }
 
 // do runs op on a connection, within the budget of requests.
 func (s *Store) do(ctx context.Context, op func(context.Context, *pgxpool.Conn) error) error {
-	return s.line.Do(ctx, func(ctx context.Context) error { return s.use(ctx, op) })
+	return s.gate.Do(ctx, func(ctx context.Context) error { return s.use(ctx, op) })
 }
 
 // use runs op once on a connection of the pool, and drops the connection if its server cannot serve the next one either.
 func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn) error) error {
-	conn, err := s.pool.Acquire(asking(ctx))
+	conn, err := s.pool.Acquire(awaiting(ctx))
 	if err != nil {
 		return fmt.Errorf("get a connection: %w", err)
 	}
@@ -162,8 +163,8 @@ func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn)
 	return err
 }
 
-// SQLSTATE codes of a server that will not do for the next operation either. A former primary answers 25006 for as long
-// as the connection lives.
+// SQLSTATE codes of a server that cannot serve the next operation either. A former primary answers 25006 for as long as the
+// connection lives.
 const (
 	readOnly      = "25006"
 	adminShutdown = "57P01"

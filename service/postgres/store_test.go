@@ -66,7 +66,7 @@ func TestStore(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
 	}
 	t.Run("connections of an unfit server", func(t *testing.T) { testUnfit(t, openStore(t, dsn, 1)) })
-	t.Run("silence", func(t *testing.T) { testSilence(t, dsn) })
+	t.Run("outage", func(t *testing.T) { testOutage(t, dsn) })
 }
 
 // testPrepared sees that a connection knows the statements of requests before the first one: also one of a replica that
@@ -113,8 +113,8 @@ func acquireAs(t *testing.T, s *Store, key, token string, lease time.Duration) s
 
 func settle(t *testing.T, s *Store, end service.Settlement) service.Receipt {
 	t.Helper()
-	if end.Dies.IsZero() {
-		end.Dies = time.Now().Add(time.Hour)
+	if end.ExpiresAt.IsZero() {
+		end.ExpiresAt = time.Now().Add(time.Hour)
 	}
 	receipt, err := s.Settle(t.Context(), end)
 	if err != nil {
@@ -129,13 +129,13 @@ func testClaims(t *testing.T, s *Store) {
 		token string
 		want  service.Verdict
 	}{
-		{"a", service.Granted}, {"b", service.Refused}, {"a", service.Granted}, // a's second is a renewal, or reads a silent grant back
+		{"a", service.Granted}, {"b", service.Refused}, {"a", service.Granted}, // a's second is a renewal, or reads an unacknowledged grant back
 	} {
 		if got := acquireAs(t, s, key, step.token, time.Hour).Verdict; got != step.want {
 			t.Errorf("step %d: got %d, want %d", i, got, step.want)
 		}
 	}
-	for _, token := range []string{"b", "a"} { // b's release must not end a's hold
+	for _, token := range []string{"b", "a"} { // b's release must not end a's lease
 		if err := s.Release(t.Context(), key, token); err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func testAnswers(t *testing.T, s *Store) {
 		}
 	}
 	reply := acquireAs(t, s, key, "b", time.Hour)
-	if reply.Verdict != service.Answered || reply.Answer != answer || time.Until(reply.Dies) <= 0 || time.Until(reply.Dies) > time.Hour {
+	if reply.Verdict != service.Answered || reply.Answer != answer || time.Until(reply.ExpiresAt) <= 0 || time.Until(reply.ExpiresAt) > time.Hour {
 		t.Errorf("got %+v", reply)
 	}
 	if got := rowsOf(t, s, key); len(got) != 1 || got[0].kind != service.RowCall || got[0].cost != 3 {
@@ -211,7 +211,7 @@ func testRecheck(t *testing.T, s *Store) {
 	}
 }
 
-// A claim that cannot be given back is no reason to keep the answer from who asked for it.
+// A claim that cannot be released is no reason to keep the answer from who asked for it.
 func testRecheckWithoutRelease(t *testing.T, s *Store) {
 	_, err := s.pool.Exec(t.Context(), `
 		CREATE FUNCTION no_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no release'; END $$;
@@ -311,7 +311,7 @@ func testLostClaim(t *testing.T, s *Store) {
 
 func testFind(t *testing.T, s *Store) {
 	key := t.Name()
-	settle(t, s, service.Settlement{Key: key, Answer: service.Answer{CallID: "c"}, Dies: time.Now()})
+	settle(t, s, service.Settlement{Key: key, Answer: service.Answer{CallID: "c"}, ExpiresAt: time.Now()})
 	if _, err := s.Find(t.Context(), key, 0); !errors.Is(err, service.ErrNoAnswer) {
 		t.Errorf("a dead answer: %v", err)
 	}
@@ -323,7 +323,7 @@ func testFind(t *testing.T, s *Store) {
 func testSweep(t *testing.T, s *Store) {
 	old, young := t.Name()+" old", t.Name()+" young"
 	settle(t, s, service.Settlement{Key: young, Answer: service.Answer{CallID: "c"}})
-	settle(t, s, service.Settlement{Key: old, Answer: service.Answer{CallID: "c"}, Dies: time.Now()})
+	settle(t, s, service.Settlement{Key: old, Answer: service.Answer{CallID: "c"}, ExpiresAt: time.Now()})
 	const many = 2*sweepBatch + 1
 	if _, err := s.pool.Exec(t.Context(), `INSERT INTO claims (key, owner, state, lease_until)
 		SELECT $1 || n, 'somebody', 'failed', now() - interval '1 hour' FROM generate_series(1, $2) n`, old, many); err != nil {
@@ -481,7 +481,7 @@ func testUnfit(t *testing.T, s *Store) {
 	}
 }
 
-func testSilence(t *testing.T, dsn string) {
+func testOutage(t *testing.T, dsn string) {
 	s, err := Open(Options{DSN: dsn, Conns: 1, Replica: "gateway-1", Budget: time.Second}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -498,9 +498,9 @@ func testSilence(t *testing.T, dsn string) {
 		t.Errorf("got %v, up %t", err, s.Up())
 	}
 	conn.Release()
-	servers.Await(t, "the silence ends", func(context.Context) error {
+	servers.Await(t, "the outage ends", func(context.Context) error {
 		if !s.Up() {
-			return errors.New("silent")
+			return errors.New("unavailable")
 		}
 		return nil
 	})

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/sentinel-chaos/sentinel/service/patience"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 // sweepEvery is how often each replica removes claims that are of no more use.
@@ -25,7 +25,7 @@ DELETE FROM claims WHERE id IN (
 
 // Sweep removes old claims until the context ends. What it misses it finds the next time.
 func (s *Store) Sweep(ctx context.Context) {
-	for pause := (patience.Pause{Next: sweepEvery, Most: sweepEvery}); pause.Wait(ctx) == nil; {
+	for backoff := (dependency.Backoff{Next: sweepEvery, Most: sweepEvery}); backoff.Wait(ctx) == nil; {
 		_ = s.sweep(ctx, s.retention)
 	}
 }

@@ -85,11 +85,11 @@ func testTwoBuckets(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 		t.Errorf("of two empty buckets the one that takes longer counts: %+v", l)
 	}
 	if rows, err := admin.XLen(t.Context(), "sentinel:journal").Result(); rows != 0 || err != nil {
-		t.Errorf("%d rows in the journal, %v", rows, err)
+		t.Errorf("%d rows in the outbox, %v", rows, err)
 	}
 }
 
-// A hit that is refused is neither answered nor journaled.
+// A hit that is refused is neither answered nor in the outbox.
 func testLimitedHit(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	b := bucket(service.BucketOfKey, t.Name(), 0.01, 1)
 	settle(t, s, service.Settlement{Key: t.Name(), Token: "a", Answer: service.Answer{CallID: "c1"}})
@@ -101,8 +101,8 @@ func testLimitedHit(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	if answer, mark, err := s.Read(t.Context(), hit, []service.Bucket{b}); !errors.As(err, &l) || answer.CallID != "" || mark != "" {
 		t.Errorf("the second: %+v, %q, %v", answer, mark, err)
 	}
-	if entries := journal(t, s); len(entries) != 1 {
-		t.Errorf("journaled %+v", entries)
+	if entries := outbox(t, s); len(entries) != 1 {
+		t.Errorf("in the outbox %+v", entries)
 	}
 	forgetAll(t, s)
 }

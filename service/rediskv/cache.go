@@ -13,14 +13,14 @@ import (
 	"github.com/sentinel-chaos/sentinel/service"
 )
 
-// Read takes a token out of each bucket, returns the answer for hit's key and journals hit, in one round trip. An attempt whose
-// reply is lost may have taken tokens: limits err on the side of fewer requests.
+// Read takes a token out of each bucket, returns the answer for hit's key and puts hit into the outbox, in one round trip. An
+// attempt whose reply is lost may have taken tokens: limits err on the side of fewer requests.
 func (s *Store) Read(ctx context.Context, hit service.Row, buckets []service.Bucket) (service.Answer, service.Mark, error) {
 	row, err := encodeRow(&hit)
 	if err != nil {
 		return service.Answer{}, "", err
 	}
-	keys, args := []string{answerPrefix + hit.Key, journalName}, []any{row}
+	keys, args := []string{answerPrefix + hit.Key, outboxName}, []any{row}
 	for _, b := range buckets {
 		keys, args = append(keys, bucketPrefix+b.Name()), append(args, b.Rate, b.Burst)
 	}
@@ -47,7 +47,7 @@ func (s *Store) Read(ctx context.Context, hit service.Row, buckets []service.Buc
 	return answer, service.Mark(mark), err
 }
 
-// limited tells which bucket is empty, and for how long.
+// limited returns which bucket is empty, and for how long.
 func limited(reply []any, buckets []service.Bucket) error {
 	i, isIndex := reply[1].(int64)
 	milliseconds, isNumber := reply[2].(int64)
@@ -57,7 +57,7 @@ func limited(reply []any, buckets []service.Bucket) error {
 	return &service.Limited{Kind: buckets[i].Kind, RetryAfter: time.Duration(milliseconds) * time.Millisecond}
 }
 
-// encodeAnswer puts the call id on a line of its own before the rest, for the script that journals hits.
+// encodeAnswer puts the call id on a line of its own before the rest, for the script that puts hits into the outbox.
 func encodeAnswer(a service.Answer) (string, error) {
 	text, err := json.Marshal(a)
 	if err != nil {

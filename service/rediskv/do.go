@@ -2,10 +2,10 @@ package rediskv
 
 import "context"
 
-// do runs op within the budget. The client notices the deadline of a context and not its cancellation, so op is left behind
-// when its context ends; what it brings then is lost.
+// do runs op within the budget. The client notices the deadline of a context and not its cancellation. So op is left behind when
+// its context ends, and what it returns afterwards is lost.
 func do[T any](ctx context.Context, s *Store, op func(context.Context) (T, error)) (value T, err error) {
-	err = s.line.Do(ctx, func(ctx context.Context) (err error) {
+	err = s.gate.Do(ctx, func(ctx context.Context) (err error) {
 		value, err = untilDone(ctx, op)
 		return err
 	})

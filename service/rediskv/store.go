@@ -1,4 +1,4 @@
-// Package rediskv keeps answers, locks, token buckets and the ledger's journal in Redis, found through Redis Sentinel.
+// Package rediskv keeps answers, locks, token buckets and the ledger's outbox in Redis, found through Redis Sentinel.
 package rediskv
 
 import (
@@ -8,14 +8,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sentinel-chaos/sentinel/service/patience"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 // Names of what is kept.
 const (
 	lockPrefix   = "sentinel:lock:"
 	answerPrefix = "sentinel:answer:"
-	journalName  = "sentinel:journal"
+	outboxName   = "sentinel:journal"
 	bucketPrefix = "sentinel:bucket:"
 	probePrefix  = "probe:" // of the key that probes lock
 )
@@ -26,19 +26,19 @@ type Options struct {
 	Master    string        // name under which they know the master
 	Replica   string        // this gateway's name
 	Budget    time.Duration // for one operation with all its attempts
-	Heard     func()        // called when a silent Redis answers again, before requests get to it; may be nil
+	Recovered func()        // called when an unavailable Redis answers again, before requests get to it; may be nil
 }
 
-// Store is the gateway's Cache, Authority and Journal. It is safe for concurrent use.
+// Store is the gateway's Cache, Outbox and one of its LeaseStores. It is safe for concurrent use.
 type Store struct {
 	client  *redis.Client
-	line    *patience.Line
+	gate    *dependency.Gate
 	scripts scripts
 	probe   string
 	waits   time.Duration // for replicas
 }
 
-// Timeouts and sizes of the pool. Retries are the Line's business: those of the client do not survive a failover.
+// Timeouts and sizes of the pool. Retries are the Gate's business: those of the client do not survive a failover.
 const (
 	socketTimeout  = time.Second            // a bound for operations that were left behind
 	dialTimeout    = 250 * time.Millisecond // a dead node's address is a black hole
@@ -73,26 +73,26 @@ func Open(o Options, log *slog.Logger) *Store {
 		PipelinePoolSize:      noPipelinePool,
 		DisableIdentity:       true,
 	})
-	s.line = patience.NewLine(patience.Options{
-		Name: "redis", Budget: o.Budget, Slots: inFlight, Probe: s.ping, Heard: o.Heard, Log: log,
+	s.gate = dependency.NewGate(dependency.Options{
+		Name: "redis", Budget: o.Budget, Slots: inFlight, Probe: s.ping, Recovered: o.Recovered, Log: log,
 	})
 	return s
 }
 
-// ping takes a lock of its own, the most that is asked of Redis: a master without its replicas still reads.
+// ping takes a lock of its own, the hardest thing that is asked of Redis: a master without its replicas still reads.
 func (s *Store) ping(ctx context.Context) error {
 	_, err := s.acquire(ctx, s.probe, s.probe, probeLifetime)
 	return err
 }
 
-// Watch notices when a silent Redis answers again. It returns when the context ends.
-func (s *Store) Watch(ctx context.Context) { s.line.Watch(ctx) }
+// Watch notices when an unavailable Redis answers again. It returns when the context ends.
+func (s *Store) Watch(ctx context.Context) { s.gate.Watch(ctx) }
 
-// AskAgain has a silent Redis asked again.
-func (s *Store) AskAgain() { s.line.AskAgain() }
+// ResetGate has an unavailable Redis asked again.
+func (s *Store) ResetGate() { s.gate.Reset() }
 
-// Up says whether Redis answered when last asked.
-func (s *Store) Up() bool { return s.line.Up() }
+// Up reports whether Redis answered when last asked.
+func (s *Store) Up() bool { return s.gate.Up() }
 
 // Pool reports the connections in use and idle.
 func (s *Store) Pool() (used, idle int) {

@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 	"github.com/sentinel-chaos/sentinel/service/internal/servers"
-	"github.com/sentinel-chaos/sentinel/service/patience"
 	"github.com/sentinel-chaos/sentinel/service/rediskv"
 )
 
@@ -47,7 +47,7 @@ func TestStore(t *testing.T) {
 		{"answers", testAnswers},
 		{"late answer without a lock", testLateAnswer},
 		{"lost lock", testLostLock},
-		{"journal", testJournal},
+		{"outbox", testOutbox},
 		{"two buckets, one empty", testTwoBuckets},
 		{"bucket after a failover", testBucketOfAnotherClock},
 		{"full bucket", testFullBucket},
@@ -73,7 +73,7 @@ func acquireAs(t *testing.T, s *rediskv.Store, key, token string, lease time.Dur
 
 func settle(t *testing.T, s *rediskv.Store, end service.Settlement) service.Receipt {
 	t.Helper()
-	end.Dies = time.Now().Add(time.Hour)
+	end.ExpiresAt = time.Now().Add(time.Hour)
 	receipt, err := s.Settle(t.Context(), end)
 	if err != nil {
 		t.Fatal(err)
@@ -87,13 +87,13 @@ func testLocks(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 		token string
 		want  service.Verdict
 	}{
-		{"a", service.Granted}, {"b", service.Refused}, {"a", service.Granted}, // a's second is a renewal, or reads a silent grant back
+		{"a", service.Granted}, {"b", service.Refused}, {"a", service.Granted}, // a's second is a renewal, or reads an unacknowledged grant back
 	} {
 		if got := acquireAs(t, s, key, step.token, time.Hour).Verdict; got != step.want {
 			t.Errorf("step %d: got %d, want %d", i, got, step.want)
 		}
 	}
-	for _, token := range []string{"b", "a"} { // b's release must not end a's hold
+	for _, token := range []string{"b", "a"} { // b's release must not end a's lease
 		if err := s.Release(t.Context(), key, token); err != nil {
 			t.Fatal(err)
 		}
@@ -136,15 +136,15 @@ func testAnswers(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 		t.Errorf("read %+v, %q, %v", got, mark, err)
 	}
 	reply := acquireAs(t, s, key, "b", time.Hour)
-	if reply.Verdict != service.Answered || reply.Answer != answer || time.Until(reply.Dies) <= 0 || time.Until(reply.Dies) > time.Hour {
+	if reply.Verdict != service.Answered || reply.Answer != answer || time.Until(reply.ExpiresAt) <= 0 || time.Until(reply.ExpiresAt) > time.Hour {
 		t.Errorf("asked for the flight: %+v", reply)
 	}
 	if held := admin.Exists(t.Context(), "sentinel:lock:"+key).Val(); held != 0 {
 		t.Error("the lock was kept")
 	}
 	hit.CallID = "c1"
-	if entries := journal(t, s); len(entries) != 1 || entries[0].Row != hit || entries[0].Mark != mark {
-		t.Errorf("journaled %+v", entries)
+	if entries := outbox(t, s); len(entries) != 1 || entries[0].Row != hit || entries[0].Mark != mark {
+		t.Errorf("in the outbox %+v", entries)
 	}
 	forgetAll(t, s)
 }
@@ -184,14 +184,14 @@ func testLostLock(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	if got := acquireAs(t, s, key, "x", time.Hour); got.Answer.CallID != "new" {
 		t.Errorf("got %+v", got)
 	}
-	if entries := journal(t, s); len(entries) != 2 || entries[0].Row != row {
-		t.Errorf("the call was journaled as %+v", entries)
+	if entries := outbox(t, s); len(entries) != 2 || entries[0].Row != row {
+		t.Errorf("the call was in the outbox as %+v", entries)
 	}
 	forgetAll(t, s)
 }
 
-// journal reads everything in the journal.
-func journal(t *testing.T, s *rediskv.Store) []service.Entry {
+// outbox reads everything in the outbox.
+func outbox(t *testing.T, s *rediskv.Store) []service.Entry {
 	t.Helper()
 	entries, length, err := s.Orphans(t.Context(), -time.Hour, 100) // rows of an hour ahead are old enough
 	if err != nil || int(length) != len(entries) {
@@ -203,18 +203,18 @@ func journal(t *testing.T, s *rediskv.Store) []service.Entry {
 func forgetAll(t *testing.T, s *rediskv.Store) {
 	t.Helper()
 	var marks []service.Mark
-	for _, e := range journal(t, s) {
+	for _, e := range outbox(t, s) {
 		marks = append(marks, e.Mark)
 	}
 	if err := s.Forget(t.Context(), marks); err != nil {
 		t.Fatal(err)
 	}
-	if left := journal(t, s); len(left) != 0 {
+	if left := outbox(t, s); len(left) != 0 {
 		t.Errorf("left %+v", left)
 	}
 }
 
-func testJournal(t *testing.T, s *rediskv.Store, _ *redis.Client) {
+func testOutbox(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	for i := range 3 {
 		row := service.Row{RequestID: fmt.Sprint(i), Key: "k", Kind: service.RowHit, CallID: "c", At: time.Now().UTC()}
 		if _, err := s.Append(t.Context(), row); err != nil {
@@ -248,7 +248,7 @@ func testNotReplicated(t *testing.T, r *servers.Redis) {
 	r.Replica.Freeze()
 	defer r.Replica.Thaw()
 	reply, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour, nil)
-	if err == nil || reply.Verdict != service.Silent {
+	if err == nil || reply.Verdict != service.NoReply {
 		t.Errorf("got %+v, %v", reply, err)
 	}
 }
@@ -266,22 +266,22 @@ func testFrozen(t *testing.T, r *servers.Redis) {
 	go func() { // half a budget behind, and no wiser than the first
 		time.Sleep(time.Second / 2)
 		began := time.Now()
-		if _, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}, nil); !errors.Is(err, patience.ErrSilent) {
+		if _, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}, nil); !errors.Is(err, dependency.ErrUnavailable) {
 			t.Errorf("the second got %v", err)
 		}
 		late <- time.Since(began)
 	}()
 	_, _, err := s.Read(t.Context(), service.Row{Key: t.Name()}, nil)
-	if !errors.Is(err, patience.ErrSilent) || s.Up() {
+	if !errors.Is(err, dependency.ErrUnavailable) || s.Up() {
 		t.Errorf("got %v, up %t", err, s.Up())
 	}
 	if took := <-late; took >= time.Second {
 		t.Errorf("the second waited for a budget of its own, %s", took)
 	}
 	r.Master.Thaw()
-	servers.Await(t, "the silence ends", func(context.Context) error {
+	servers.Await(t, "the outage ends", func(context.Context) error {
 		if !s.Up() {
-			return errors.New("silent")
+			return errors.New("unavailable")
 		}
 		return nil
 	})

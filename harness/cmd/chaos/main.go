@@ -5,7 +5,8 @@ import (
 	"os"
 
 	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/harness/cmd/chaos/wiring"
 	"github.com/sentinel-chaos/sentinel/scenarios"
 )
 
-func main() { os.Exit(cli.Main(scenarios.All())) }
+func main() { os.Exit(cli.Main(wiring.App(scenarios.All()))) }

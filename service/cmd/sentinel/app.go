@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 	"github.com/sentinel-chaos/sentinel/service/httpapi"
 	"github.com/sentinel-chaos/sentinel/service/llm"
 	"github.com/sentinel-chaos/sentinel/service/metrics"
-	"github.com/sentinel-chaos/sentinel/service/patience"
 	"github.com/sentinel-chaos/sentinel/service/postgres"
 	"github.com/sentinel-chaos/sentinel/service/rediskv"
 )
@@ -40,16 +40,16 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	a := &app{config: c, log: log}
 	boot := rand.Text()
 	meter := metrics.New(c.Replica, boot, build())
-	// Whoever hears from one authority again asks both: what is known of the other's silence may be as old as the cut from both
-	// that has just healed, and one alone would grant what the other has the answer to.
+	// When one lease store is heard again, both are asked again. The other one may be called unavailable only because of a partition
+	// from both that has just healed. One lease store alone would grant a call whose answer the other one has.
 	a.redis = rediskv.Open(rediskv.Options{
 		Sentinels: c.RedisSentinels, Master: c.RedisMaster, Replica: c.Replica, Budget: c.RedisBudget,
-		Heard: func() { a.postgres.AskAgain() },
+		Recovered: func() { a.postgres.ResetGate() },
 	}, log)
 	var err error
 	a.postgres, err = postgres.Open(postgres.Options{
 		DSN: c.PostgresDSN, Conns: c.PostgresConns, Replica: c.Replica, Budget: c.PostgresBudget,
-		StaleFor: c.StaleFor, Heard: a.redis.AskAgain,
+		StaleFor: c.StaleFor, Recovered: a.redis.ResetGate,
 	}, log)
 	if err != nil {
 		return nil, fmt.Errorf("SENTINEL_POSTGRES_DSN: %w", err)
@@ -61,16 +61,16 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	}, meter.Called)
 	a.ledger = service.NewLedger(a.postgres, a.redis, c.LedgerRoom, log)
 	a.gateway = service.New(service.Settings{
-		Replica: c.Replica, Boot: boot, Lifetime: c.CacheTTL, Jitter: c.CacheJitter, StaleFor: c.StaleFor,
-		Lease: c.Lease, Patience: c.RequestTimeout, Limits: c.limits(),
+		Replica: c.Replica, Boot: boot, TTL: c.CacheTTL, Jitter: c.CacheJitter, StaleFor: c.StaleFor,
+		Lease: c.Lease, RequestTimeout: c.RequestTimeout, Limits: c.limits(),
 	}, service.Ports{
-		Cache: a.redis, Authorities: []service.Authority{a.redis, a.postgres}, Archive: a.postgres,
+		Cache: a.redis, LeaseStores: []service.LeaseStore{a.redis, a.postgres}, Answers: a.postgres,
 		Upstream: a.llm, Ledger: a.ledger, Meter: meter, Log: log,
 	})
 	a.api = httpapi.New(httpapi.Options{
 		Replica: c.Replica, Version: build(), AdminToken: c.AdminToken, Timeout: c.RequestTimeout, Proxies: c.RateIPProxies,
 		MaxQueries: c.MaxQueries, MaxWait: c.MaxWait,
-		Answerer: a.gateway, Keyring: service.NewKeyring(a.postgres), Accounts: a.postgres, Meter: meter, Metrics: meter.Handler(),
+		Answerer: a.gateway, APIKeys: service.NewAPIKeys(a.postgres), Accounts: a.postgres, Meter: meter, Metrics: meter.Handler(),
 		Health: map[string]func() bool{
 			"redis": a.redis.Up, "postgres": a.postgres.Up, "llm": func() bool { return a.llm.BreakerState() == 0 },
 		},
@@ -104,7 +104,7 @@ func (a *app) expose(m *metrics.Metrics) {
 	m.Gauge("sentinel_active_requests", "Requests being answered.", a.api.Active())
 	m.Gauge("sentinel_active_flights", "Keys being worked on.", a.gateway.ActiveFlights())
 	m.Gauge("sentinel_active_llm_calls", "Attempts to call the LLM under way.", a.llm.Active())
-	m.Func("sentinel_ledger_pending", "Ledger rows known not to be in PostgreSQL: those in memory or, if more, those in the journal.",
+	m.Func("sentinel_ledger_pending", "Ledger rows known not to be in PostgreSQL: those in memory or, if more, those in the outbox.",
 		nil, func() float64 { return float64(a.ledger.Pending()) })
 	m.Func("sentinel_breaker_state", "0 closed, 1 half-open, 2 open.", nil, func() float64 { return float64(a.llm.BreakerState()) })
 	m.Up("redis", a.redis.Up)
@@ -152,7 +152,7 @@ func (a *app) run(term context.Context) error {
 func (a *app) start(ctx context.Context) *sync.WaitGroup {
 	var all sync.WaitGroup
 	for _, work := range []func(context.Context){
-		a.redis.Watch, a.postgres.Watch, a.ledger.Run, a.gateway.Backfill, a.postgres.Sweep,
+		a.redis.Watch, a.postgres.Watch, a.ledger.Run, a.gateway.RunHandoff, a.postgres.Sweep,
 	} {
 		all.Go(func() { work(ctx) })
 	}
@@ -166,9 +166,9 @@ const (
 	longestPause   = time.Second
 )
 
-// becomeReady migrates, however long PostgreSQL takes to come, and then opens the door.
+// becomeReady migrates, however long PostgreSQL takes to come, and then makes the API ready.
 func (a *app) becomeReady(ctx context.Context) {
-	for pause := (patience.Pause{Next: migratePause, Most: longestPause}); ; {
+	for backoff := (dependency.Backoff{Next: migratePause, Most: longestPause}); ; {
 		err := a.migrate(ctx)
 		if err == nil {
 			a.api.Started()
@@ -176,7 +176,7 @@ func (a *app) becomeReady(ctx context.Context) {
 			return
 		}
 		a.log.Warn("not ready", "error", err)
-		if pause.Wait(ctx) != nil {
+		if backoff.Wait(ctx) != nil {
 			return
 		}
 	}

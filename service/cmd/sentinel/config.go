@@ -19,10 +19,10 @@ type Config struct {
 
 	PostgresDSN     string        `env:"SENTINEL_POSTGRES_DSN,notEmpty,unset"`               // where the primary is reached
 	PostgresConns   int32         `env:"SENTINEL_POSTGRES_CONNS" envDefault:"12"`            // of this replica, at most; two of them are opened when they are needed
-	PostgresBudget  time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as silent
+	PostgresBudget  time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as unavailable
 	RedisSentinels  []string      `env:"SENTINEL_REDIS_SENTINELS,notEmpty"`                  // addresses of the Redis Sentinels, host:port, by commas
 	RedisMaster     string        `env:"SENTINEL_REDIS_MASTER" envDefault:"m"`               // their name of the master
-	RedisBudget     time.Duration `env:"SENTINEL_REDIS_BUDGET" envDefault:"250ms"`           // of one operation before Redis counts as silent
+	RedisBudget     time.Duration `env:"SENTINEL_REDIS_BUDGET" envDefault:"250ms"`           // of one operation before Redis counts as unavailable
 	LLMURL          string        `env:"SENTINEL_LLM_URL,notEmpty"`                          // of the OpenAI-compatible server, without the path
 	LLMTimeout      time.Duration `env:"SENTINEL_LLM_TIMEOUT" envDefault:"2s"`               // of one attempt
 	LLMBudget       time.Duration `env:"SENTINEL_LLM_BUDGET" envDefault:"4s"`                // of all attempts of one call
@@ -50,7 +50,7 @@ type Config struct {
 	RateKeyBurst  int            `env:"SENTINEL_RATE_KEY_BURST" envDefault:"20000"` // requests of a key that was idle, at once
 	RateIP        float64        `env:"SENTINEL_RATE_IP" envDefault:"0"`            // requests per second of each client address; 0 is no limit
 	RateIPBurst   int            `env:"SENTINEL_RATE_IP_BURST" envDefault:"20000"`  // requests of an address that was idle, at once
-	RateReplicas  int            `env:"SENTINEL_RATE_REPLICAS" envDefault:"3"`      // that share the limits; each keeps its part of them while Redis is away
+	RateReplicas  int            `env:"SENTINEL_RATE_REPLICAS" envDefault:"3"`      // that share the limits; each keeps its part of them while Redis is unavailable
 	RateIPProxies []netip.Prefix `env:"SENTINEL_RATE_IP_PROXIES"`                   // networks, by commas, whose X-Forwarded-For is believed; none by default
 
 	LedgerRoom int `env:"SENTINEL_LEDGER_ROOM" envDefault:"50000"` // rows kept in memory before requests are refused
@@ -93,9 +93,9 @@ func (c Config) check() error {
 		{c.Drain < 0, "SENTINEL_DRAIN must not be negative"},
 		{c.Drain >= c.Grace, "SENTINEL_DRAIN must be shorter than SENTINEL_GRACE"},
 		{c.LLMBudget < c.LLMTimeout, "SENTINEL_LLM_BUDGET must be at least SENTINEL_LLM_TIMEOUT"},
-		{c.RequestTimeout < c.Lease+c.LLMBudget+time.Second, // else a dead holder's waiters give up before its heir has answered
+		{c.RequestTimeout < c.Lease+c.LLMBudget+time.Second, // else those who wait for a dead holder's flight give up before the next holder has answered
 			"SENTINEL_REQUEST_TIMEOUT must be at least SENTINEL_LEASE, SENTINEL_LLM_BUDGET and 1s together"},
-		{c.Lease <= 3*(c.RedisBudget+c.PostgresBudget), // else one renewal that meets two silences takes up the time for the next
+		{c.Lease <= 3*(c.RedisBudget+c.PostgresBudget), // else one renewal that meets two outages takes up the time for the next
 			"SENTINEL_LEASE must be longer than 3 times SENTINEL_REDIS_BUDGET and SENTINEL_POSTGRES_BUDGET together"},
 		{c.CacheJitter < 0 || c.CacheJitter >= 1, "SENTINEL_CACHE_JITTER must be at least 0 and below 1"},
 		{c.PostgresConns < 1, "SENTINEL_POSTGRES_CONNS must be at least 1"},
@@ -120,7 +120,7 @@ func (c Config) check() error {
 // longestFill is how long an empty bucket may take to be full: what takes longer is a quota, not a rate.
 const longestFill = 24 * time.Hour
 
-// fills says whether a limit is off or can be kept.
+// fills reports whether a limit is off or can be kept.
 func fills(rate float64, burst int) bool {
 	return rate == 0 || rate > 0 && !math.IsInf(rate, 0) && burst >= 1 && float64(burst) <= rate*longestFill.Seconds()
 }

@@ -1,0 +1,189 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// sampledEvery is how often probes scrape nodes.
+const sampledEvery = 100 * time.Millisecond
+
+// Assumptions are what every run takes for granted. A broken one turns a pass into Unknown, except where it is the service
+// itself that broke it.
+func Assumptions() []Check {
+	return []Check{EvidenceComplete(), HealthyBefore(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled(sampledEvery)}
+}
+
+// EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, and no probe
+// failed. The load and the collection were gone through and not interrupted. Every planned request is recorded once, with an id
+// of its own and an outcome that its status bears out. Every node that a record names is a member of the system.
+func EvidenceComplete() Check { return New("EvidenceComplete", evidenceComplete) }
+
+func evidenceComplete(r *Run) (Verdict, error) {
+	for _, o := range evidence.Observations.Each(r.Run) {
+		if o.Source == evidence.SourceProbe && o.What == evidence.ProbeFailed {
+			return Verdict{}, fmt.Errorf("probe %s failed: %s", o.Node, o.Detail)
+		}
+	}
+	for _, phase := range []string{evidence.PhaseLoad, evidence.PhaseCollect} {
+		if _, ok := r.Window(phase); !ok {
+			return Verdict{}, fmt.Errorf("the run did not go through its phase %q", phase)
+		}
+	}
+	for _, sound := range []func(*evidence.Run) error{everyRequestOnce, requestsAgree, idsDiffer, nodesKnown} {
+		if err := sound(r.Run); err != nil {
+			return Verdict{}, err
+		}
+	}
+	return Passf(nil, "the evidence is whole"), nil
+}
+
+// requestsAgree finds records of requests whose fields contradict each other.
+func requestsAgree(run *evidence.Run) error {
+	var due time.Duration
+	for _, q := range evidence.Requests.Each(run) {
+		if q.Due < due {
+			return fmt.Errorf("request %d was due before the one that it follows", q.Seq)
+		}
+		due = q.Due
+		if q.Reason == evidence.ReasonCancelled {
+			return fmt.Errorf("the run was interrupted while request %d was under way", q.Seq)
+		}
+		if flaw := contradiction(q); flaw != "" {
+			return fmt.Errorf("request %d %s", q.Seq, flaw)
+		}
+	}
+	return nil
+}
+
+// contradiction is what does not fit together in the record of a request; empty if all does.
+func contradiction(q *evidence.Request) string {
+	success := q.Status >= 200 && q.Status < 300
+	switch {
+	case q.Outcome == evidence.Unsent && q.Sent != 0:
+		return "is unsent, yet was sent"
+	case q.Outcome != evidence.Unsent && q.End < q.Sent:
+		return "ended before it was sent"
+	case q.Outcome == evidence.OK && !success, q.Outcome == evidence.Refused && success:
+		return fmt.Sprintf("is %s with status %d", q.Outcome, q.Status)
+	case q.Outcome == evidence.OK && q.Reason != "":
+		return "is ok, yet gives a reason why it is not: " + q.Reason
+	case q.Outcome != evidence.Refused && q.RetryAfter != 0:
+		return "is not refused, yet advised to come again"
+	}
+	return ""
+}
+
+// idsDiffer finds two requests with one id. Clients number their requests, so as a rule the ids ascend and need not be kept.
+func idsDiffer(run *evidence.Run) error {
+	requests := evidence.Requests.Of(run)
+	if idsAscend(requests) {
+		return nil
+	}
+	known := make(map[string]bool, len(requests))
+	for i := range requests {
+		id := requests[i].ID
+		if known[id] {
+			return fmt.Errorf("two requests have the id %s", id)
+		}
+		known[id] = true
+	}
+	return nil
+}
+
+// idsAscend has numbers without leading zeros in their order: the shorter one is less.
+func idsAscend(requests []evidence.Request) bool {
+	for i := 1; i < len(requests); i++ {
+		if a, b := requests[i-1].ID, requests[i].ID; len(a) > len(b) || len(a) == len(b) && a >= b {
+			return false
+		}
+	}
+	return true
+}
+
+// nodesKnown finds a node that is named by a record and is no member of the system.
+func nodesKnown(run *evidence.Run) error {
+	var named []string
+	for _, s := range evidence.Samples.Each(run) {
+		if len(named) == 0 || named[len(named)-1] != s.Node {
+			named = append(named, s.Node)
+		}
+	}
+	for _, e := range evidence.Exits.Each(run) {
+		named = append(named, e.Node)
+	}
+	for _, in := range evidence.Injections.Each(run) {
+		if in.Target != "" || in.Error == "" { // a fault that found no target says so in its error
+			named = append(named, in.Target)
+		}
+	}
+	slices.Sort(named)
+	for _, node := range slices.Compact(named) {
+		if _, known := run.Node(node); !known {
+			return fmt.Errorf("records name %q, which is not a node of the system", node)
+		}
+	}
+	return nil
+}
+
+// lagLimit bounds the 99th percentile of the time from due to sent: beyond it the latencies are the load generator's.
+const lagLimit = 20 * time.Millisecond
+
+// LoadKeptSchedule: every planned request was sent, and 99 of 100 within 20 ms of the moment they were due.
+func LoadKeptSchedule() Check {
+	return New("LoadKeptSchedule", func(r *Run) (Verdict, error) {
+		l := evidence.Derive(r.Run, newLags)
+		v := Verdict{Figures: map[string]float64{"lag_p50_ms": Milliseconds(l.p50), "lag_p99_ms": Milliseconds(l.p99),
+			"lag_max_ms": Milliseconds(l.most), "unsent": float64(l.unsent)}}
+		if err := l.kept(); err != nil {
+			return v, err
+		}
+		return Passf(v.Figures, "the load kept its schedule: lag p99 %.1f ms", Milliseconds(l.p99)), nil
+	})
+}
+
+// KeptSchedule reports whether latencies are the service's. Where they are not, a check that rests on them proves nothing,
+// neither for nor against the service.
+func KeptSchedule(run *evidence.Run) bool { return evidence.Derive(run, newLags).kept() == nil }
+
+// lags are how much later than they were due requests were sent.
+type lags struct {
+	sent, unsent          int
+	least, p50, p99, most time.Duration
+}
+
+func newLags(run *evidence.Run) (l lags) {
+	all := make([]time.Duration, 0, len(Timings(run)))
+	for _, t := range Timings(run) {
+		if t.Outcome == evidence.Unsent {
+			l.unsent++
+			continue
+		}
+		all = append(all, t.Sent-t.Due)
+	}
+	if l.sent = len(all); l.sent == 0 {
+		return l
+	}
+	slices.Sort(all)
+	l.least, l.p50, l.p99, l.most = all[0], Percentile(all, 50), Percentile(all, 99), all[len(all)-1]
+	return l
+}
+
+// kept is nil if the load kept its schedule, else why it did not.
+func (l lags) kept() error {
+	switch {
+	case l.sent == 0:
+		return errors.New("no request was sent")
+	case l.unsent > 0:
+		return fmt.Errorf("%d planned requests were not sent", l.unsent)
+	case l.least < -lagLimit:
+		return fmt.Errorf("requests were sent up to %.0f ms before they were due", -Milliseconds(l.least))
+	case l.p99 > lagLimit:
+		return fmt.Errorf("requests were sent late: lag p99 %.1f ms, limit %.0f ms", Milliseconds(l.p99), Milliseconds(lagLimit))
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package check_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// assumptionCases are about evidence that is whole, and a load that kept its schedule.
+func assumptionCases() []verdictCase {
+	const term = evidence.FaultTerm
+	whole, kept := check.EvidenceComplete(), check.LoadKeptSchedule()
+	seventh := func(alter func(*evidence.Request)) func(*history) {
+		return func(h *history) { alter(&h.requests[6]) }
+	}
+	noWindow := func(i int) func(*history) {
+		return func(h *history) { h.windows = append(h.windows[:i:i], h.windows[i+1:]...) }
+	}
+	return []verdictCase{
+		{"whole", whole, term, unchanged, check.Pass, ""},
+		{"a probe failed", whole, "", func(h *history) {
+			h.observations = append(h.observations, evidence.Observation{Source: evidence.SourceProbe, Node: "books", What: evidence.ProbeFailed, Detail: "gone"})
+		}, check.Unknown, "books failed: gone"},
+		{"no load", whole, "", noWindow(1), check.Unknown, `phase "load"`},
+		{"no collection", whole, "", noWindow(3), check.Unknown, `phase "collect"`},
+		{"one missing", whole, "", func(h *history) { h.requests = h.requests[:6] }, check.Unknown, "7 requests were planned and 6 are recorded"},
+		{"same id twice", whole, "", func(h *history) { h.requests[1].ID = h.requests[0].ID }, check.Unknown, "two requests have the id 1-0"},
+		{"same id twice, in no order", whole, "", func(h *history) {
+			for i := range h.requests {
+				h.requests[i].ID = fmt.Sprint("1-", (i*4+2)%7%6)
+			}
+		}, check.Unknown, "two requests have the id 1-0"},
+		{"ids in no order", whole, "", func(h *history) {
+			for i := range h.requests {
+				h.requests[i].ID = fmt.Sprint("1-", (i*4+2)%7)
+			}
+		}, check.Pass, ""},
+		{"strange target", whole, term, func(h *history) { h.injections[0].Target = "app-7" }, check.Unknown, "app-7"},
+		{"no target", whole, term, func(h *history) { h.injections[0].Target = "" }, check.Unknown, `records name ""`},
+		{"no target was found", whole, term, func(h *history) { h.injections[0].Target, h.injections[0].Error = "", "nobody leads" }, check.Pass, ""},
+		{"strange exit", whole, term, func(h *history) { h.exits[0].Node = "app-8" }, check.Unknown, "app-8"},
+		{"strange sample", whole, term, func(h *history) { h.samples[3].Node = "app-9" }, check.Unknown, "app-9"},
+		{"unsent yet sent", whole, "", seventh(func(q *evidence.Request) { q.Outcome = evidence.Unsent }), check.Unknown, "is unsent, yet was sent"},
+		{"ended too soon", whole, "", seventh(func(q *evidence.Request) { q.End = time.Second }), check.Unknown, "request 6 ended before it was sent"},
+		{"due too soon", whole, "", seventh(func(q *evidence.Request) { q.Due = time.Second }), check.Unknown, "request 6 was due before the one"},
+		{"ok with an error", whole, "", seventh(func(q *evidence.Request) { q.Status = 500 }), check.Unknown, "is ok with status 500"},
+		{"refused with success", whole, "", seventh(func(q *evidence.Request) { q.Outcome = evidence.Refused }), check.Unknown, "is refused with status 200"},
+		{"ok with a reason", whole, "", seventh(func(q *evidence.Request) { q.Reason = "timeout" }), check.Unknown, "is ok, yet gives a reason"},
+		{"ok with advice", whole, "", seventh(func(q *evidence.Request) { q.RetryAfter = time.Second }), check.Unknown, "is not refused, yet advised"},
+		{"interrupted", whole, "", seventh(func(q *evidence.Request) { q.Outcome, q.Reason = evidence.Aborted, evidence.ReasonCancelled }),
+			check.Unknown, "interrupted while request 6 was under way"},
+		{"left as planned", whole, "", seventh(func(q *evidence.Request) { q.Outcome, q.Reason = evidence.Aborted, "left" }), check.Pass, ""},
+
+		{"on time", kept, "", unchanged, check.Pass, "p99 1.0 ms"},
+		{"late", kept, "", requests(func(q *evidence.Request) { q.Sent += 30 * time.Millisecond }), check.Unknown, "p99 31.0 ms"},
+		{"early", kept, "", requests(func(q *evidence.Request) { q.Sent -= time.Second }), check.Unknown, "before they were due"},
+		{"not sent", kept, "", func(h *history) { h.requests[0].Outcome = evidence.Unsent }, check.Unknown, "1 planned requests were not sent"},
+		{"nothing", kept, "", nothing, check.Unknown, "no request was sent"},
+	}
+}

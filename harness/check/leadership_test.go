@@ -1,0 +1,87 @@
+package check_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// led is an observation of who leads in which term.
+func led(at float64, node, term string) func(*history) {
+	return func(h *history) {
+		h.observations = append(h.observations, evidence.Observation{At: seconds(at), Source: "roles", Node: node, What: "leader", Detail: term})
+	}
+}
+
+func saw(at float64, source, node, what string) func(*history) {
+	return func(h *history) { h.saw(seconds(at), source, node, what) }
+}
+
+// leadershipCase is what was seen of leaders, and what a check must make of it.
+type leadershipCase struct {
+	name   string
+	check  check.Check
+	signs  []func(*history)
+	want   check.Status
+	reason string
+}
+
+// leadershipCases: a pause of keeper-1, without which nobody may lead, is ordered at 10 s and its heal at 20 s, and is active
+// from 10.2 s to 20.2 s; the run ends at 40 s.
+func leadershipCases() []leadershipCase {
+	down, up := saw(10.2, "alive", "store-1", evidence.SawDown), saw(20.2, "alive", "store-1", evidence.SawUp)
+	stepped := func(at float64) func(*history) { return saw(at, "roles", "store-1", "replica") }
+	first, second := led(1, "store-1", "term 1"), led(15, "store-2", "term 2")
+	brain := check.NoSplitBrain("roles", "leader", 5*time.Second)
+	steps := check.StepsDown("pause keeper-1", "roles", "leader", 5*time.Second)
+	again := check.LeadsAgain("pause keeper-1", "roles", "leader", 5*time.Second)
+	return []leadershipCase{
+		{"one leader", brain, []func(*history){first}, check.Pass, "for 0 ms"},
+		{"handed over", brain, []func(*history){first, stepped(11), second}, check.Pass, "for 0 ms"},
+		{"paused, replaced, back and demoted", brain, []func(*history){first, down, second, up, led(20.2, "store-1", "term 1"), stepped(22.2)}, check.Pass, "for 2000 ms"},
+		{"back and not demoted in time", brain, []func(*history){first, down, second, up, led(20.2, "store-1", "term 1"), stepped(25.3)}, check.Fail, "for 5100 ms"},
+		{"back and never demoted", brain, []func(*history){first, down, second, up, led(20.2, "store-1", "term 1")}, check.Fail, "for 19800 ms"},
+		{"two in one term", brain, []func(*history){first, stepped(11), second, led(15.1, "store-3", "term 2"), saw(15.2, "roles", "store-3", "replica")}, check.Fail, "store-2 and store-3 were both leader in term 2"},
+		{"a dead leader leads nobody", brain, []func(*history){first, down, led(15, "store-2", "term 1")}, check.Pass, ""},
+		{"nobody seen", brain, []func(*history){stepped(11)}, check.Unknown, "never saw a node that is leader"},
+
+		{"steps down", steps, []func(*history){first, stepped(14.2)}, check.Pass, "4000 ms after"},
+		{"its server is down", steps, []func(*history){first, saw(13, "alive", "store-1", evidence.SawDown)}, check.Pass, ""},
+		{"steps down late", steps, []func(*history){first, stepped(15.3)}, check.Fail, "still leader 5100 ms after"},
+		{"does not", steps, []func(*history){first}, check.Fail, "still leader 9800 ms after"},
+		{"another takes its place", steps, []func(*history){first, stepped(12), second}, check.Fail, "still leader"},
+		{"nobody led", steps, []func(*history){stepped(12)}, check.Unknown, "saw no node that was leader before"},
+		{"not confirmed", steps, []func(*history){first, stepped(12), unconfirmed}, check.Unknown, "not confirmed"},
+		{"too short", check.StepsDown("pause keeper-1", "roles", "leader", time.Minute), []func(*history){first, stepped(14.2)}, check.Unknown, "before anybody had to"},
+
+		{"leads again", again, []func(*history){first, stepped(14.2), led(23.2, "store-1", "term 2")}, check.Pass, "3000 ms after"},
+		{"led on", again, []func(*history){first}, check.Pass, "0 ms after"},
+		{"leads again late", again, []func(*history){first, stepped(14.2), led(26.2, "store-1", "term 2")}, check.Fail, "only 6000 ms after"},
+		{"leads again and stops", again, []func(*history){first, stepped(14.2), led(23.2, "store-1", "term 2"), stepped(24)}, check.Fail, "when the run ended"},
+		{"never", again, []func(*history){first, stepped(14.2)}, check.Fail, "when the run ended"},
+		{"nobody ever led", again, []func(*history){}, check.Unknown, "never saw"},
+		{"the run ended too soon", check.LeadsAgain("pause keeper-1", "roles", "leader", time.Minute), []func(*history){first, stepped(14.2)}, check.Unknown, "too soon"},
+		{"not confirmed", again, []func(*history){first, unconfirmed}, check.Unknown, "not confirmed"},
+	}
+}
+
+func (c leadershipCase) run() *check.Run {
+	h := &history{windows: []evidence.Window{{Name: evidence.PhaseQuiesce, From: seconds(35), To: seconds(40)}}}
+	h.inject(evidence.FaultPause, "keeper-1", seconds(10), seconds(10.2), seconds(20), seconds(20.2))
+	both(c.signs...)(h)
+	return h.run()
+}
+
+func TestLeadership(t *testing.T) {
+	for _, c := range leadershipCases() {
+		t.Run(c.name, func(t *testing.T) {
+			v := c.check.Judge(c.run())
+			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) {
+				t.Errorf("%s: %s; want %s: ...%s...", v.Status, v.Reason, c.want, c.reason)
+			}
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package check_test
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// processCases are about how processes ended, and what their logs report.
+func processCases() []verdictCase {
+	const term, kill = evidence.FaultTerm, evidence.FaultKill
+	clean, deaths, panics := check.CleanExit(victim), check.NoUnplannedDeath(), check.NoPanics()
+	code := func(code int) func(*history) { return func(h *history) { h.exits[0].Code = code } }
+	died := func(nodes ...string) func(*history) {
+		return func(h *history) {
+			for _, n := range nodes {
+				h.exits = append(h.exits, evidence.Exit{Node: n, At: lastSeen(h), Code: 2})
+			}
+		}
+	}
+	noExits := func(h *history) { h.exits = nil }
+	logs := func(defects ...evidence.LogDefect) func(*history) {
+		return both(collected(evidence.ProbeLogs), func(h *history) { h.defects = defects })
+	}
+	panicked := evidence.LogDefect{Node: "app-2", Line: 7, What: evidence.LogPanic, Text: "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:"}
+	return []verdictCase{
+		{"clean", clean, term, unchanged, check.Pass, "900 ms after SIGTERM"},
+		{"killed in the end", clean, term, code(137), check.Fail, "did not end at SIGTERM"},
+		{"with an error", clean, term, code(2), check.Fail, "code 2"},
+		{"late", clean, term, func(h *history) { h.exits[0].At += 10 * time.Second }, check.Fail, "took 10900 ms"},
+		{"never", clean, term, func(h *history) { h.exits, h.injections[0].Healing = nil, 0 }, check.Fail, "never ended"},
+		{"unseen", clean, term, noExits, check.Unknown, "nobody recorded"},
+		{"another node", check.CleanExit("app-1"), term, unchanged, check.Unknown, "never sent SIGTERM"},
+		{"killed", clean, kill, unchanged, check.Unknown, "never sent SIGTERM"},
+		{"no grace", clean, term, drop(evidence.ParamGrace), check.Unknown, "grace"},
+		{"signal failed", clean, term, func(h *history) { h.injections[0].Error = "no engine" }, check.Unknown, "no engine"},
+
+		{"nobody died", deaths, "", unchanged, check.Pass, ""},
+		{"only whom it should", deaths, kill, unchanged, check.Pass, ""},
+		{"the service died", deaths, "", died("app-1"), check.Fail, "app-1 ended with code 2"},
+		{"it died again", deaths, kill, died(victim), check.Fail, "app-2 ended with code 2"},
+		{"it died by itself when it was to be killed", deaths, kill, code(2), check.Fail, "app-2 ended with code 2"},
+		{"a dependency died", deaths, "", died("store-1"), check.Unknown, "store-1 ended with code 2"},
+		{"both died", deaths, "", died("store-1", "app-1"), check.Fail, "app-1"},
+
+		{"clean logs", panics, "", logs(), check.Pass, "no log reports"},
+		{"not read", panics, "", unchanged, check.Unknown, "nobody read the logs"},
+		{"another probe looked", panics, "", collected("other"), check.Unknown, "nobody read the logs"},
+		{"panicked", panics, "", logs(panicked), check.Fail,
+			"1 panic in the logs; the first, logs/app-2.log line 7: panic: assignment to entry in nil map goroutine 1 [running]:"},
+		{"panicked, seen although the reading failed later", panics, "", func(h *history) { h.defects = []evidence.LogDefect{panicked} }, check.Fail, "1 panic"},
+		{"several", panics, "", logs(evidence.LogDefect{Node: "store-1", Line: 1, What: evidence.LogRace, Text: "WARNING: DATA RACE"}, panicked,
+			evidence.LogDefect{Node: "app-1", Line: 9, What: evidence.LogFatal, Text: "fatal error: all goroutines are asleep"}),
+			check.Fail, "1 data race, 1 fatal error, 1 panic in the logs; the first, logs/app-1.log line 9"},
+		{"a long report", panics, "", logs(evidence.LogDefect{Node: "app-1", Line: 1, What: evidence.LogPanic, Text: "panic: " + strings.Repeat("ü", 400)}), check.Fail, "ü ..."},
+	}
+}

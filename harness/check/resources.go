@@ -1,0 +1,148 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+)
+
+// Use is something that a process uses more of when it leaks.
+type Use struct {
+	Metric string
+	Slack  float64 // in the metric's own unit; growth by less is no leak
+}
+
+// leastScrapes is how many scrapes of one process a quarter of the load must hold for the least of them to be what it needs.
+const leastScrapes = 100
+
+// FlatUse: no replica used more and more. Of each metric, the least that was scraped in the last quarter of the load is no
+// more than that share, 0 to 1, above the least of the second quarter, or by that metric's slack, whichever is more. The first
+// quarter is for caches and pools to fill. The least is what is left when garbage was just collected and nothing is in
+// flight; what is kept for each request adds to it. Unknown if no metric is named, or a replica was started anew in between,
+// does not export a metric, or was not scraped often enough.
+func FlatUse(share float64, uses ...Use) Check {
+	return New("FlatUse", func(r *Run) (Verdict, error) {
+		load, err := r.Load()
+		if err != nil {
+			return Verdict{}, err
+		}
+		f := flatness{share: share, second: quarter(load, 1), last: quarter(load, 3), figures: map[string]float64{}}
+		all := Replicas(r.Run)
+		for _, p := range all {
+			for _, u := range uses {
+				f.judge(&p, u)
+			}
+		}
+		switch {
+		case f.grew != "":
+			return Failf(f.figures, nil, "%s", f.grew), nil
+		case len(uses) == 0:
+			return Verdict{}, errors.New("no metric is named")
+		case f.unproven != nil:
+			return Verdict{Figures: f.figures}, f.unproven
+		}
+		if _, err := r.NeedSubjects(); err != nil {
+			return Verdict{}, err
+		}
+		return Passf(f.figures, "what %d replicas use did not grow from the second quarter of the load to the last", len(all)), nil
+	})
+}
+
+// quarter is the n-th quarter of a window, counted from 0.
+func quarter(w evidence.Window, n time.Duration) evidence.Span {
+	length := (w.To - w.From) / 4
+	return evidence.Span{From: w.From + n*length, To: w.From + (n+1)*length}
+}
+
+// flatness gathers the findings over all replicas and uses.
+type flatness struct {
+	share        float64
+	second, last evidence.Span
+	figures      map[string]float64
+	grew         string
+	unproven     error
+}
+
+func (f *flatness) judge(r *Replica, u Use) {
+	before, err := r.leastOf(u.Metric, f.second)
+	after, errAfter := r.leastOf(u.Metric, f.last)
+	switch {
+	case err == nil && errAfter == nil && before.Boot != after.Boot:
+		err = r.startedAnew()
+	case err == nil:
+		err = errAfter
+	}
+	if err != nil {
+		f.unproven = err
+		return
+	}
+	was, is := before.Values[u.Metric], after.Values[u.Metric]
+	growth := u.Metric + "_growth"
+	f.figures[growth] = max(f.figures[growth], is-was)
+	if is > was+max(f.share*was, u.Slack) && f.grew == "" {
+		f.grew = fmt.Sprintf("%s of %s was never below %g in the last quarter of the load, and had been as low as %g in the second", u.Metric, r.Name, is, was)
+	}
+}
+
+// leastOf finds the scrape of a stretch with the least of a metric. The error says why there is none to go by.
+func (r *Replica) leastOf(metric string, within evidence.Span) (least evidence.Sample, err error) {
+	n := 0
+	for _, s := range r.Samples {
+		if s.Error != "" || !within.Holds(s.At) {
+			continue
+		}
+		v, exported := s.Values[metric]
+		switch {
+		case !exported:
+			return least, fmt.Errorf("%s does not export %s", r.Name, metric)
+		case n > 0 && s.Boot != least.Boot:
+			return least, r.startedAnew()
+		case n == 0 || v < least.Values[metric]:
+			least = s
+		}
+		n++
+	}
+	if n < leastScrapes {
+		return least, fmt.Errorf("%s was scraped %d times in a quarter of the load; %d are wanted", r.Name, n, leastScrapes)
+	}
+	return least, nil
+}
+
+func (r *Replica) startedAnew() error {
+	return fmt.Errorf("%s was started anew during the load", r.Name)
+}
+
+// StaysZero: from the start of the load on, the metric was zero in every scrape of every node of the service. It suits a
+// state that lasts for longer than the time between two scrapes. Unknown unless each of the nodes was seen to export it.
+func StaysZero(metric string) Check {
+	return New("StaysZero", func(r *Run) (Verdict, error) {
+		load, err := r.Load()
+		if err != nil {
+			return Verdict{}, err
+		}
+		scrapes := map[string]int{} // by node
+		for _, s := range evidence.Samples.Each(r.Run) {
+			v, exported := s.Values[metric]
+			if s.At < load.From || !exported {
+				continue
+			}
+			if v != 0 {
+				return Failf(nil, nil, "%s was %g on %s, %.1f s after the start of the load", metric, v, s.Node, (s.At - load.From).Seconds()), nil
+			}
+			scrapes[s.Node]++
+		}
+		nodes, err := r.NeedSubjects()
+		if err != nil {
+			return Verdict{}, err
+		}
+		figures := map[string]float64{"nodes": float64(len(scrapes))}
+		for _, n := range nodes {
+			if scrapes[n.Name] == 0 {
+				return Verdict{Figures: figures}, fmt.Errorf("%s was not seen to export %s", n.Name, metric)
+			}
+		}
+		return Passf(figures, "%s was 0 on all %d nodes throughout", metric, len(nodes)), nil
+	})
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/harness/cmd/chaos/wiring"
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+)
+
+// TestMain makes the test binary the chaos command of the scripts, with this repository's drivers and reports, over a catalogue
+// that needs no stack.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"chaos": func() { os.Exit(cli.Main(wiring.App(testCatalogue()))) }})
+}
+
+func testCatalogue() []harness.Scenario {
+	constant := load.Profile{Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second)}}}
+	return []harness.Scenario{
+		{Name: "steady", Claim: "Nothing is dropped.", System: nothing{}, Load: constant, Expect: []check.Check{check.NothingDropped()}},
+		{Name: "panics", Claim: "Nobody panics.", System: nothing{}, Load: constant, Expect: []check.Check{check.NoPanics()}},
+	}
+}
+
+// nothing is a system that cannot start.
+type nothing struct{}
+
+func (nothing) Start(context.Context, *env.Env) error { return env.ErrNotYet }
+
+// TestScripts runs the command as its users do, on saved evidence. The command exits takes the exit code and then a command.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":  exits,
+			"record": record,
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code command [args]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if e, ok := err.(*exec.ExitError); ok {
+		code = e.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if args[0] != strconv.Itoa(code) {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// record writes the evidence of a scenario into a folder: of a node that answered one request, or that panicked, or of a
+// harness that was killed while it wrote.
+func record(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: record folder scenario answers|panics|cut")
+	}
+	rec, err := evidence.NewRecorder(ts.MkAbs(args[0]), time.Unix(1_700_000_000, 0))
+	ts.Check(err)
+	ts.Check(rec.WritePlan(evidence.Plan{Scenario: args[1], Claim: "Something.", Load: []evidence.Stage{{Requests: 1}}}))
+	const from, to = 10 * time.Second, 11 * time.Second
+	evidence.Nodes.Put(rec, evidence.Node{Name: "web-1", Role: "web", Subject: true})
+	evidence.Windows.Put(rec, evidence.Window{Name: evidence.PhaseLoad, From: from, To: to})
+	evidence.Windows.Put(rec, evidence.Window{Name: evidence.PhaseCollect, From: to, To: to})
+	evidence.Observations.Put(rec, evidence.Observation{At: time.Second, Source: evidence.SourceReady, Node: "web-1", What: evidence.SawUp})
+	evidence.Observations.Put(rec, evidence.Observation{At: to, Source: evidence.SourceProbe, Node: evidence.ProbeLogs, What: evidence.ProbeCollected})
+	evidence.Samples.Put(rec, evidence.Sample{At: from, Node: "web-1"})
+	evidence.Requests.Put(rec, evidence.Request{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK})
+	if args[2] == "panics" {
+		evidence.LogDefects.Put(rec, evidence.LogDefect{Node: "web-1", Line: 3, What: evidence.LogPanic, Text: "panic: oops\n\ngoroutine 1"})
+	}
+	ts.Check(rec.Close())
+	if args[2] == "cut" {
+		dir := filepath.Join(ts.MkAbs(args[0]), "evidence")
+		ts.Check(os.Remove(filepath.Join(dir, "manifest.json")))
+		ts.Check(os.Truncate(filepath.Join(dir, "requests.ndjson"), 20))
+	}
+}

@@ -1,0 +1,129 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// Kind is a kind of record: one NDJSON file under evidence/, and what reads and writes it. Whoever needs a kind of its own
+// declares one, in one line; nothing else has to know of it.
+type Kind[T any] struct {
+	name  string
+	order func(a, b *T) int
+}
+
+// NewKind declares a kind. Its file is evidence/<name>.ndjson; order compares two records, most often by time.
+func NewKind[T any](name string, order func(a, b *T) int) *Kind[T] { return &Kind[T]{name, order} }
+
+// Name is that of the kind's file, without its ending.
+func (k *Kind[T]) Name() string { return k.name }
+
+// Put records v. Without a recorder, as in a warm-up, nothing happens.
+func (k *Kind[T]) Put(r *Recorder, v T) {
+	if r != nil {
+		r.put(k.name, v)
+	}
+}
+
+// Of returns the run's records of this kind in their order. They are read from disk at the first use, and kept. Nobody may
+// change them. Records that do not read are left out, and Run.Err says so.
+func (k *Kind[T]) Of(r *Run) []T {
+	kept, _ := r.kept.LoadOrStore(k, sync.OnceValue(func() []T { return k.read(r) }))
+	return kept.(func() []T)()
+}
+
+// Each yields the records of Of with their places, from 0, without copying them.
+func (k *Kind[T]) Each(r *Run) iter.Seq2[int, *T] {
+	return func(yield func(int, *T) bool) {
+		all := k.Of(r)
+		for i := range all {
+			if !yield(i, &all[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Records are those of one kind, for a run that is built by hand.
+type Records func(*Run)
+
+// With makes records of this kind, in any order, part of a run that is built by hand.
+func (k *Kind[T]) With(records ...T) Records {
+	return func(r *Run) {
+		all := append(slices.Clone(k.Of(r)), records...)
+		k.sort(all)
+		r.kept.Store(k, func() []T { return all })
+	}
+}
+
+func (k *Kind[T]) sort(all []T) {
+	order := func(a, b T) int { return k.order(&a, &b) }
+	if !slices.IsSortedFunc(all, order) {
+		slices.SortStableFunc(all, order)
+	}
+}
+
+// shortest is the size in bytes of records of which there are many; nearly all are longer.
+const shortest = 64
+
+func (k *Kind[T]) read(r *Run) []T {
+	if r.dir == "" { // built by hand
+		return nil
+	}
+	path := filepath.Join(r.dir, k.name+suffix)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing of this kind was recorded; if something was, Open has missed the file
+	}
+	if err != nil {
+		r.fail(err)
+		return nil
+	}
+	defer f.Close()
+	var all []T
+	if info, err := f.Stat(); err == nil { // one piece of the right size, of as many records as the file can hold
+		all = make([]T, 0, min(r.counted[k.name], uint64(info.Size())/shortest))
+	}
+	if all, err = readLines(f, r.intern, all); err != nil {
+		r.fail(fmt.Errorf("%s: %w", path, err))
+		return nil
+	}
+	k.sort(all)
+	return all
+}
+
+// interner is a record with strings that many others have, too, such as names of nodes: in a run of a million requests, copies
+// would be a third of all memory.
+type interner interface{ Intern(func(string) string) }
+
+// readLines decodes one record per line and leaves out a last line that is cut.
+func readLines[T any](r io.Reader, intern func(string) string, into []T) ([]T, error) {
+	br := bufio.NewReaderSize(r, 1<<16)
+	for n := 1; ; n++ {
+		line, err := br.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return into, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var v T
+		if err := json.Unmarshal(bytes.TrimSpace(line), &v); err != nil {
+			return nil, fmt.Errorf("line %d: %w: %w", n, ErrDamaged, err)
+		}
+		if s, ok := any(&v).(interner); ok {
+			s.Intern(intern)
+		}
+		into = append(into, v)
+	}
+}

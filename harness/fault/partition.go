@@ -1,0 +1,115 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
+)
+
+// Cut names a node, the peers that it loses packets to or from, and the direction.
+type Cut struct {
+	Target    Target
+	Peers     []string // names or roles; a role may be the target's own
+	Direction Direction
+}
+
+// Direction is that of the packets that get lost.
+type Direction string
+
+// The directions.
+const (
+	BothWays Direction = ""
+	Inward   Direction = " inward"  // packets to the target
+	Outward  Direction = " outward" // packets that the target sends
+)
+
+// Partition loses every packet between the target and its peers.
+func Partition(c Cut) Fault { return c.fault(evidence.FaultPartition, 1, c.severed) }
+
+func (c Cut) fault(kind string, share float64, confirm Confirm) Fault {
+	hit := func(ctx context.Context, e *env.Env, n *env.Node, _ *rand.Rand) (env.Undo, error) {
+		driver, err := env.Use[env.Partitioner](e)
+		if err != nil {
+			return nil, err
+		}
+		return driver.Partition(ctx, c.paths(e, n), share)
+	}
+	f := c.Target.at(kind, hit, confirm)
+	f.Name = fmt.Sprintf("%s from %s%s", f.Name, strings.Join(c.Peers, ", "), c.Direction)
+	f.Needs = []env.Ability{env.Partition}
+	f.Nodes = slices.Concat(c.Target.Nodes, c.Peers)
+	f.Observe = append(slices.Clone(c.Target.Observe), probe.Reach(c.Target.Nodes, c.Peers))
+	return f
+}
+
+// paths lead between the node and each of its peers, in the directions that are to be cut.
+func (c Cut) paths(e *env.Env, n *env.Node) (paths []env.Path) {
+	for _, peer := range e.Nodes() {
+		if peer == n || !slices.ContainsFunc(c.Peers, peer.Is) {
+			continue
+		}
+		if c.Direction != Outward {
+			paths = append(paths, env.Path{From: peer, To: n})
+		}
+		if c.Direction != Inward {
+			paths = append(paths, env.Path{From: n, To: peer})
+		}
+	}
+	return paths
+}
+
+// severed: active when each of the peers had lost the target between the order and the heal, for good; healed when each of them
+// reached it again after that.
+func (c Cut) severed(run *evidence.Run, in evidence.Injection) (Times, error) {
+	return severed(run, in, c.peers(run, in))
+}
+
+// peers names those that the run has, the target itself left out.
+func (c Cut) peers(run *evidence.Run, in evidence.Injection) (names []string) {
+	for _, n := range evidence.Nodes.Of(run) {
+		if n.Name != in.Target && (slices.Contains(c.Peers, n.Name) || slices.Contains(c.Peers, n.Role)) {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// Isolated confirms that a target was cut off from everything that the replicas of the service share: from every node that holds
+// it or leads to it.
+func Isolated(run *evidence.Run, in evidence.Injection) (Times, error) {
+	var stores []string
+	for _, n := range evidence.Nodes.Of(run) {
+		if n.Store && n.Name != in.Target {
+			stores = append(stores, n.Name)
+		}
+	}
+	return severed(run, in, stores)
+}
+
+func severed(run *evidence.Run, in evidence.Injection, peers []string) (Times, error) {
+	var t Times
+	if len(peers) == 0 {
+		return t, fmt.Errorf("%w: there is no node that %s was to be cut off from", ErrUnconfirmed, in.Target)
+	}
+	for _, peer := range peers {
+		last, saw := run.LastSaw(in.Target, evidence.SourceReach(peer), in.InForce())
+		if !saw || last.What != evidence.SawLost {
+			return Times{}, fmt.Errorf("%w: %s did not lose %s between the order and the heal, for good", ErrUnconfirmed, peer, in.Target)
+		}
+		t.Active = max(t.Active, last.At)
+	}
+	for _, peer := range peers {
+		again, ok := run.FirstSaw(in.Target, evidence.SourceReach(peer), evidence.SawReached, in.Healing)
+		if in.Healing == 0 || !ok {
+			return Times{Active: t.Active}, fmt.Errorf("%w: %s never reached %s again", ErrUnconfirmed, peer, in.Target)
+		}
+		t.Healed = max(t.Healed, again.At)
+	}
+	return t, nil
+}

@@ -1,0 +1,69 @@
+package dependency
+
+import (
+	"sync"
+	"time"
+)
+
+// A stallTimer ticks several times on its way. It fires only when the last onTimeTicks ticks were on time. A tick may be late by
+// timerSlack, as timers are on a busy machine.
+const (
+	ticks       = 10
+	onTimeTicks = 2
+	timerSlack  = 25 * time.Millisecond
+)
+
+// stallTimer calls a function when a length of time has passed and this process could work at the end of it. A crowd of requests,
+// or the machine, can keep a process from the processor. A plain timer then fires before the answers are read that came long
+// ago.
+type stallTimer struct {
+	mu       sync.Mutex
+	timer    *time.Timer
+	end      time.Time
+	interval time.Duration // between ticks
+	due      time.Time     // of the next tick
+	onTime   int           // ticks in a row
+	fire     func()
+	stopped  bool
+}
+
+func startStallTimer(length time.Duration, fire func()) *stallTimer {
+	now := time.Now()
+	t := &stallTimer{end: now.Add(length), interval: length / ticks, fire: fire}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.due = now.Add(t.interval)
+	t.timer = time.AfterFunc(t.interval, t.tick)
+	return t
+}
+
+func (t *stallTimer) tick() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped {
+		return
+	}
+	now := time.Now()
+	if t.onTime++; now.Sub(t.due) > timerSlack {
+		t.onTime = 0
+	}
+	left := t.end.Sub(now)
+	if left <= 0 && t.onTime >= onTimeTicks {
+		t.fire()
+		return
+	}
+	next := t.interval
+	if left > 0 {
+		next = min(next, left)
+	}
+	t.due = now.Add(next)
+	t.timer.Reset(next)
+}
+
+// stop keeps the timer from firing afterwards.
+func (t *stallTimer) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = true
+	t.timer.Stop()
+}

@@ -1,0 +1,171 @@
+package service
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service/dependency"
+)
+
+// handoffQueue is the hinted handoff of one lease store: what the lease store missed while it was unavailable.
+type handoffQueue struct {
+	hints   chan hint
+	orphans chan orphanLease
+	read    sync.Map // keys of those hints whose answers were read from the other lease store, not called for
+}
+
+// hint is an answer that a lease store missed.
+type hint struct {
+	Settlement
+	refused bool // once, by a lease that has ended since
+}
+
+// orphanLease is a lease that a lease store may have granted to a flight that is over. It keeps others out until it ends.
+type orphanLease struct {
+	key, token string
+	ends       time.Time
+}
+
+// Bounds of the handoff, for each lease store. There is room for some seconds of calls. Pauses between attempts cost nothing while
+// the gate knows the lease store to be unavailable. What a short outage left is delivered at once, by several workers: until
+// both lease stores have an answer, an outage of the other one has it called for again. When more is left, all workers
+// together take half of a connection's time. What is dropped breaks no promise while the other lease store lives.
+const (
+	handoffRoom    = 1024
+	handoffPause   = 20 * time.Millisecond
+	handoffWorkers = 4
+	handoffFew     = 32 // waiting; a second's calls of one replica are that many
+	longestRest    = time.Second
+)
+
+func newHandoffQueue() *handoffQueue {
+	return &handoffQueue{hints: make(chan hint, handoffRoom), orphans: make(chan orphanLease, handoffRoom)}
+}
+
+// handOff keeps an answer for the lease stores that missed it.
+func (g *Gateway) handOff(missed []LeaseStore, h hint) {
+	for _, store := range missed {
+		select {
+		case g.handoffs[store].hints <- h:
+		default:
+			g.handoffs[store].read.Delete(h.Key)
+			g.Log.Warn("no room to hand an answer off", "key", h.Key)
+		}
+	}
+}
+
+// backfill settles an answer that one lease store had in those that granted the flight for want of it. The settlement also ends
+// the lease there. A lease store that does not reply gets the answer later. It may come back empty, and the other one may be
+// unavailable by the time somebody asks again.
+func (g *Gateway) backfill(lease *lease, from int, reply *Reply) {
+	s := Settlement{Key: lease.key, Token: lease.token, Answer: reply.Answer, ExpiresAt: reply.ExpiresAt}
+	for _, store := range lease.stores[:from] {
+		if _, err := store.Settle(g.base, s); err != nil {
+			g.backfillLater(store, s)
+		}
+	}
+}
+
+// backfillLater hands off an answer that was read, once for all who read it. Half of the room is kept for answers that calls
+// brought.
+func (g *Gateway) backfillLater(to LeaseStore, s Settlement) {
+	queue := g.handoffs[to]
+	if len(queue.hints) >= handoffRoom/2 {
+		return
+	}
+	if _, queued := queue.read.LoadOrStore(s.Key, true); !queued {
+		g.handOff([]LeaseStore{to}, hint{Settlement: s})
+	}
+}
+
+// releaseAll ends the lease without an answer. Its token is never used again, so that it can be released at any time.
+func (g *Gateway) releaseAll(lease *lease) {
+	g.releaseLater(lease, lease.release(context.WithoutCancel(g.base)))
+}
+
+// stragglerGrace is how long a request to a lease store may be under way that nobody waits for any more.
+const stragglerGrace = time.Second
+
+// releaseUnconfirmed releases what lease stores may have granted that did not reply when they were last asked. The lease must not
+// be used afterwards. What a replica that shuts down does not get to ends with its lease.
+func (g *Gateway) releaseUnconfirmed(lease *lease) {
+	if len(lease.unconfirmed) > 0 {
+		time.AfterFunc(stragglerGrace, func() { g.releaseLater(lease, lease.unconfirmed) })
+	}
+}
+
+// releaseLater has the lease released in lease stores that are unavailable now.
+func (g *Gateway) releaseLater(lease *lease, unavailable []LeaseStore) {
+	over := orphanLease{key: lease.key, token: lease.token, ends: time.Now().Add(lease.length)}
+	for _, store := range unavailable {
+		select {
+		case g.handoffs[store].orphans <- over:
+		default: // it ends by itself
+		}
+	}
+}
+
+// RunHandoff brings answers to the lease stores that missed them, and releases there the leases of flights that are over, until
+// the context ends. None waits for another.
+func (g *Gateway) RunHandoff(ctx context.Context) {
+	var all sync.WaitGroup
+	for store, queue := range g.handoffs {
+		for range handoffWorkers {
+			all.Go(func() {
+				deliver(ctx, handoffWorkers, queue.hints, func(h hint) bool {
+					done := g.deliverHint(ctx, store, h)
+					if done {
+						queue.read.Delete(h.Key)
+					}
+					return done
+				})
+			})
+		}
+		all.Go(func() {
+			deliver(ctx, 1, queue.orphans, func(o orphanLease) bool { return releaseOrphan(ctx, store, o) })
+		})
+	}
+	all.Wait()
+}
+
+// deliver takes one thing after another from the queue and repeats each until it is done. It is one of so many workers. While many
+// things wait it rests after each, within bounds: a lease store that comes back has requests to serve.
+func deliver[T any](ctx context.Context, workers time.Duration, queue <-chan T, done func(T) bool) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case one := <-queue:
+			began := time.Now()
+			for ; !done(one); began = time.Now() {
+				if dependency.Sleep(ctx, handoffPause) != nil {
+					return
+				}
+			}
+			if len(queue) > handoffFew && dependency.Sleep(ctx, min((2*workers-1)*time.Since(began), longestRest)) != nil {
+				return
+			}
+		}
+	}
+}
+
+// deliverHint reports whether nothing is left to do: the answer arrived, or expired. A refused one comes again after the length
+// of a lease. The lease that stands in its way may be one whose holder does not know of it, granted just when the lease store
+// became unavailable.
+func (g *Gateway) deliverHint(ctx context.Context, store LeaseStore, h hint) bool {
+	if time.Until(h.ExpiresAt) <= 0 {
+		return true
+	}
+	receipt, err := store.Settle(ctx, h.Settlement)
+	if err == nil && !receipt.Stored && !h.refused {
+		h.refused = true
+		time.AfterFunc(g.Lease, func() { g.handOff([]LeaseStore{store}, h) })
+	}
+	return err == nil
+}
+
+// releaseOrphan reports whether nothing is left to do: the lease is released, or has ended.
+func releaseOrphan(ctx context.Context, store LeaseStore, o orphanLease) bool {
+	return time.Until(o.ends) <= 0 || store.Release(ctx, o.key, o.token) == nil
+}

@@ -1,0 +1,201 @@
+package service_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/service"
+)
+
+func TestLeaseIsRenewedWhileACallLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(4 * lease)
+		first, _ := w.gateway("gateway-1", func(s *service.Settings) { s.RequestTimeout = 10 * lease })
+		second, _ := w.gateway("gateway-2", func(s *service.Settings) { s.RequestTimeout = 10 * lease })
+		var rs results
+		rs.ask(t.Context(), first, ask("a", "p"))
+		rs.ask(t.Context(), second, ask("b", "p"))
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 {
+			t.Errorf("%d calls, %v", w.model.total(), rs.errs)
+		}
+	})
+}
+
+func TestOneLeaseStoreIsEnoughToRenew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, away := range []string{"redis", "postgres"} {
+			w := newWorld(3 * lease)
+			first, _ := w.gateway("gateway-1", func(s *service.Settings) { s.RequestTimeout = 10 * lease })
+			second, _ := w.gateway("gateway-2", func(s *service.Settings) { s.RequestTimeout = 10 * lease })
+			var rs results
+			rs.ask(t.Context(), first, ask("a", "p"))
+			time.Sleep(time.Second)
+			map[string]*store{"redis": w.redis, "postgres": w.postgres}[away].set(true)
+			rs.ask(t.Context(), second, ask("b", "p"))
+			rs.all.Wait()
+			if len(rs.errs) > 0 || w.model.total() != 1 {
+				t.Errorf("without %s: %d calls, %v", away, w.model.total(), rs.errs)
+			}
+		}
+	})
+}
+
+// A renewal in vain, and what is granted after it, shortly before the lease would have ended.
+func TestCallGoesOnWhenALeaseStoreIsBackInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const short = 1700 * time.Millisecond // a third of it, two outages and a third are more than the call may go on for
+		w := newWorld(2 * short)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.Lease = short })
+		var rs results
+		rs.ask(t.Context(), g, ask("a", "p"))
+		time.Sleep(300 * time.Millisecond)
+		w.redis.set(true)
+		w.postgres.set(true)
+		time.Sleep(900 * time.Millisecond)
+		w.redis.set(false)
+		w.postgres.set(false)
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 {
+			t.Errorf("%d calls, errors %v", w.model.total(), rs.errs)
+		}
+	})
+}
+
+func TestCallIsAbortedBeforeAnUnrenewedLeaseEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(4 * lease)
+		g, _ := w.gateway("gateway-1")
+		asked := time.Now()
+		var rs results
+		rs.ask(t.Context(), g, ask("a", "p"))
+		time.Sleep(time.Second)
+		w.redis.set(true)
+		w.postgres.set(true)
+		rs.all.Wait()
+		if len(w.model.ends) != 1 || !w.model.ends[0].aborted || !w.model.ends[0].at.Before(asked.Add(lease)) {
+			t.Errorf("the call ended as %+v", w.model.ends)
+		}
+	})
+}
+
+func TestCallIsAbortedWhenSomebodyElseHoldsTheFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(4 * lease)
+		g, _ := w.gateway("gateway-1")
+		r := ask("a", "p")
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(time.Second)
+		w.redis.seize(r.Key(), "other", 2*time.Second)
+		w.postgres.seize(r.Key(), "other", 2*time.Second)
+		rs.all.Wait() // the flight asks again once the other's lease has ended
+		if len(w.model.ends) != 2 || !w.model.ends[0].aborted || w.model.ends[1].aborted {
+			t.Errorf("the calls ended as %+v", w.model.ends)
+		}
+		if len(rs.errs) > 0 || rs.sources[service.Call] != 1 {
+			t.Errorf("sources %v, errors %v", rs.sources, rs.errs)
+		}
+	})
+}
+
+// A replica that asks while the first lease store has forgotten the holder takes its lock for the moment until the second one
+// refuses it.
+func TestPassingLockDoesNotEndACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(2 * lease)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.RequestTimeout = 4 * lease })
+		r := ask("a", "p")
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(time.Second)
+		w.redis.seize(r.Key(), "passing", lease/2)
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 || w.redis.holder(r.Key()) != "" {
+			t.Errorf("%d calls, errors %v", w.model.total(), rs.errs)
+		}
+	})
+}
+
+// A claim that somebody left behind while PostgreSQL was away comes back with it.
+func TestClaimLeftBehindDoesNotEndACallThatTheLockCovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(2 * lease)
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.RequestTimeout = 4 * lease })
+		r := ask("a", "p")
+		w.postgres.seize(r.Key(), "left behind", lease)
+		w.postgres.set(true)
+		var rs results
+		rs.ask(t.Context(), g, r)
+		time.Sleep(time.Second)
+		w.postgres.set(false)
+		rs.all.Wait()
+		if len(rs.errs) > 0 || w.model.total() != 1 {
+			t.Errorf("%d calls, errors %v", w.model.total(), rs.errs)
+		}
+	})
+}
+
+// A lone lease store keeps others out only of those who can reach it. So the other one learns of the call as soon as it answers
+// again, before the first becomes unavailable in its turn.
+func TestLeaseStoreThatIsBackLearnsOfTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, order := range [][]string{{"redis", "postgres"}, {"postgres", "redis"}} {
+			w := newWorld(450 * time.Millisecond)
+			first, _ := w.gateway("gateway-1", func(s *service.Settings) { s.RequestTimeout = 4 * lease })
+			second, _ := w.gateway("gateway-2", func(s *service.Settings) { s.RequestTimeout = 4 * lease })
+			stores := map[string]*store{"redis": w.redis, "postgres": w.postgres}
+			unavailable, lone := stores[order[0]], stores[order[1]]
+			unavailable.set(true)
+			var rs results
+			rs.ask(t.Context(), first, ask("a", "p"))
+			for w.model.total() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			unavailable.set(false)
+			time.Sleep(storeBudget + 30*time.Millisecond) // the question that was under way, and the next
+			lone.set(true)
+			rs.ask(t.Context(), second, ask("b", "p"))
+			rs.all.Wait()
+			if len(rs.errs) > 0 || w.model.total() != 1 {
+				t.Errorf("%s was unavailable first: %d calls, errors %v", order[0], w.model.total(), rs.errs)
+			}
+		}
+	})
+}
+
+// back is a lease store that was known to be unavailable when it was first asked, and answers again a moment later.
+type back struct {
+	service.LeaseStore
+	asked bool
+	heard func()
+}
+
+func (b *back) Acquire(ctx context.Context, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
+	if !b.asked {
+		b.asked = true
+		b.heard()
+		return service.Reply{}, errDown
+	}
+	return b.LeaseStore.Acquire(ctx, key, token, lease, hit)
+}
+
+// One lease store's outage may end while the other one is asked. The other one's grant is then not enough: it may have missed
+// the answer.
+func TestOutageThatEndsInTheSameRoundIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		r := ask("a", "p")
+		redis := &back{LeaseStore: w.redis, heard: func() { w.redis.put(r.Key(), service.Answer{CallID: "other"}) }}
+		g, _ := w.gatewayWith("gateway-1", []service.LeaseStore{redis, w.postgres})
+		result, err := g.Answer(t.Context(), r)
+		if err != nil || result.CallID != "other" || w.model.total() != 0 {
+			t.Errorf("%+v, %v, %d calls; want the answer that Redis has", result, err, w.model.total())
+		}
+		if w.postgres.holds(r.Key()) {
+			t.Error("what PostgreSQL granted was not released")
+		}
+	})
+}
