@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/sentinel-chaos/sentinel/examples/counter"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
@@ -17,9 +18,9 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/load"
 )
 
-// All returns the catalogue in the order in which it runs: that of the gateway.
+// All returns the catalogue in the order in which it runs: that of the gateway, and the examples.
 func All() []harness.Scenario {
-	return []harness.Scenario{
+	return append([]harness.Scenario{
 		ThunderingHerd(),
 		SigtermMidLoad(),
 		Calm(),
@@ -54,7 +55,7 @@ func All() []harness.Scenario {
 		Storm(),
 		SoakSigterm(),
 		SoakUniqueKeys(),
-	}
+	}, counter.Scenarios()...)
 }
 
 // base is what every scenario claims.
