@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,6 +91,21 @@ func expectStandby(t *testing.T, s *Store, name string) {
 			}
 			return nil
 		})
+	})
+	if name == "" {
+		return
+	}
+	servers.Await(t, "commits wait for the standby", func(ctx context.Context) error { // the server's checkpointer has to learn of it, too
+		short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		defer cancel()
+		err := s.use(short, func(ctx context.Context, conn *pgxpool.Conn) error {
+			_, err := conn.Exec(ctx, heartbeatSQL, "any")
+			return err
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("a commit did not wait: %v", err)
+		}
+		return nil
 	})
 }
 

@@ -48,7 +48,8 @@ type Store struct {
 	retention time.Duration // of claims that are over
 	reports   chan struct{} // holds a token while a report is made
 	filling   sync.Mutex    // held in the pause before a connection that nobody waits for
-	unready   atomic.Bool   // a connection was opened before the schema was there, and knows no statements
+	opening   *opening
+	unready   atomic.Bool // a connection was opened before the schema was there, and knows no statements
 }
 
 // Open makes a Store. It does not wait for PostgreSQL.
@@ -63,7 +64,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	cfg.MaxConnLifetime = connLifetime
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
-	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1)}
+	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1), opening: newOpening()}
 	s.gate = dependency.NewGate(dependency.Options{
 		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Recovered: o.Recovered, Log: log,
 	})
@@ -86,12 +87,19 @@ func awaiting(ctx context.Context) context.Context { return context.WithValue(ct
 
 // mayConnect has the pool fill itself one connection after another, with pauses. An operation that waits for a connection gets it
 // without a pause. Left to itself the pool opens all connections at once, as all replicas do when PostgreSQL is back. On a small
-// machine that takes a second in which nothing else gets done. The pauses are short: of a slow PostgreSQL, where connections
-// take over a second to open, most are opened at the same time.
+// machine that takes a second in which nothing else gets done.
+//
+// Whoever waits, only a few are opened at a time.
 func (s *Store) mayConnect(ctx context.Context, _ *pgx.ConnConfig) error {
-	if ctx.Value(awaited{}) != nil {
-		return nil
+	if ctx.Value(awaited{}) == nil {
+		if err := s.pauseFilling(ctx); err != nil {
+			return err
+		}
 	}
+	return s.opening.begin(ctx)
+}
+
+func (s *Store) pauseFilling(ctx context.Context) error {
 	s.filling.Lock()
 	defer s.filling.Unlock()
 	return dependency.Sleep(ctx, fillPause)
@@ -101,6 +109,7 @@ func (s *Store) mayConnect(ctx context.Context, _ *pgx.ConnConfig) error {
 // another round trip. With a slow server that is most of the operation's budget. And several operations that are given up at
 // once leave no connection to work with.
 func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) error {
+	defer s.opening.end()
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	for _, sql := range []string{heartbeatSQL, claimSQL, answerSQL, writeAnswerRowSQL, settleSQL, releaseSQL, findSQL, rowsSQL, asyncRowsSQL, identifySQL} {
