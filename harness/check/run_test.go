@@ -120,7 +120,9 @@ func TestDamagedEvidenceProvesNothing(t *testing.T) {
 	dir := t.TempDir()
 	h := scripted("")
 	collected(evidence.ProbeLogs)(h)
-	save(t, h.run(), dir)
+	if err := suite().Save(h.run().Run, dir); err != nil {
+		t.Fatal(err)
+	}
 	whole, err := evidence.Open(dir)
 	if err != nil {
 		t.Fatal(err)
