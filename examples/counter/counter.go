@@ -25,19 +25,33 @@ const (
 	role = "counter"
 	port = 8080
 	look = 100 * time.Millisecond // between two looks of an observer
+
+	// What a counter may fail to give back. Prometheus clients export both.
+	goroutines, descriptors = "go_goroutines", "process_open_fds"
 )
 
 // System is three counters behind HAProxy, with Redis under Redis Sentinel.
 type System struct{}
 
+// names are those of the counters.
+var names = [...]string{"counter-1", "counter-2", "counter-3"}
+
 var program = env.Program{Go: "./examples/counter/cmd/counter"}
 
 func (System) Programs() []env.Program { return []env.Program{{}, program} }
 
+// Roster are all nodes, so that a scenario whose faults name another is refused before anything starts.
+func (System) Roster() []env.Spec {
+	all := append(redisha.Cluster{}.Roster(), haproxy.Proxy{}.Roster()...)
+	for _, name := range names {
+		all = append(all, env.Spec{Name: name, Role: role})
+	}
+	return all
+}
+
 // Start starts the stores, then the counters, and is done when HAProxy calls all of them up.
 func (System) Start(ctx context.Context, e *env.Env) error {
-	names := []string{"counter-1", "counter-2", "counter-3"}
-	proxy := haproxy.Proxy{Service: haproxy.Service{Name: role, Nodes: names, Port: port, Ready: "/ready"}}
+	proxy := haproxy.Proxy{Service: haproxy.Service{Name: role, Nodes: names[:], Port: port, Ready: "/ready"}}
 	if err := (redisha.Cluster{}).Start(ctx, e); err != nil {
 		return err
 	}
@@ -67,15 +81,15 @@ func (System) Start(ctx context.Context, e *env.Env) error {
 
 // Probes observe the counters; faults of Redis bring their own.
 func (System) Probes() []probe.Probe {
-	keep := func(name string) bool { return strings.HasPrefix(name, "go_goroutines") || name == "process_open_fds" }
+	keep := func(name string) bool { return name == goroutines || name == descriptors }
 	return []probe.Probe{probe.Exits(), probe.Metrics(probe.Scrape{Role: role, Port: port, Every: look, Keep: keep}),
-		probe.Ready(role, port, "/ready", look), haproxy.AccessLog(), haproxy.ServerStates(role)}
+		probe.Ready(role, port, "/ready", look), haproxy.AccessLog(), haproxy.ServerStates(role), probe.CPUSteal()}
 }
 
 // Scenarios are what counters promise.
 func Scenarios() []harness.Scenario {
 	return []harness.Scenario{
-		scenario("counter-redis-master-kill", "While the Redis master is killed and replaced, every request is counted, and within 5 s as fast as before.",
+		scenario("counter-redis-master-kill", "While the Redis master is killed and replaced, every request is answered, and within 5 s as fast as before.",
 			fault.Kill(redisha.Master())),
 		scenario("counter-replica-restart", "While one counter is told to end and started again, no request is dropped or silently retried, and it exits 0 in time.",
 			fault.Term(fault.Node("counter-2")), check.CleanExit("counter-2"), haproxy.ServesAgain("counter-2")),
@@ -92,5 +106,5 @@ func scenario(name, claim string, f fault.Fault, more ...check.Check) harness.Sc
 		Faults: fault.Plan{{At: 4 * time.Second, For: 4 * time.Second, Fault: f}},
 		Expect: append(more, check.NothingDropped(), check.RecoversWithin(f.Name, 5*time.Second), check.LatencyWithin(check.After(f.Name), 99, time.Second),
 			check.ErrorsWithin(check.During(f.Name), 0), check.RefusalsWithin(check.During(f.Name), 0), check.NoPanics(), haproxy.NoHiddenRetries(),
-			check.GaugesReturnToZero(check.Gauges{}))}
+			check.GaugesReturnToZero(check.Gauges{Held: []string{goroutines, descriptors}}))}
 }
