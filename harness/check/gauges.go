@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,6 +67,9 @@ func GaugesReturnToZero(names Gauges) Check {
 				return v, fmt.Errorf("%s was never above zero on any replica", name)
 			}
 		}
+		if len(names.InFlight) == 0 && g.compared == 0 {
+			return v, errors.New("no replica exported anything that it may hold before and after the load")
+		}
 		return Passf(v.Figures, "%d gauges are back at zero on %d replicas and nothing leaked", len(names.InFlight), g.replicas), nil
 	})
 }
@@ -75,6 +79,7 @@ type gauges struct {
 	Gauges
 	rest     time.Duration // the last activity was over then
 	replicas int
+	compared int // what replicas hold that was exported before and after the load
 	peak     map[string]float64
 	broken   string
 	unproven error
@@ -149,14 +154,21 @@ func (g *gauges) level(r *Replica, loadFrom time.Duration, end evidence.Sample) 
 	}
 	for _, name := range g.Held {
 		exported := func(metric string) bool { return baseName(metric) == name }
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(end.Values)), exported) {
-			g.doubts("%s does not export %s", r.Name, name)
+		for _, values := range []map[string]float64{before, end.Values} {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(values)), exported) {
+				g.doubts("%s does not export %s", r.Name, name)
+				break
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(end.Values)) {
 		was, known := before[name]
 		now := end.Values[name]
-		if !known || !g.isHeld(name) || now <= was+max(leakShare*was, leakCount) {
+		if !known || !g.isHeld(name) {
+			continue
+		}
+		g.compared++
+		if now <= was+max(leakShare*was, leakCount) {
 			continue
 		}
 		report := g.doubts

@@ -1,7 +1,9 @@
 package check_test
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -34,6 +36,16 @@ func gaugesCases() []verdictCase {
 	}
 	grows := func(name string, by float64) func(*history) { return samples("app-1", loadFrom+1, more(name, by)) }
 	return []verdictCase{
+		{"nothing exported that it may hold", check.GaugesReturnToZero(check.Gauges{}), "", func(h *history) {
+			for i := range h.samples {
+				clear(h.samples[i].Values)
+			}
+		}, check.Unknown, "no replica exported anything"},
+		{"held, but not exported before the load", zero, "", samples("app-1", 0, func(s *evidence.Sample) {
+			if s.At <= loadFrom {
+				maps.DeleteFunc(s.Values, func(name string, _ float64) bool { return strings.HasPrefix(name, "pool_connections") })
+			}
+		}), check.Unknown, "does not export pool_connections"},
 		{"back at zero", zero, term, unchanged, check.Pass, "1 gauges"},
 		{"negative in a boot that ended", zero, term, func(h *history) {
 			samples(victim, 0, func(s *evidence.Sample) {

@@ -126,11 +126,10 @@ func (l *limits) flooded(run *evidence.Run) {
 		if q.Stage != l.flood || q.Outcome == evidence.Unsent {
 			continue
 		}
-		switch l.user {
-		case "":
+		if len(l.sent) == 0 {
 			l.user = q.User
-		case q.User:
-		default:
+		}
+		if q.User != l.user {
 			l.doubt = fmt.Errorf("stage %s floods for more than one user", l.flood)
 		}
 		l.sent = append(l.sent, q.Sent)

@@ -67,7 +67,9 @@ func (a *advice) judge(q *evidence.Request, stated bool) {
 	case stated && q.RetryAfter > a.most:
 		a.dishonest.Add(fmt.Sprintf("advised more than %s", a.most), q.Seq)
 	}
-	a.last[question{q.User, q.Key}] = q
+	if q.Key != "" { // else nobody knows which request is the same one again
+		a.last[question{q.User, q.Key}] = q
+	}
 }
 
 // follow looks at a request that may follow an earlier advice.

@@ -35,6 +35,13 @@ func retryAfterCases() []verdictCase {
 		return func(h *history) { h.injections[0].Ordered, h.injections[0].Healing = loadFrom-d, loadFrom-d }
 	}
 	return []verdictCase{
+		{"in vain, but no key says that it is the same request", honest, "", func(h *history) {
+			inVain(h)
+			advised(second)(h)
+			for i := range h.requests {
+				h.requests[i].Key = ""
+			}
+		}, check.Pass, ""},
 		{"advised one second", honest, "", advised(second), check.Pass, "1 refusals"},
 		{"advised the most", honest, "", advised(5 * second), check.Pass, "within 5000 ms"},
 		{"advised to come at once", honest, "", advised(0), check.Fail, "1 advised less than a second"},

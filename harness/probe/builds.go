@@ -11,7 +11,7 @@ import (
 // Builds records what the nodes of a role run: the build that each was started from, by the engine's account, and the
 // version that it tells of itself when it is asked.
 func Builds(role string, every time.Duration, ask func(context.Context, *env.Node) (version string, err error)) Probe {
-	return Changes("builds", role, every, func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observation {
+	return Changes("builds of "+role, role, every, func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observation {
 		driver, err := env.Use[env.Replacer](e)
 		if err != nil {
 			return nil
