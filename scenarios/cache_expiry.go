@@ -22,7 +22,7 @@ func CacheExpiry() harness.Scenario {
 	)
 	tenants := gateway.DefaultTenants()
 	ask := func(_ uint64, r *rand.Rand) load.Request {
-		return gateway.Query(tenants[r.IntN(len(tenants))], prompt("hot topic", load.Zipf(r, 1.1, topics, topics)))
+		return gateway.Query(tenants[r.IntN(len(tenants))], about("hot topic", load.Zipf(r, 1.1, topics, topics)))
 	}
 	atOnce := fill(tenants, topics)
 	atOnce.Shape = load.Herd(topics*uint64(len(tenants)), 500*time.Millisecond)

@@ -37,7 +37,7 @@ func Overload() harness.Scenario {
 	// Nobody asks twice while it lasts: whoever followed the advice would be refused again, as often as not.
 	fresh := func(subject string) func(uint64, *rand.Rand) load.Request {
 		return func(k uint64, _ *rand.Rand) load.Request {
-			return gateway.Query(tenants[k%uint64(len(tenants))], prompt(subject, k))
+			return gateway.Query(tenants[k%uint64(len(tenants))], about(subject, k))
 		}
 	}
 	client := steadyAt(quiet, tenants, measureAt)

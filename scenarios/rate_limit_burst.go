@@ -26,7 +26,7 @@ func RateLimitBurst() harness.Scenario {
 	)
 	floods := func(name string, start, length time.Duration) load.Stage {
 		return load.Stage{Name: name, Start: start, Shape: load.Constant(flood, length), Request: func(k uint64, _ *rand.Rand) load.Request {
-			return gateway.Query("acme", prompt(name+" question", k))
+			return gateway.Query("acme", about(name+" question", k))
 		}}
 	}
 	client := steadyAt(others, []string{"globex", "initech"}, from+lasts+5*time.Second)

@@ -2,7 +2,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -160,7 +159,7 @@ func herd(from time.Duration, tenants [2]string, known ...string) (client load.P
 	keys = uint64(topics * len(tenants))
 	at := 500 * time.Millisecond
 	ask := func(k uint64, _ *rand.Rand) load.Request {
-		return gateway.Query(tenants[k%2], prompt("breaking story", k%keys/2))
+		return gateway.Query(tenants[k%2], about("breaking story", k%keys/2))
 	}
 	client = gateway.Client(
 		load.Stage{Name: "herd", Start: from, Shape: load.Herd(size, at), Request: ask},
@@ -168,7 +167,7 @@ func herd(from time.Duration, tenants [2]string, known ...string) (client load.P
 	)
 	client.Warmup = []load.Stage{{Name: "first herd", Shape: load.Herd(size, at),
 		Request: func(k uint64, _ *rand.Rand) load.Request {
-			return gateway.Query(known[k%uint64(len(known))], prompt("older story", k%keys))
+			return gateway.Query(known[k%uint64(len(known))], about("older story", k%keys))
 		}}}
 	return client, keys
 }
@@ -196,12 +195,6 @@ func afterHerd(client load.Profile, length time.Duration) load.Profile {
 	return client
 }
 
-// prompt is the n-th prompt about a subject. Every tenant asks the same ones, so that an answer given to the wrong
-// tenant cannot go unnoticed.
-func prompt(subject string, n uint64) string {
-	return fmt.Sprintf("Summarise %s number %d in one sentence.", subject, n)
-}
-
 // mixed asks hot prompts, which a warm-up has cached, and cold ones about the subject. Requests that follow each other share a
 // cold one, so that replicas meet in its call, which takes longer than the time between them; and what was asked, or was not, is
 // asked again later: an answer that was lost shows, and so does one that was stored on one side of a fault alone.
@@ -213,20 +206,20 @@ func mixed(tenants []string, hot uint64, coldShare float64, cold string) func(ui
 	)
 	return func(k uint64, r *rand.Rand) load.Request {
 		if r.Float64() >= coldShare {
-			return gateway.Query(tenants[r.IntN(len(tenants))], prompt("hot topic", r.Uint64N(hot)))
+			return gateway.Query(tenants[r.IntN(len(tenants))], about("hot topic", r.Uint64N(hot)))
 		}
 		if k >= later && r.IntN(laterOf) == 0 {
 			k -= later
 		}
 		n := k / together
-		return gateway.Query(tenants[n%uint64(len(tenants))], prompt(cold, n))
+		return gateway.Query(tenants[n%uint64(len(tenants))], about(cold, n))
 	}
 }
 
 // question is asked by one tenant or another, and is the same one whichever stage asks it.
 func question(k uint64, _ *rand.Rand) load.Request {
 	tenants := gateway.DefaultTenants()
-	return gateway.Query(tenants[k%uint64(len(tenants))], prompt("open question", k))
+	return gateway.Query(tenants[k%uint64(len(tenants))], about("open question", k))
 }
 
 // fill asks every hot prompt of every tenant once.
@@ -236,7 +229,7 @@ func fill(tenants []string, hot uint64) load.Stage {
 		Name:  "fill",
 		Shape: load.Spread(n, fillFor),
 		Request: func(k uint64, _ *rand.Rand) load.Request {
-			return gateway.Query(tenants[k%uint64(len(tenants))], prompt("hot topic", k/uint64(len(tenants))))
+			return gateway.Query(tenants[k%uint64(len(tenants))], about("hot topic", k/uint64(len(tenants))))
 		},
 	}
 }

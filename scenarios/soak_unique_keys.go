@@ -27,9 +27,9 @@ func SoakUniqueKeys() harness.Scenario {
 	unique := func(k uint64, r *rand.Rand) load.Request {
 		tenant := tenants[r.IntN(len(tenants))]
 		if r.Float64() < newShare {
-			return gateway.Query(tenant, prompt("new question", k))
+			return gateway.Query(tenant, about("new question", k))
 		}
-		return gateway.Query(tenant, prompt("hot topic", r.Uint64N(hot)))
+		return gateway.Query(tenant, about("hot topic", r.Uint64N(hot)))
 	}
 	client := steadyAt(rate, tenants, length)
 	client.Stages = []load.Stage{{Name: "unique", Shape: load.Constant(rate, length), Request: unique}}

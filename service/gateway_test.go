@@ -59,7 +59,7 @@ func TestHerdOverReplicasCallsOncePerKey(t *testing.T) {
 		if rs.sources[service.Call] != 2 || rs.sources[service.Shared] != 88 {
 			t.Errorf("sources %v, want 2 calls and 88 shared", rs.sources)
 		}
-		result, err := gateways[0].Answer(t.Context(), ask("later", "  prompt   0 "))
+		result, err := gateways[0].Answer(t.Context(), ask("later", "prompt 0"))
 		if err != nil || result.Source != service.Hit || result.Cost != 0 {
 			t.Errorf("afterwards got %+v, %v; want a hit that costs nothing", result, err)
 		}

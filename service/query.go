@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -32,14 +31,14 @@ type Request struct {
 }
 
 // Key names the answer that a request asks for: the hexadecimal SHA-256 over tenant and query. Every field is preceded by
-// its length, so that no two different requests read the same. White space in the prompt does not matter.
+// its length, so that no two different requests read the same. The prompt counts as it is: white space matters in code and verse.
 func (r Request) Key() string {
 	h := sha256.New()
 	var length [8]byte
 	for _, field := range [...]string{
 		r.Tenant,
 		r.Query.Model,
-		strings.Join(strings.Fields(r.Query.Prompt), " "),
+		r.Query.Prompt,
 		strconv.FormatFloat(r.Query.Temperature+0, 'g', -1, 64), // + 0 makes one of the two zeros
 		strconv.Itoa(r.Query.MaxTokens),
 	} {

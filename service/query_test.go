@@ -17,11 +17,13 @@ func TestKeyTellsRequestsApart(t *testing.T) {
 		same   bool
 	}{
 		{"request id", func(r *service.Request) { r.ID = "2" }, true},
-		{"white space", func(r *service.Request) { r.Query.Prompt = " a\n\t b " }, true},
 		{"the other zero", func(r *service.Request) { r.Query.Temperature = math.Copysign(0, -1) }, true},
 		{"tenant", func(r *service.Request) { r.Tenant = "other" }, false},
 		{"model", func(r *service.Request) { r.Query.Model = "n" }, false},
 		{"prompt", func(r *service.Request) { r.Query.Prompt = "ab" }, false},
+		{"white space", func(r *service.Request) { r.Query.Prompt = "a  b" }, false},
+		{"white space at the end", func(r *service.Request) { r.Query.Prompt = "a b\n" }, false},
+		{"case", func(r *service.Request) { r.Query.Prompt = "A b" }, false},
 		{"temperature", func(r *service.Request) { r.Query.Temperature = 0.1 }, false},
 		{"tokens", func(r *service.Request) { r.Query.MaxTokens = 9 }, false},
 		{"a border moved", func(r *service.Request) { r.Tenant, r.Query.Model = "acmem", "" }, false},

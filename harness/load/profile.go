@@ -34,9 +34,10 @@ type Request struct {
 	AbortAfter time.Duration
 }
 
-// Response is a complete response to the request with the sequence number Seq.
+// Response is a complete response to the request with the sequence number Seq, which was sent with the request id ID.
 type Response struct {
 	Seq    uint64
+	ID     string
 	Status int
 	Header http.Header
 	Body   []byte

@@ -144,7 +144,7 @@ func (g *generator) receive(r *plannedRequest) (resp Response) {
 	defer stop()
 	if r.err == nil {
 		resp, r.err = r.conn.receive(r.http)
-		resp.Seq = r.seq
+		resp.Seq, resp.ID = r.seq, r.record.ID
 	}
 	if r.err == nil && r.conn.reusable() {
 		g.pool.put(r.conn)
