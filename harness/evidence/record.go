@@ -234,6 +234,20 @@ type Node struct {
 // Nodes are the members of the system under test by name.
 var Nodes = NewKind("nodes", func(a, b *Node) int { return cmp.Compare(a.Name, b.Name) })
 
+// Clock is one comparison of a wall clock with the clock of the run, which is monotonic.
+type Clock struct {
+	At     time.Duration `json:"at_ns"`
+	Node   string        `json:"node"`      // whose wall clock: a node, or ClockHarness
+	Offset time.Duration `json:"offset_ns"` // by how much the wall clock was ahead; below 0 it was behind
+	Error  time.Duration `json:"error_ns"`  // bound of the error of Offset: half of the round trip
+}
+
+// Clocks are the comparisons by time.
+var Clocks = NewKind("clocks", func(a, b *Clock) int { return cmp.Compare(a.At, b.At) })
+
+// ClockHarness is the Node of the harness's own wall clock.
+const ClockHarness = "harness"
+
 // Allowance is a share of requests that the scenario permits to be refused.
 type Allowance struct {
 	From    time.Duration `json:"from_ns"` // offsets from the start of the load, not from the epoch
