@@ -89,9 +89,9 @@ func (s Scenario) Programs() (programs []env.Program) {
 	return programs
 }
 
-// probes are those of the scenario, of its system and of its faults; of several of one name, the first.
+// probes are the harness's own and those of the scenario, of its system and of its faults; of several of one name, the first.
 func (s Scenario) probes() (all []probe.Probe) {
-	brought := slices.Clone(s.Probes)
+	brought := append([]probe.Probe{probe.Clocks()}, s.Probes...)
 	if o, ok := s.System.(Observed); ok {
 		brought = append(brought, o.Probes()...)
 	}
