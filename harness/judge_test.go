@@ -120,6 +120,7 @@ func (r *recorded) save(t testing.TB, dir string) {
 	put(rec, evidence.Windows, r.windows)
 	put(rec, evidence.Nodes, r.nodes)
 	put(rec, evidence.LogDefects, r.defects)
+	put(rec, evidence.Clocks, []evidence.Clock{{At: loadFrom, Node: evidence.ClockHarness}})
 	if err := rec.WritePlan(r.plan); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ const sampledEvery = 100 * time.Millisecond
 // Assumptions are what every run takes for granted. A broken one turns a pass into Unknown, except where it is the service
 // itself that broke it.
 func Assumptions() []Check {
-	return []Check{EvidenceComplete(), HealthyBefore(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled(sampledEvery)}
+	return []Check{EvidenceComplete(), ClocksAgree(), HealthyBefore(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled(sampledEvery)}
 }
 
 // EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, and no probe

@@ -19,7 +19,7 @@ const (
 // CleanExit: at every SIGTERM the node ended with code 0 within its grace period, by the engine's record. It fails if it
 // ended otherwise or later, or still ran when it was killed in the end.
 func CleanExit(node string) Check {
-	return New("CleanExit", func(r *Run) (Verdict, error) {
+	return NewTimed("CleanExit", func(r *Run) (Verdict, error) {
 		grace, err := r.NeedParam(evidence.ParamGrace)
 		if err != nil {
 			return Verdict{}, err
@@ -75,7 +75,7 @@ func exitFigures(took time.Duration, code int, grace time.Duration) map[string]f
 
 // NoUnplannedDeath: no process ended but those that a fault was meant to end, once each, and a kill ends none but by signal 9.
 // The death of a node of the service is its failure; that of any other node leaves the run without a verdict.
-func NoUnplannedDeath() Check { return New("NoUnplannedDeath", noUnplannedDeath) }
+func NoUnplannedDeath() Check { return NewTimed("NoUnplannedDeath", noUnplannedDeath) }
 
 func noUnplannedDeath(r *Run) (Verdict, error) {
 	grace, _ := r.Param(evidence.ParamGrace)

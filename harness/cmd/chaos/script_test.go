@@ -81,6 +81,7 @@ func record(ts *testscript.TestScript, neg bool, args []string) {
 	evidence.Observations.Put(rec, evidence.Observation{At: time.Second, Source: evidence.SourceReady, Node: "web-1", What: evidence.SawUp})
 	evidence.Observations.Put(rec, evidence.Observation{At: to, Source: evidence.SourceProbe, Node: evidence.ProbeLogs, What: evidence.ProbeCollected})
 	evidence.Samples.Put(rec, evidence.Sample{At: from, Node: "web-1"})
+	evidence.Clocks.Put(rec, evidence.Clock{At: from, Node: evidence.ClockHarness})
 	evidence.Requests.Put(rec, evidence.Request{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK})
 	if args[2] == "panics" {
 		evidence.LogDefects.Put(rec, evidence.LogDefect{Node: "web-1", Line: 3, What: evidence.LogPanic, Text: "panic: oops\n\ngoroutine 1"})
