@@ -78,14 +78,14 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 	}, more...)
 }
 
-// Figures of the gateways' default settings, which claims are measured by: the stack says what it sets.
-var (
-	redisBudget    = gateway.Stack{}.RedisBudget()
-	postgresBudget = gateway.Stack{}.PostgresBudget()
-	lease          = gateway.Stack{}.Lease()
-	llmTimeout     = gateway.Stack{}.LLMTimeout()
-	breakerOpen    = gateway.Stack{}.BreakerOpen()
-	breakerProbes  = gateway.Stack{}.BreakerProbes()
+// Figures of the gateways' default settings, which claims are measured by.
+const (
+	redisBudget    = gateway.RedisBudget
+	postgresBudget = gateway.PostgresBudget
+	lease          = gateway.Lease
+	llmTimeout     = gateway.LLMTimeout
+	breakerOpen    = gateway.BreakerOpen
+	breakerProbes  = gateway.BreakerProbes
 )
 
 // slack is what a claim about time allows beside what it is derived from: the machine is shared by the service and all observers.
