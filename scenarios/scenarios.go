@@ -16,6 +16,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 	"github.com/sentinel-chaos/sentinel/harness/load"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
 // All returns the catalogue in the order in which it runs: that of the gateway, and the examples.
@@ -113,6 +114,9 @@ func nobodyStays(f fault.Fault) check.Check {
 	return check.NobodyStays(f.Name, check.Lead{Source: postgresha.SourcePatroni, What: postgresha.SawLeader},
 		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, 2*time.Second)
 }
+
+// sessions observe what nobodyStays needs beside what the faults of Postgres bring.
+func sessions() []probe.Probe { return []probe.Probe{haproxy.PostgresSessions()} }
 
 // during is a plan of one fault.
 func during(f fault.Fault, at, lasts time.Duration) fault.Plan {
