@@ -83,7 +83,7 @@ func (System) Start(ctx context.Context, e *env.Env) error {
 func (System) Probes() []probe.Probe {
 	keep := func(name string) bool { return name == goroutines || name == descriptors }
 	return []probe.Probe{probe.Exits(), probe.Metrics(probe.Scrape{Role: role, Port: port, Every: look, Keep: keep}),
-		probe.Ready(role, port, "/ready", look), haproxy.AccessLog(), haproxy.ServerStates(role), probe.CPUSteal()}
+		probe.Ready(role, port, "/ready", look), haproxy.AccessLog(role), probe.CPUSteal()}
 }
 
 // Scenarios are what counters promise.
