@@ -9,7 +9,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/examples/counter"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
-	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
+	"github.com/sentinel-chaos/sentinel/fixtures/haproxy"
 	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
 	"github.com/sentinel-chaos/sentinel/fixtures/upstream"
 	"github.com/sentinel-chaos/sentinel/harness"

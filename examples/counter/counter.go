@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
+	"github.com/sentinel-chaos/sentinel/fixtures/haproxy"
 	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
