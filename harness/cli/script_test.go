@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,7 +49,8 @@ func testApp() App {
 }
 
 func testCatalogue() []harness.Scenario {
-	constant := load.Profile{Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second)}}}
+	constant := load.Profile{Timeout: time.Second, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second),
+		Request: func(uint64, *rand.Rand) load.Request { return load.Request{} }}}}
 	nothing := []check.Check{check.NothingDropped()}
 	return []harness.Scenario{
 		{Name: "steady", Claim: "Nothing is dropped.", System: oneNode{}, Load: constant, Expect: nothing},

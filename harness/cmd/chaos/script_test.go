@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,8 @@ func TestMain(m *testing.M) {
 }
 
 func testCatalogue() []harness.Scenario {
-	constant := load.Profile{Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second)}}}
+	constant := load.Profile{Timeout: time.Second, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second),
+		Request: func(uint64, *rand.Rand) load.Request { return load.Request{} }}}}
 	return []harness.Scenario{
 		{Name: "steady", Claim: "Nothing is dropped.", System: nothing{}, Load: constant, Expect: []check.Check{check.NothingDropped()}},
 		{Name: "panics", Claim: "Nobody panics.", System: nothing{}, Load: constant, Expect: []check.Check{check.NoPanics()}},
