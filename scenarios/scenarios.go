@@ -40,6 +40,7 @@ func All() []harness.Scenario {
 		SlowLLM(),
 		RateLimitBurst(),
 		RedisMasterPartition(),
+		RedisResets(),
 		RedisSlow(),
 		PostgresSlow(),
 		PostgresFreeze(),
