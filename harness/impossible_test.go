@@ -72,6 +72,8 @@ func TestImpossiblePlansAreRefused(t *testing.T) {
 		"no such other side":   {partition("store", "cache"), nil, plain{}, `needs a node "cache"`},
 		"cannot partition":     {cut, nil, plain{}, `fault "partition app-1 from store" needs partition: not an ability of this driver (plain)`},
 		"cannot lose":          {fault.PacketLoss(0.1, fault.Cut{Target: fault.Node("app-1"), Peers: []string{"store"}}), nil, plain{}, "needs partition"},
+		"cannot reset":         {fault.Reset(fault.Resets{Target: fault.Node("app-1"), Peers: []string{"store"}}), nil, plain{}, "needs reset"},
+		"no such peer":         {fault.Reset(fault.Resets{Target: fault.Node("app-1"), Peers: []string{"cache"}}), nil, plain{}, `needs a node "cache"`},
 		"cannot limit":         {fault.CPUQuota(fault.Node("app-1"), 0.5), nil, plain{}, "needs cpu-quota"},
 		"cannot hold the system": {kill, quota, plain{},
 			`unfit scenario "s": the system needs cpu-quota: not an ability of this driver (plain): choose another driver`},

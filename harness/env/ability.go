@@ -43,6 +43,14 @@ type Delay struct {
 	Seed        uint64
 }
 
+// Resetter is a Driver that can reset connections between nodes.
+type Resetter interface {
+	// Reset resets the TCP connections between the node and each of its peers until Undo, whichever end opened them: a new one at
+	// once, and for each end an open one when that end next sends. All other traffic passes. An Undo that comes with an error is to
+	// be called too.
+	Reset(ctx context.Context, n *Node, peers []*Node) (Undo, error)
+}
+
 // Replacer is a Driver that can put another build of its program in a node's place.
 type Replacer interface {
 	// Replace starts a node that has ended, with another program and everything else as it was. Its logs go on from the old ones.
@@ -60,6 +68,7 @@ const (
 	Partition AbilityOf[Partitioner] = "partition"
 	CPUQuota  AbilityOf[CPULimiter]  = "cpu-quota"
 	Latency   AbilityOf[Delayer]     = "latency"
+	Reset     AbilityOf[Resetter]    = "reset"
 	Upgrade   AbilityOf[Replacer]    = "upgrade"
 )
 

@@ -34,6 +34,13 @@ func (slower) Delay(context.Context, *env.Node, env.Delay) (env.Undo, error) {
 	return nil, errRefused
 }
 
+// resetter is a driver that can reset connections.
+type resetter struct{ driver }
+
+func (resetter) Reset(context.Context, *env.Node, []*env.Node) (env.Undo, error) {
+	return nil, errRefused
+}
+
 // replacer is a driver that can replace a node's program.
 type replacer struct{ driver }
 
@@ -54,6 +61,8 @@ func TestAbilities(t *testing.T) {
 		{limiter{}, []env.Ability{env.Partition}, "partition"},
 		{slower{}, []env.Ability{env.Latency}, ""},
 		{driver{}, []env.Ability{env.Latency}, "latency"},
+		{resetter{}, []env.Ability{env.Reset}, ""},
+		{cutter{}, []env.Ability{env.Reset}, "reset"},
 		{replacer{}, []env.Ability{env.Upgrade}, ""},
 		{slower{}, []env.Ability{env.Upgrade}, "upgrade"},
 	} {

@@ -36,14 +36,32 @@ const (
 // and reaches whom. It asks the nodes' network, not their programs: one that is paused is reached. The nodes that it looks
 // from need python3.
 func Reach(to, from []string) Probe {
-	name := "reach " + strings.Join(to, ", ") + " from " + strings.Join(from, ", ")
+	return dialling{"reach", evidence.SourceReach, func(*env.Node) int { return reachPort }, func(what string) string {
+		if what == evidence.SawRefused {
+			return evidence.SawReached
+		}
+		return what
+	}}.probe(to, from)
+}
+
+// dialling is how connections between nodes are tried.
+type dialling struct {
+	verb   string                   // begins the probe's name
+	source func(from string) string // of what is seen from a node
+	port   func(to *env.Node) int
+	means  func(what string) string // what is recorded of what the script saw
+}
+
+func (d dialling) probe(to, from []string) Probe {
+	name := d.verb + " " + strings.Join(to, ", ") + " from " + strings.Join(from, ", ")
 	return Probe{Name: name, Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
 		var all Group
 		for _, n := range e.Nodes() {
-			r := reacher{from: n, to: map[string]string{}, last: map[string]string{}, rec: rec}
+			r := reacher{dialling: d, from: n, names: map[string]string{}, last: map[string]string{}, rec: rec}
 			for _, other := range e.Nodes() {
 				if other != n && slices.ContainsFunc(to, other.Is) {
-					r.to[other.Addr] = other.Name
+					r.names[other.Addr] = other.Name
+					r.to = append(r.to, net.JoinHostPort(other.Addr, strconv.Itoa(d.port(other))))
 				}
 			}
 			if len(r.to) > 0 && slices.ContainsFunc(from, n.Is) {
@@ -56,19 +74,19 @@ func Reach(to, from []string) Probe {
 
 // reacher looks from one node.
 type reacher struct {
-	from *env.Node
-	to   map[string]string // names by address
-	last map[string]string // what was seen last, by name
-	rec  *evidence.Recorder
+	dialling
+	from  *env.Node
+	to    []string          // host:port
+	names map[string]string // by address
+	last  map[string]string // what was seen last, by name
+	rec   *evidence.Recorder
 }
 
 // watch runs the script over and over. That it fails for a while is for other observers of its node to explain; that it
 // never succeeds is an error.
 func (r *reacher) watch(ctx context.Context) error {
 	argv := []string{"python3", "-I", "-S", "-c", reachScript, inSeconds(reachRound), inSeconds(reachEvery), inSeconds(reachPatience)}
-	for addr := range r.to {
-		argv = append(argv, net.JoinHostPort(addr, strconv.Itoa(reachPort)))
-	}
+	argv = append(argv, r.to...)
 	var last error
 	ran := false
 	for ctx.Err() == nil {
@@ -104,12 +122,12 @@ func (r *reacher) read(lines []byte) error {
 		if _, err := fmt.Sscan(s.Text(), &at, &addr, &what); err != nil {
 			return fmt.Errorf("read %q: %w", s.Text(), err)
 		}
-		name := r.to[addr]
+		name, what := r.names[addr], r.means(what)
 		if r.last[name] == what {
 			continue
 		}
 		r.last[name] = what
-		evidence.Observations.Put(r.rec, evidence.Observation{At: r.rec.Since(time.Unix(0, at)), Source: evidence.SourceReach(r.from.Name), Node: name, What: what})
+		evidence.Observations.Put(r.rec, evidence.Observation{At: r.rec.Since(time.Unix(0, at)), Source: r.source(r.from.Name), Node: name, What: what})
 	}
 	return nil
 }
