@@ -23,7 +23,7 @@ type Slowness struct {
 // Latency makes a server slow to answer.
 func Latency(s Slowness) Fault {
 	f := s.Target.at(evidence.FaultLatency, func(ctx context.Context, e *env.Env, n *env.Node, r *rand.Rand) (env.Undo, error) {
-		driver, err := env.Use[env.Delayer](e)
+		driver, err := env.Latency.Use(e)
 		if err != nil {
 			return nil, err
 		}

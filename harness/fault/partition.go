@@ -34,7 +34,7 @@ func Partition(c Cut) Fault { return c.fault(evidence.FaultPartition, 1, c.sever
 
 func (c Cut) fault(kind string, share float64, confirm Confirm) Fault {
 	hit := func(ctx context.Context, e *env.Env, n *env.Node, _ *rand.Rand) (env.Undo, error) {
-		driver, err := env.Use[env.Partitioner](e)
+		driver, err := env.Partition.Use(e)
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ type Resets struct {
 // it to wait.
 func Reset(r Resets) Fault {
 	f := r.Target.at(KindReset, func(ctx context.Context, e *env.Env, n *env.Node, _ *rand.Rand) (env.Undo, error) {
-		driver, err := env.Use[env.Resetter](e)
+		driver, err := env.Reset.Use(e)
 		if err != nil {
 			return nil, err
 		}

@@ -5,18 +5,15 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/internal/panics"
 )
 
 //go:embed reach.py
@@ -31,12 +28,12 @@ const (
 	reachRound = 5 * time.Second
 	// reachPort is one that nobody listens on: what refuses a connection was reached, and no server has to deal with it.
 	reachPort = 9
-	// reachAgain is the pause after a script that could not run, as when its node is dead or frozen.
+	// reachAgain is the pause after a script that could not run, as when its node is dead or paused.
 	reachAgain = 500 * time.Millisecond
 )
 
 // Reach tries, from inside the nodes of the names or roles from, to reach those of the names or roles to, and records who loses
-// and reaches whom. It asks the nodes' network, not their programs: one that is frozen is reached. The nodes that it looks
+// and reaches whom. It asks the nodes' network, not their programs: one that is paused is reached. The nodes that it looks
 // from need python3.
 func Reach(to, from []string) Probe {
 	return dialling{"reach", evidence.SourceReach, func(*env.Node) int { return reachPort }, func(what string) string {
@@ -58,9 +55,8 @@ type dialling struct {
 func (d dialling) probe(to, from []string) Probe {
 	name := d.verb + " " + strings.Join(to, ", ") + " from " + strings.Join(from, ", ")
 	return Probe{Name: name, Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-		var all sync.WaitGroup
-		errs := make([]error, len(e.Nodes()))
-		for i, n := range e.Nodes() {
+		var all Group
+		for _, n := range e.Nodes() {
 			r := reacher{dialling: d, from: n, names: map[string]string{}, last: map[string]string{}, rec: rec}
 			for _, other := range e.Nodes() {
 				if other != n && slices.ContainsFunc(to, other.Is) {
@@ -69,11 +65,10 @@ func (d dialling) probe(to, from []string) Probe {
 				}
 			}
 			if len(r.to) > 0 && slices.ContainsFunc(from, n.Is) {
-				all.Go(func() { errs[i] = panics.Do(func() error { return r.watch(ctx) }) })
+				all.Go(func() error { return r.watch(ctx) })
 			}
 		}
-		all.Wait()
-		return errors.Join(errs...)
+		return all.Wait()
 	}}
 }
 
@@ -111,10 +106,7 @@ func (r *reacher) watch(ctx context.Context) error {
 		}
 		last = err
 		clear(r.last) // what is seen next is news
-		select {
-		case <-ctx.Done():
-		case <-time.After(reachAgain):
-		}
+		_ = env.Sleep(ctx, reachAgain)
 	}
 	if !ran && last != nil {
 		return fmt.Errorf("reach other nodes from %s: %w", r.from.Name, last)
