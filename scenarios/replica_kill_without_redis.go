@@ -17,7 +17,7 @@ func ReplicaKillWithoutRedis() harness.Scenario {
 	const (
 		victim = "gateway-2"
 		lasts  = 8 * time.Second
-		killAt = faultAt + 3*time.Second // everybody has long found Redis silent
+		killAt = faultAt + 3*time.Second // everybody has long found Redis unavailable
 		gone   = 4 * time.Second
 	)
 	kill := fault.Kill(fault.Node(victim))

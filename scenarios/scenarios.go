@@ -41,6 +41,7 @@ func All() []harness.Scenario {
 		SlowLLM(),
 		RateLimitBurst(),
 		RedisMasterPartition(),
+		RedisResets(),
 		RedisSlow(),
 		PostgresSlow(),
 		PostgresFreeze(),
@@ -62,7 +63,7 @@ func All() []harness.Scenario {
 // base is what every scenario claims.
 func base(more ...check.Check) []check.Check { return baseOf(nil, more...) }
 
-// baseOf is base where several faults may leave none of the authorities: what nobody could prevent then is not claimed.
+// baseOf is base where several faults may leave none of the lease stores: what nobody could prevent then is not claimed.
 func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 	return append([]check.Check{
 		check.NothingDropped(),
@@ -93,7 +94,7 @@ const (
 const slack = 100 * time.Millisecond
 
 // How long a former primary may go on calling itself one beside another. One that was cut off has stepped down before anybody
-// else may lead: that leaves what two polls of Patroni may be apart. One that was frozen learns of it after the thaw, from etcd;
+// else may lead: that leaves what two polls of Patroni may be apart. One that was paused learns of it when resumed, from etcd;
 // nothing that it takes until then is acknowledged, and half of the ttl is ample.
 const (
 	seenAtOnce       = time.Second

@@ -285,10 +285,10 @@ func testLateAnswer(t *testing.T, s *Store) {
 
 func testLostClaim(t *testing.T, s *Store) {
 	key := t.Name()
-	acquireAs(t, s, key, "former", leaseOver)
+	acquireAs(t, s, key, "paused", leaseOver)
 	acquireAs(t, s, key, "heir", time.Hour)
-	row := service.Row{RequestID: "former", Key: key, Kind: service.RowCall, CallID: "old", Cost: 3, At: time.Now()}
-	stale := service.Settlement{Key: key, Token: "former", Answer: service.Answer{CallID: "old"}, Row: &row}
+	row := service.Row{RequestID: "paused", Key: key, Kind: service.RowCall, CallID: "old", Cost: 3, At: time.Now()}
+	stale := service.Settlement{Key: key, Token: "paused", Answer: service.Answer{CallID: "old"}, Row: &row}
 	if settle(t, s, stale).Stored {
 		t.Error("stored under a lost claim")
 	}
