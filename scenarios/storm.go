@@ -34,6 +34,7 @@ func Storm() harness.Scenario {
 		System: gateway.Stack{Env: map[string]string{"SENTINEL_CACHE_TTL": "2m"}}, // no hit dies
 		Load:   client,
 		Draw:   drawStorm,
+		Probes: gateway.AuthorityProbes(),
 		Expect: baseOf(gateway.Authorities(), claims.RefusedOnlyWithoutAuthority(claims.Excuses{Authorities: gateway.Authorities(), Linger: lease,
 			Faults: []string{llmErrors().Name}, Settle: llmTimeout})),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
