@@ -190,14 +190,11 @@ func (r *runner) warmUp(ctx context.Context) error {
 	}
 	from := r.rec.Now()
 	defer func() { r.phase(evidence.PhaseBaseline, from) }()
-	_ = pause(ctx, baselineFor) // an interruption shows in what the load leaves
+	_ = env.Sleep(ctx, baselineFor) // an interruption shows in what the load leaves
 	return nil
 }
 
-func (r *runner) target() load.Target {
-	t := r.env.Target()
-	return load.Target{URL: t.URL, Tokens: t.Tokens}
-}
+func (r *runner) target() load.Target { return load.Target(r.env.Target()) }
 
 // loadAndBreak runs the load and the plan of faults side by side. Everything is healed when it returns.
 func (r *runner) loadAndBreak(ctx context.Context) error {
@@ -229,7 +226,7 @@ func (r *runner) quiesce(ctx context.Context) {
 			r.Logf("not quiet: %v", err)
 		}
 	}
-	_ = pause(ctx, tailFor)
+	_ = env.Sleep(ctx, tailFor)
 }
 
 func (r *runner) collect(ctx context.Context) {
@@ -246,17 +243,5 @@ func (r *runner) collect(ctx context.Context) {
 			continue
 		}
 		r.probeCollected(p.Name)
-	}
-}
-
-// pause waits for d or for the end of ctx, whichever comes first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
 	}
 }

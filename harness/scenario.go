@@ -125,6 +125,9 @@ func (s Scenario) Validate() error {
 	case len(s.Load.Stages) == 0:
 		return fmt.Errorf("%w %q: no load", ErrScenario, s.Name)
 	}
+	if err := s.Load.Validate(); err != nil {
+		return fmt.Errorf("%w %q: %w", ErrScenario, s.Name, err)
+	}
 	seen := map[string]bool{}
 	for _, f := range s.Faults {
 		if seen[f.Fault.Name] {

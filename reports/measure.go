@@ -9,25 +9,12 @@ import (
 )
 
 func count(run *evidence.Run) Requests {
-	var r Requests
-	for _, t := range check.Timings(run) {
-		r.Planned++
-		switch t.Outcome {
-		case evidence.OK:
-			r.OK++
-		case evidence.Refused:
-			r.Refused++
-		case evidence.Failed:
-			r.Failed++
-		case evidence.Ambiguous:
-			r.Ambiguous++
-		case evidence.Aborted:
-			r.Aborted++
-		case evidence.Unsent:
-			r.Unsent++
-		}
+	all, n := check.Timings(run), map[evidence.Outcome]uint64{}
+	for _, t := range all {
+		n[t.Outcome]++
 	}
-	return r
+	return Requests{Planned: uint64(len(all)), OK: n[evidence.OK], Refused: n[evidence.Refused], Failed: n[evidence.Failed],
+		Ambiguous: n[evidence.Ambiguous], Aborted: n[evidence.Aborted], Unsent: n[evidence.Unsent]}
 }
 
 // of gives the count of one outcome.

@@ -146,8 +146,9 @@ const (
 	SawUp   = "up"
 	SawDown = "down"
 
-	SawReached   = "reached" // by the observer that SourceReach names
-	SawLost      = "lost"
+	SawReached   = "reached"   // by the observer that SourceReach or SourceConnect names
+	SawRefused   = "refused"   // by that of SourceConnect: somebody answered with a reset
+	SawLost      = "lost"      // nobody answered
 	SawSlow      = "slow"      // the server answered, and took its time
 	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
@@ -196,6 +197,10 @@ const (
 
 // SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
 func SourceReach(from string) string { return "reach from " + from }
+
+// SourceConnect is an observer that tries, from inside one node, to connect to servers of others: it tells of them SawReached,
+// SawRefused or SawLost.
+func SourceConnect(from string) string { return "connect from " + from }
 
 // WarmupPrefix begins the ids of requests that prepare the system: they leave no Requests.
 const WarmupPrefix = "warm-"

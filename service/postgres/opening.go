@@ -2,46 +2,58 @@ package postgres
 
 import (
 	"context"
+	"net"
 	"sync"
-	"time"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // openAtOnce is how many connections one replica opens at a time.
 const openAtOnce = 2
 
-// opening bounds the connections that are being opened. Opening one costs the server a process and a password check. If all
-// operations of all replicas open theirs at once on a busy machine, none is open before connectTimeout, all of the work is lost,
-// and they begin again: an overload that goes on after its cause is gone.
-type opening struct {
-	slots chan struct{}
+// opening holds a token for each connection that is being opened. Opening one costs the server a process and a password check. If
+// all operations of all replicas open theirs at once on a busy machine, all of them take long, also those that are needed first.
+type opening chan struct{}
 
-	mu    sync.Mutex
-	since []*time.Timer // of those under way, the oldest first: each gives its slot back when it cannot succeed any more
+func newOpening() opening { return make(opening, openAtOnce) }
+
+// bound has the connection that is made from c wait for its turn to dial. Its turn is over when it is made, or when its socket is closed.
+func (o opening) bound(c *pgconn.Config) {
+	var made atomic.Bool
+	over := func() {}
+	dial := c.DialFunc
+	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if made.Load() { // a second socket, by which a query is cancelled
+			return dial(ctx, network, addr)
+		}
+		select {
+		case o <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		over = sync.OnceFunc(func() { <-o })
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			over()
+			return nil, err
+		}
+		return &openingConn{conn, over}, nil
+	}
+	c.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		made.Store(true)
+		over()
+		return nil
+	}
 }
 
-func newOpening() *opening { return &opening{slots: make(chan struct{}, openAtOnce)} }
-
-// begin waits for a slot.
-func (o *opening) begin(ctx context.Context) error {
-	select {
-	case o.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.since = append(o.since, time.AfterFunc(connectTimeout, o.end))
-	return nil
+// openingConn is a socket that gives its turn back when it is closed.
+type openingConn struct {
+	net.Conn
+	over func()
 }
 
-// end gives back the slot of the oldest one under way: it is open, or has failed. Which of them it is makes no difference.
-func (o *opening) end() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.since) == 0 {
-		return
-	}
-	o.since[0].Stop()
-	o.since = o.since[1:]
-	<-o.slots
+func (c *openingConn) Close() error {
+	c.over()
+	return c.Conn.Close()
 }

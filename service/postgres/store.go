@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,8 @@ type Options struct {
 
 // Timeouts and sizes of the pool, measured to recover as soon as the cluster does.
 const (
-	connectTimeout = 500 * time.Millisecond // a dead node's address is a black hole
+	dialTimeout    = 500 * time.Millisecond // a dead node's address is a black hole
+	connectTimeout = 3 * time.Second        // the wait for a turn, the server's new process and the password check; begun anew they take no less
 	pingTimeout    = 300 * time.Millisecond
 	prepareTimeout = 2 * time.Second // for all statements of a new connection to a slow server
 	healthPeriod   = 500 * time.Millisecond
@@ -45,10 +47,11 @@ type Store struct {
 	pool      *pgxpool.Pool
 	gate      *dependency.Gate
 	replica   string
+	kept      int32         // connections
 	retention time.Duration // of claims that are over
 	reports   chan struct{} // holds a token while a report is made
 	filling   sync.Mutex    // held in the pause before a connection that nobody waits for
-	opening   *opening
+	opening   opening
 	unready   atomic.Bool // a connection was opened before the schema was there, and knows no statements
 }
 
@@ -59,12 +62,13 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("read the DSN: %w", err)
 	}
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.ConnConfig.DialFunc = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	cfg.MaxConns = o.Conns
 	cfg.MinConns = min(o.Conns, slots(o.Conns)+ledgerConns) // kept: opening one takes as long as twenty queries, just when Redis has failed
 	cfg.MaxConnLifetime = connLifetime
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
-	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, reports: make(chan struct{}, 1), opening: newOpening()}
+	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, kept: cfg.MinConns, reports: make(chan struct{}, 1), opening: newOpening()}
 	s.gate = dependency.NewGate(dependency.Options{
 		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Recovered: o.Recovered, Log: log,
 	})
@@ -90,13 +94,12 @@ func awaiting(ctx context.Context) context.Context { return context.WithValue(ct
 // machine that takes a second in which nothing else gets done.
 //
 // Whoever waits, only a few are opened at a time.
-func (s *Store) mayConnect(ctx context.Context, _ *pgx.ConnConfig) error {
-	if ctx.Value(awaited{}) == nil {
-		if err := s.pauseFilling(ctx); err != nil {
-			return err
-		}
+func (s *Store) mayConnect(ctx context.Context, c *pgx.ConnConfig) error {
+	s.opening.bound(&c.Config)
+	if ctx.Value(awaited{}) != nil {
+		return nil
 	}
-	return s.opening.begin(ctx)
+	return s.pauseFilling(ctx)
 }
 
 func (s *Store) pauseFilling(ctx context.Context) error {
@@ -109,7 +112,6 @@ func (s *Store) pauseFilling(ctx context.Context) error {
 // another round trip. With a slow server that is most of the operation's budget. And several operations that are given up at
 // once leave no connection to work with.
 func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) error {
-	defer s.opening.end()
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	for _, sql := range []string{heartbeatSQL, claimSQL, answerSQL, writeAnswerRowSQL, settleSQL, releaseSQL, findSQL, rowsSQL, asyncRowsSQL, identifySQL} {
@@ -133,6 +135,19 @@ func (s *Store) ping(ctx context.Context) error {
 		_, err := conn.Exec(ctx, heartbeatSQL, s.replica)
 		return err
 	})
+}
+
+// Fill returns when all connections that are kept open are open, or with the context's error.
+func (s *Store) Fill(ctx context.Context) error {
+	for {
+		used, idle := s.Pool()
+		if int32(used+idle) >= s.kept {
+			return nil
+		}
+		if err := dependency.Sleep(ctx, fillPause); err != nil {
+			return fmt.Errorf("%d of %d connections are open: %w", used+idle, s.kept, err)
+		}
+	}
 }
 
 // Watch notices when an unavailable PostgreSQL answers again. It returns when the context ends.

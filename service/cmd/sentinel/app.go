@@ -166,11 +166,16 @@ const (
 	longestPause   = time.Second
 )
 
-// becomeReady migrates, however long PostgreSQL takes to come, and then makes the API ready.
+// fillTimeout is for how long a replica that could serve waits for its connections: if PostgreSQL has none to give, hits need none.
+const fillTimeout = 10 * time.Second
+
+// becomeReady migrates, however long PostgreSQL takes to come, opens connections, and then makes the API ready. A replica that
+// still had to open them would be slow to its first clients.
 func (a *app) becomeReady(ctx context.Context) {
 	for backoff := (dependency.Backoff{Next: migratePause, Most: longestPause}); ; {
 		err := a.migrate(ctx)
 		if err == nil {
+			a.fill(ctx)
 			a.api.Started()
 			a.log.Info("ready")
 			return
@@ -186,6 +191,14 @@ func (a *app) migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	return a.postgres.Migrate(ctx)
+}
+
+func (a *app) fill(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, fillTimeout)
+	defer cancel()
+	if err := a.postgres.Fill(ctx); err != nil {
+		a.log.Warn("ready without all connections to PostgreSQL", "error", err)
+	}
 }
 
 // flushShare is the part of the grace period that is kept back for the ledger.
