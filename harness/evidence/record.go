@@ -80,6 +80,9 @@ type Exit struct {
 	Code int           `json:"code"` // 128+n after signal n
 }
 
+// KilledCode is the exit code after signal 9, SIGKILL.
+const KilledCode = 128 + 9
+
 // Exits are the ends of processes by time.
 var Exits = NewKind("exits", func(a, b *Exit) int { return cmp.Compare(a.At, b.At) })
 
@@ -158,8 +161,11 @@ const (
 	ProbeCollected = "collected" // it looked, at the end: from here on the absence of its records proves something
 )
 
-// ProbeLogs is the name under which SourceProbe reports whether the logs were read for LogDefects.
-const ProbeLogs = "logs"
+// Names under which SourceProbe reports that the harness looked, so that the absence of records proves something.
+const (
+	ProbeLogs  = "logs"  // it read the logs for LogDefects
+	ProbeExits = "exits" // it watched for Exits until the run was over
+)
 
 // LogDefect is a place in a node's log at which its program reports a defect of its own.
 type LogDefect struct {
