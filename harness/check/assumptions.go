@@ -3,19 +3,17 @@ package check
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// sampledEvery is how often probes scrape nodes.
-const sampledEvery = 100 * time.Millisecond
-
 // Assumptions are what every run takes for granted. A broken one turns a pass into Unknown, except where it is the service
 // itself that broke it.
 func Assumptions() []Check {
-	return []Check{EvidenceComplete(), HealthyBefore(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled(sampledEvery)}
+	return []Check{EvidenceComplete(), HealthyBefore(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled()}
 }
 
 // EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, and no probe
@@ -107,22 +105,19 @@ func idsAscend(requests []evidence.Request) bool {
 
 // nodesKnown finds a node that is named by a record and is no member of the system.
 func nodesKnown(run *evidence.Run) error {
-	var named []string
+	named := map[string]bool{}
 	for _, s := range evidence.Samples.Each(run) {
-		if len(named) == 0 || named[len(named)-1] != s.Node {
-			named = append(named, s.Node)
-		}
+		named[s.Node] = true
 	}
 	for _, e := range evidence.Exits.Each(run) {
-		named = append(named, e.Node)
+		named[e.Node] = true
 	}
 	for _, in := range evidence.Injections.Each(run) {
 		if in.Target != "" || in.Error == "" { // a fault that found no target says so in its error
-			named = append(named, in.Target)
+			named[in.Target] = true
 		}
 	}
-	slices.Sort(named)
-	for _, node := range slices.Compact(named) {
+	for _, node := range slices.Sorted(maps.Keys(named)) {
 		if _, known := run.Node(node); !known {
 			return fmt.Errorf("records name %q, which is not a node of the system", node)
 		}

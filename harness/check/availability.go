@@ -152,6 +152,9 @@ func allowedRefusals(r *Run) (map[int]bool, error) {
 	}
 	allowed := map[int]bool{}
 	for _, a := range r.Plan.Allow {
+		if err := classes.know(a.Classes); err != nil {
+			return nil, fmt.Errorf("the plan allows refusals: %w", err)
+		}
 		permit(r.Run, a, load.From, classes, allowed)
 	}
 	return allowed, nil
