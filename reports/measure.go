@@ -10,7 +10,7 @@ import (
 
 func count(run *evidence.Run) Requests {
 	var r Requests
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		r.Planned++
 		switch t.Outcome {
 		case evidence.OK:
@@ -52,7 +52,7 @@ func quantilesOf(ds []time.Duration) quantiles {
 
 func latencies(run *evidence.Run) quantiles {
 	var ds []time.Duration
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Waited() {
 			ds = append(ds, t.Latency())
 		}
@@ -62,7 +62,7 @@ func latencies(run *evidence.Run) quantiles {
 
 func lags(run *evidence.Run) quantiles {
 	var ds []time.Duration
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Outcome != evidence.Unsent {
 			ds = append(ds, t.Sent-t.Due)
 		}

@@ -141,9 +141,9 @@ func LoadKeptSchedule() Check {
 	})
 }
 
-// KeptSchedule reports whether latencies are the service's. Where they are not, a check that rests on them proves nothing,
+// keptSchedule reports whether latencies are the service's. Where they are not, a check that rests on them proves nothing,
 // neither for nor against the service.
-func KeptSchedule(run *evidence.Run) bool { return evidence.Derive(run, newLags).kept() == nil }
+func keptSchedule(run *evidence.Run) bool { return evidence.Derive(run, newLags).kept() == nil }
 
 // lags are how much later than they were due requests were sent.
 type lags struct {
@@ -152,8 +152,8 @@ type lags struct {
 }
 
 func newLags(run *evidence.Run) (l lags) {
-	all := make([]time.Duration, 0, len(Timings(run)))
-	for _, t := range Timings(run) {
+	var all []time.Duration
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Outcome == evidence.Unsent {
 			l.unsent++
 			continue

@@ -60,8 +60,8 @@ func byLoad(run *evidence.Run) (c Classes, err error) {
 	return c, nil
 }
 
-// WithClass writes the name of a class behind what is of it: "request" where a service has no classes.
-func WithClass(what, class string) string {
+// withClass writes the name of a class behind what is of it: "request" where a service has no classes.
+func withClass(what, class string) string {
 	if class == "" {
 		return what
 	}

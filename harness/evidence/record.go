@@ -50,6 +50,16 @@ type Request struct {
 // Requests are the planned requests by Seq.
 var Requests = NewKind("requests", func(a, b *Request) int { return cmp.Compare(a.Seq, b.Seq) })
 
+// Latency counts from the moment at which the request was due, so that a late load generator hides nothing: it is free of
+// coordinated omission.
+func (r *Request) Latency() time.Duration { return r.End - r.Due }
+
+// Service is the part of the latency that the load generator has no part in.
+func (r *Request) Service() time.Duration { return r.End - r.Sent }
+
+// Waited reports whether somebody sent the request and waited for its answer to the end.
+func (r *Request) Waited() bool { return r.Outcome != Unsent && r.Outcome != Aborted }
+
 // Intern shares the strings that many requests have.
 func (r *Request) Intern(one func(string) string) {
 	r.Stage, r.Class, r.User, r.Key = one(r.Stage), one(r.Class), one(r.User), one(r.Key)

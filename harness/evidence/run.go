@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -198,6 +199,21 @@ func (r *Run) TakenOver(in Injection, source, lead string) (Observation, bool) {
 	return find(Observations.Of(r), func(o *Observation) bool {
 		return o.Source == source && o.What == lead && o.Node != in.Target && in.InForce().Holds(o.At)
 	})
+}
+
+// UnderFault are the times in which a fault of one of the kinds may have been on the node, confirmed or not: for ever if its heal
+// failed or was never ordered.
+func (r *Run) UnderFault(node string, kinds ...string) (times []Span) {
+	for _, in := range Injections.Each(r) {
+		switch {
+		case in.Target != node || !slices.Contains(kinds, in.Kind):
+		case in.Healing == 0 || in.Undo != "":
+			times = append(times, Span{in.Ordered, Forever})
+		default:
+			times = append(times, Span{in.Ordered, in.Healing})
+		}
+	}
+	return times
 }
 
 // Collected reports whether the probe of that name looked at the end of the run, so that the absence of its records proves
