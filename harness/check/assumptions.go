@@ -76,31 +76,12 @@ func contradiction(q *evidence.Request) string {
 	return ""
 }
 
-// idsDiffer finds two requests with one id. Clients number their requests, so as a rule the ids ascend and need not be kept.
+// idsDiffer finds two requests with one id.
 func idsDiffer(run *evidence.Run) error {
-	requests := evidence.Requests.Of(run)
-	if idsAscend(requests) {
-		return nil
-	}
-	known := make(map[string]bool, len(requests))
-	for i := range requests {
-		id := requests[i].ID
-		if known[id] {
-			return fmt.Errorf("two requests have the id %s", id)
-		}
-		known[id] = true
+	if id, twice := evidence.RequestIDs(run).Twice(); twice {
+		return fmt.Errorf("two requests have the id %s", id)
 	}
 	return nil
-}
-
-// idsAscend has numbers without leading zeros in their order: the shorter one is less.
-func idsAscend(requests []evidence.Request) bool {
-	for i := 1; i < len(requests); i++ {
-		if a, b := requests[i-1].ID, requests[i].ID; len(a) > len(b) || len(a) == len(b) && a >= b {
-			return false
-		}
-	}
-	return true
 }
 
 // nodesKnown finds a node that is named by a record and is no member of the system.
