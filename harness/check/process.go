@@ -104,14 +104,7 @@ func noUnplannedDeath(r *Run) (Verdict, error) {
 // planned looks for a fault that was meant to end the node and has not been used to explain an end yet.
 func planned(run *evidence.Run, e *evidence.Exit, grace time.Duration, used map[evidence.Injection]bool) bool {
 	for _, in := range evidence.Injections.Each(run) {
-		if !ends(in, e) || in.Target != e.Node || used[*in] {
-			continue
-		}
-		over := evidence.Forever
-		if in.Healing != 0 {
-			over = in.Healing + grace + deathSlack
-		}
-		if (evidence.Span{From: in.Ordered, To: over}).Holds(e.At) {
+		if ends(in, e) && in.Target == e.Node && !used[*in] && in.Felt(grace+deathSlack).Holds(e.At) {
 			used[*in] = true
 			return true
 		}

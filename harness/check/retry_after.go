@@ -86,11 +86,7 @@ func (a *advice) follow(q *evidence.Request) {
 // disturbed reports whether a fault may have been felt meanwhile.
 func (a *advice) disturbed(meanwhile evidence.Span) bool {
 	for _, in := range evidence.Injections.Each(a.run) {
-		felt := evidence.Span{From: in.Ordered, To: evidence.Forever}
-		if in.Healing != 0 {
-			felt.To = in.Healing + a.most
-		}
-		if felt.Meets(meanwhile) {
+		if in.Felt(a.most).Meets(meanwhile) {
 			return true
 		}
 	}

@@ -1,8 +1,8 @@
 // Package evidence is the record of one run of one scenario: what was planned, what each observer saw, and when.
 //
 // Every time is an offset from Plan.Epoch, in nanoseconds, as an integer that a double holds exactly (so that jq reads
-// it). Each kind of record is one NDJSON file under evidence/. A system under
-// test adds kinds of its own with NewKind. The package uses the standard library only, so that anything may depend on it.
+// it). Each kind of record is one NDJSON file under evidence/. A system under test adds kinds of its own with NewKind. The
+// package uses the standard library only, so that anything may depend on it.
 package evidence
 
 import (
@@ -16,9 +16,9 @@ type Outcome string
 // The outcomes. Their counts always sum to the number of planned requests.
 const (
 	OK        Outcome = "ok"        // 2xx, complete and well formed
-	Refused   Outcome = "refused"   // 429, or 503 with Retry-After, with the documented body
-	Failed    Outcome = "failed"    // any other status, or a malformed body
-	Ambiguous Outcome = "ambiguous" // timeout, reset, EOF: it may have run
+	Refused   Outcome = "refused"   // not 2xx, and recognised by the profile of the load as the documented way to refuse
+	Failed    Outcome = "failed"    // any other status, a malformed answer, or no connection
+	Ambiguous Outcome = "ambiguous" // sent, and no complete answer came (timeout, reset, EOF): it may have run
 	Aborted   Outcome = "aborted"   // the plan closed it
 	Unsent    Outcome = "unsent"    // the generator's own fault
 )
@@ -125,6 +125,14 @@ func (i Injection) Afterwards() Span {
 		return Span{From: 1, To: 0}
 	}
 	return Span{i.Healing, Forever}
+}
+
+// Felt is from the order to that long after the order to heal, or for ever if there was no such order.
+func (i Injection) Felt(after time.Duration) Span {
+	if i.Healing == 0 {
+		return Span{i.Ordered, Forever}
+	}
+	return Span{i.Ordered, i.Healing + after}
 }
 
 // Kinds of faults that checks know: what each excuses differs.

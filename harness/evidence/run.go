@@ -27,9 +27,8 @@ type Run struct {
 	// Complete is false when the harness was cut short: absence of a record then proves nothing.
 	Complete bool
 
-	dir     string            // of the records; empty for a run that was built by hand
-	counted map[string]uint64 // records by kind, by the manifest
-	kept    sync.Map          // records by *Kind, and what Derive made by type
+	dir  string   // of the records; empty for a run that was built by hand
+	kept sync.Map // records by *Kind, and what Derive made by type
 
 	mu      sync.Mutex
 	strings map[string]string
@@ -61,7 +60,6 @@ func Open(dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run.counted = m.Records
 	run.Complete, err = whole(run.dir, m)
 	return run, err
 }
@@ -207,10 +205,10 @@ func (r *Run) UnderFault(node string, kinds ...string) (times []Span) {
 	for _, in := range Injections.Each(r) {
 		switch {
 		case in.Target != node || !slices.Contains(kinds, in.Kind):
-		case in.Healing == 0 || in.Undo != "":
+		case in.Undo != "":
 			times = append(times, Span{in.Ordered, Forever})
 		default:
-			times = append(times, Span{in.Ordered, in.Healing})
+			times = append(times, in.Felt(0))
 		}
 	}
 	return times
