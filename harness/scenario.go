@@ -28,7 +28,7 @@ type Scenario struct {
 	Load      load.Profile  // what to send, and what may be refused
 	Faults    fault.Plan    // what to break, when, for how long
 	Draw      Draw          // draws Faults from the run's seed; nil if they are always the same
-	Probes    []probe.Probe // what to observe beside what the system and the faults bring
+	Probes    []probe.Probe // what to observe beside what the system and the faults bring, exits and CPU steal time
 	Expect    []check.Check // what must hold
 	Sometimes []check.Check // what must have happened at least once, or the run proved nothing
 	Short     bool          // one of the few that a hurried run takes: go test -short
@@ -89,15 +89,16 @@ func (s Scenario) Programs() (programs []env.Program) {
 	return programs
 }
 
-// probes are the harness's own and those of the scenario, of its system and of its faults; of several of one name, the first.
+// probes are those of the scenario, of its system, of its faults and of every run; of several of one name, the first.
 func (s Scenario) probes() (all []probe.Probe) {
-	brought := append([]probe.Probe{probe.Clocks()}, s.Probes...)
+	brought := slices.Clone(s.Probes)
 	if o, ok := s.System.(Observed); ok {
 		brought = append(brought, o.Probes()...)
 	}
 	for _, f := range s.Faults {
 		brought = append(brought, f.Fault.Observe...)
 	}
+	brought = append(brought, probe.Exits(), probe.CPUSteal(), probe.Clocks())
 	for _, p := range brought {
 		if !slices.ContainsFunc(all, func(other probe.Probe) bool { return other.Name == p.Name }) {
 			all = append(all, p)

@@ -9,7 +9,7 @@ import (
 )
 
 func count(run *evidence.Run) Requests {
-	all, n := check.Timings(run), map[evidence.Outcome]uint64{}
+	all, n := evidence.Requests.Of(run), map[evidence.Outcome]uint64{}
 	for _, t := range all {
 		n[t.Outcome]++
 	}
@@ -39,7 +39,7 @@ func quantilesOf(ds []time.Duration) quantiles {
 
 func latencies(run *evidence.Run) quantiles {
 	var ds []time.Duration
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Waited() {
 			ds = append(ds, t.Latency())
 		}
@@ -49,7 +49,7 @@ func latencies(run *evidence.Run) quantiles {
 
 func lags(run *evidence.Run) quantiles {
 	var ds []time.Duration
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Outcome != evidence.Unsent {
 			ds = append(ds, t.Sent-t.Due)
 		}
