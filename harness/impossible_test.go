@@ -3,6 +3,7 @@ package harness_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,8 @@ func (s system) Needs() []env.Ability { return s.needs }
 
 func scenario(t *testing.T, f fault.Fault, needs ...env.Ability) harness.Scenario {
 	return harness.Scenario{Name: "s", Claim: "c", System: system{t, needs}, Expect: []check.Check{check.NothingDropped()}, Faults: fault.Plan{{Fault: f}},
-		Load: load.Profile{Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second)}}}}
+		Load: load.Profile{Timeout: time.Second, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second),
+			Request: func(uint64, *rand.Rand) load.Request { return load.Request{} }}}}}
 }
 
 // TestImpossiblePlansAreRefused before anything starts, with the reason.
@@ -70,6 +72,8 @@ func TestImpossiblePlansAreRefused(t *testing.T) {
 		"no such other side":   {partition("store", "cache"), nil, plain{}, `needs a node "cache"`},
 		"cannot partition":     {cut, nil, plain{}, `fault "partition app-1 from store" needs partition: not an ability of this driver (plain)`},
 		"cannot lose":          {fault.PacketLoss(0.1, fault.Cut{Target: fault.Node("app-1"), Peers: []string{"store"}}), nil, plain{}, "needs partition"},
+		"cannot reset":         {fault.Reset(fault.Resets{Target: fault.Node("app-1"), Peers: []string{"store"}}), nil, plain{}, "needs reset"},
+		"no such peer":         {fault.Reset(fault.Resets{Target: fault.Node("app-1"), Peers: []string{"cache"}}), nil, plain{}, `needs a node "cache"`},
 		"cannot limit":         {fault.CPUQuota(fault.Node("app-1"), 0.5), nil, plain{}, "needs cpu-quota"},
 		"cannot hold the system": {kill, quota, plain{},
 			`unfit scenario "s": the system needs cpu-quota: not an ability of this driver (plain): choose another driver`},
@@ -86,6 +90,16 @@ func TestImpossiblePlansAreRefused(t *testing.T) {
 				t.Error("the run left a folder")
 			}
 		})
+	}
+}
+
+// TestUnfitLoadIsRefused before anything starts.
+func TestUnfitLoadIsRefused(t *testing.T) {
+	s := scenario(t, fault.Kill(fault.Node("app-1")))
+	s.Load.Timeout = 0
+	_, _, err := harness.Run(t.Context(), s, harness.Options{Driver: plain{}, Dir: filepath.Join(t.TempDir(), "run"), Logf: t.Logf})
+	if !errors.Is(err, harness.ErrScenario) || err.Error() != `unfit scenario "s": unfit load: Timeout is 0s: say how long clients wait` {
+		t.Error(err)
 	}
 }
 

@@ -60,8 +60,8 @@ func judgeAll(r *check.Run, checks []check.Check) []check.Verdict {
 	return out
 }
 
-// confirmAll goes by the plan, so that a fault that was never injected is missed too, and one of a saved run that its scenario
-// does not have any more.
+// confirmAll confirms the faults of the scenario, also those that were never injected. It adds what the plan of a saved run has
+// and the scenario of this build lacks, unconfirmed.
 func confirmAll(run *evidence.Run, s Scenario) (all []check.Fault) {
 	for _, step := range s.Faults {
 		all = append(all, confirm(run, step.Fault))
@@ -74,7 +74,7 @@ func confirmAll(run *evidence.Run, s Scenario) (all []check.Fault) {
 	return all
 }
 
-// confirm asks a fault's confirmation about what its injector ordered.
+// confirm looks for the proof that a fault was active and healed. Without it, Missing says why.
 func confirm(run *evidence.Run, f fault.Fault) check.Fault {
 	in, ordered := run.Injection(f.Name)
 	out := check.Fault{Name: f.Name, Kind: f.Kind, Target: in.Target, Ordered: in.Ordered, Healing: in.Healing}

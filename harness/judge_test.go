@@ -87,7 +87,9 @@ func newRecorded() *recorded {
 		r.samples = append(r.samples, evidence.Sample{At: at, Node: "app-1", Boot: "1", Values: map[string]float64{"active": 0}})
 	}
 	r.saw(5*time.Second, evidence.SourceReady, "app-1", evidence.SawUp)
-	r.saw(loadTo+7*time.Second, evidence.SourceProbe, evidence.ProbeLogs, evidence.ProbeCollected)
+	for _, probe := range []string{evidence.ProbeLogs, evidence.ProbeExits} {
+		r.saw(loadTo+7*time.Second, evidence.SourceProbe, probe, evidence.ProbeCollected)
+	}
 	r.kill("store-1")
 	return r
 }
@@ -120,6 +122,7 @@ func (r *recorded) save(t testing.TB, dir string) {
 	put(rec, evidence.Windows, r.windows)
 	put(rec, evidence.Nodes, r.nodes)
 	put(rec, evidence.LogDefects, r.defects)
+	put(rec, evidence.Clocks, []evidence.Clock{{At: loadFrom, Node: evidence.ClockHarness}})
 	if err := rec.WritePlan(r.plan); err != nil {
 		t.Fatal(err)
 	}
@@ -226,6 +229,7 @@ func TestWhoIsToBlame(t *testing.T) {
 		}, check.Fail, "NothingDropped"},
 
 		{"a service that panics and dies", nil, func(r *recorded) { r.exits = append(r.exits, evidence.Exit{Node: "app-1", At: loadTo, Code: 2}) }, check.Fail, "NoUnplannedDeath: app-1 ended with code 2"},
+		{"ends of processes that nobody watched for", nil, func(r *recorded) { r.forget(evidence.ProbeExits, evidence.ProbeCollected) }, check.Unknown, "NoUnplannedDeath: nobody watched"},
 		{"a service that panics and lives", nil, func(r *recorded) {
 			r.defects = []evidence.LogDefect{{Node: "app-1", Line: 4, What: evidence.LogPanic, Text: "panic: nil map"}}
 		}, check.Fail, "NoPanics: 1 panic in the logs; the first, logs/app-1.log line 4: panic: nil map"},

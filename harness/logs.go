@@ -12,7 +12,6 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/probe"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -33,7 +32,7 @@ func (r *runner) saveLogs() {
 		err = g.Wait()
 	}
 	if err != nil {
-		r.probeFailed(probe.Probe{Name: evidence.ProbeLogs}, err)
+		r.probeFailed(evidence.ProbeLogs, err)
 		return
 	}
 	r.probeCollected(evidence.ProbeLogs)

@@ -162,8 +162,12 @@ func (r *runner) watch() *watchers {
 		}
 		w.done.Go(func() {
 			// An error at the end counts, too: what is wrong with one node may be told only when the other nodes are done.
-			if err := panics.Do(func() error { return p.Watch(ctx, r.env, r.rec) }); err != nil {
-				r.probeFailed(p, err)
+			err := panics.Do(func() error { return p.Watch(ctx, r.env, r.rec) })
+			switch {
+			case err != nil:
+				r.probeFailed(p.Name, err)
+			case p.Collect == nil:
+				r.probeCollected(p.Name) // it had nothing to do but to watch to the end
 			}
 		})
 	}
@@ -171,9 +175,9 @@ func (r *runner) watch() *watchers {
 }
 
 // probeFailed puts the failure into the evidence: what was not observed proves nothing, and an assumption says so.
-func (r *runner) probeFailed(p probe.Probe, err error) {
-	r.Logf("probe %s: %v", p.Name, err)
-	evidence.Observations.Put(r.rec, evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: p.Name, What: evidence.ProbeFailed, Detail: err.Error()})
+func (r *runner) probeFailed(name string, err error) {
+	r.Logf("probe %s: %v", name, err)
+	evidence.Observations.Put(r.rec, evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: name, What: evidence.ProbeFailed, Detail: err.Error()})
 }
 
 // probeCollected says that the probe looked at the end, so that what it did not record was not there.
@@ -190,14 +194,11 @@ func (r *runner) warmUp(ctx context.Context) error {
 	}
 	from := r.rec.Now()
 	defer func() { r.phase(evidence.PhaseBaseline, from) }()
-	_ = pause(ctx, baselineFor) // an interruption shows in what the load leaves
+	_ = env.Sleep(ctx, baselineFor) // an interruption shows in what the load leaves
 	return nil
 }
 
-func (r *runner) target() load.Target {
-	t := r.env.Target()
-	return load.Target{URL: t.URL, Tokens: t.Tokens}
-}
+func (r *runner) target() load.Target { return load.Target(r.env.Target()) }
 
 // loadAndBreak runs the load and the plan of faults side by side. Everything is healed when it returns.
 func (r *runner) loadAndBreak(ctx context.Context) error {
@@ -229,7 +230,7 @@ func (r *runner) quiesce(ctx context.Context) {
 			r.Logf("not quiet: %v", err)
 		}
 	}
-	_ = pause(ctx, tailFor)
+	_ = env.Sleep(ctx, tailFor)
 }
 
 func (r *runner) collect(ctx context.Context) {
@@ -242,21 +243,9 @@ func (r *runner) collect(ctx context.Context) {
 			continue
 		}
 		if err := panics.Do(func() error { return p.Collect(ctx, r.env, r.rec) }); err != nil {
-			r.probeFailed(p, err)
+			r.probeFailed(p.Name, err)
 			continue
 		}
 		r.probeCollected(p.Name)
-	}
-}
-
-// pause waits for d or for the end of ctx, whichever comes first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
 	}
 }

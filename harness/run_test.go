@@ -41,6 +41,12 @@ type fakeProc struct {
 	log string
 }
 
+// Wait: it never ends.
+func (fakeProc) Wait(ctx context.Context) (env.Exit, error) {
+	<-ctx.Done()
+	return env.Exit{}, ctx.Err()
+}
+
 func (fakeProc) Signal(context.Context, env.Signal) error { return nil }
 func (p fakeProc) Logs(context.Context) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(p.log)), nil
@@ -122,7 +128,7 @@ func TestRun(t *testing.T) {
 					t.Errorf("%s: %s: %s", want, v.Status, v.Reason)
 				}
 			}
-			for _, want := range []string{"EvidenceComplete", "HealthyBefore", "HealthyAfter"} {
+			for _, want := range []string{"EvidenceComplete", "HealthyBefore", "HealthyAfter", "NoUnplannedDeath"} {
 				if v := statusOf(j.Assumptions, want); v.Status != check.Pass {
 					t.Errorf("%s: %s: %s", want, v.Status, v.Reason)
 				}

@@ -28,7 +28,7 @@ type Scenario struct {
 	Load      load.Profile  // what to send, and what may be refused
 	Faults    fault.Plan    // what to break, when, for how long
 	Draw      Draw          // draws Faults from the run's seed; nil if they are always the same
-	Probes    []probe.Probe // what to observe beside what the system and the faults bring
+	Probes    []probe.Probe // what to observe beside what the system and the faults bring, exits and CPU steal time
 	Expect    []check.Check // what must hold
 	Sometimes []check.Check // what must have happened at least once, or the run proved nothing
 	Short     bool          // one of the few that a hurried run takes: go test -short
@@ -89,7 +89,7 @@ func (s Scenario) Programs() (programs []env.Program) {
 	return programs
 }
 
-// probes are those of the scenario, of its system and of its faults; of several of one name, the first.
+// probes are those of the scenario, of its system, of its faults and of every run; of several of one name, the first.
 func (s Scenario) probes() (all []probe.Probe) {
 	brought := slices.Clone(s.Probes)
 	if o, ok := s.System.(Observed); ok {
@@ -98,6 +98,7 @@ func (s Scenario) probes() (all []probe.Probe) {
 	for _, f := range s.Faults {
 		brought = append(brought, f.Fault.Observe...)
 	}
+	brought = append(brought, probe.Exits(), probe.CPUSteal(), probe.Clocks())
 	for _, p := range brought {
 		if !slices.ContainsFunc(all, func(other probe.Probe) bool { return other.Name == p.Name }) {
 			all = append(all, p)
@@ -124,6 +125,9 @@ func (s Scenario) Validate() error {
 		return fmt.Errorf("%w %q: no checks in Expect, so it can not fail", ErrScenario, s.Name)
 	case len(s.Load.Stages) == 0:
 		return fmt.Errorf("%w %q: no load", ErrScenario, s.Name)
+	}
+	if err := s.Load.Validate(); err != nil {
+		return fmt.Errorf("%w %q: %w", ErrScenario, s.Name, err)
 	}
 	seen := map[string]bool{}
 	for _, f := range s.Faults {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -75,36 +76,25 @@ func execute(name string, data any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// newLook reads what this package embeds, and the chart library (uPlot, MIT licence, named in its first line) that vegeta's plots
+// embed.
 func newLook() (look, error) {
-	css, err := templates.ReadFile("templates/style.css")
-	if err != nil {
-		return look{}, err
+	var errs []error
+	read := func(f io.ReadCloser, err error) string {
+		if err != nil {
+			errs = append(errs, err)
+			return ""
+		}
+		defer f.Close()
+		b, err := io.ReadAll(f)
+		errs = append(errs, err)
+		return string(b)
 	}
-	charts, err := templates.ReadFile("templates/charts.js")
-	if err != nil {
-		return look{}, err
+	l := look{
+		CSS:      template.CSS(read(templates.Open("templates/style.css"))),
+		Charts:   template.JS(read(templates.Open("templates/charts.js"))),
+		ChartCSS: template.CSS(read(plot.Assets.Open("uPlot.min.css"))),
+		ChartLib: template.JS(read(plot.Assets.Open("uPlot.min.js"))),
 	}
-	lib, err := plotAsset("uPlot.min.js")
-	if err != nil {
-		return look{}, err
-	}
-	libCSS, err := plotAsset("uPlot.min.css")
-	if err != nil {
-		return look{}, err
-	}
-	return look{CSS: template.CSS(css), ChartCSS: template.CSS(libCSS), ChartLib: template.JS(lib), Charts: template.JS(charts)}, nil
-}
-
-// plotAsset reads the chart library (uPlot, MIT licence, named in its first line) that vegeta's plots embed.
-func plotAsset(name string) ([]byte, error) {
-	f, err := plot.Assets.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("open chart library %s: %w", name, err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(f)
-	if err != nil {
-		return nil, fmt.Errorf("read chart library %s: %w", name, err)
-	}
-	return b, nil
+	return l, errors.Join(errs...)
 }

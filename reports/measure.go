@@ -9,25 +9,12 @@ import (
 )
 
 func count(run *evidence.Run) Requests {
-	var r Requests
-	for _, t := range check.Timings(run) {
-		r.Planned++
-		switch t.Outcome {
-		case evidence.OK:
-			r.OK++
-		case evidence.Refused:
-			r.Refused++
-		case evidence.Failed:
-			r.Failed++
-		case evidence.Ambiguous:
-			r.Ambiguous++
-		case evidence.Aborted:
-			r.Aborted++
-		case evidence.Unsent:
-			r.Unsent++
-		}
+	all, n := evidence.Requests.Of(run), map[evidence.Outcome]uint64{}
+	for _, t := range all {
+		n[t.Outcome]++
 	}
-	return r
+	return Requests{Planned: uint64(len(all)), OK: n[evidence.OK], Refused: n[evidence.Refused], Failed: n[evidence.Failed],
+		Ambiguous: n[evidence.Ambiguous], Aborted: n[evidence.Aborted], Unsent: n[evidence.Unsent]}
 }
 
 // of gives the count of one outcome.
@@ -52,7 +39,7 @@ func quantilesOf(ds []time.Duration) quantiles {
 
 func latencies(run *evidence.Run) quantiles {
 	var ds []time.Duration
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Waited() {
 			ds = append(ds, t.Latency())
 		}
@@ -62,7 +49,7 @@ func latencies(run *evidence.Run) quantiles {
 
 func lags(run *evidence.Run) quantiles {
 	var ds []time.Duration
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Outcome != evidence.Unsent {
 			ds = append(ds, t.Sent-t.Due)
 		}

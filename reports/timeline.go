@@ -133,7 +133,7 @@ func chartSpan(run *evidence.Run, faults []check.Fault) (from, to time.Duration)
 	if w, ok := run.Window(evidence.PhaseLoad); ok {
 		to = w.To
 	}
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		from, to = min(from, t.Due), max(to, t.Due, t.End)
 	}
 	for _, f := range faults {
@@ -145,7 +145,7 @@ func chartSpan(run *evidence.Run, faults []check.Fault) (from, to time.Duration)
 func rates(run *evidence.Run, b buckets) (due, done []float64) {
 	due, done = make([]float64, b.n), make([]float64, b.n)
 	one := 1 / b.step.Seconds()
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		due[b.index(t.Due)] += one
 		if t.Outcome == evidence.OK {
 			done[b.index(t.End)] += one
@@ -159,7 +159,7 @@ func rates(run *evidence.Run, b buckets) (due, done []float64) {
 
 func latencySeries(run *evidence.Run, b buckets) (p50, p99, top []*float64) {
 	byBucket := make([][]time.Duration, b.n)
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Waited() {
 			i := b.index(t.Due)
 			byBucket[i] = append(byBucket[i], t.Latency())
@@ -181,7 +181,7 @@ func layers(run *evidence.Run, b buckets) []layer {
 		at[o] = i
 		all = append(all, layer{Name: string(o), Counts: make([]int, b.n)})
 	}
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if i, ok := at[t.Outcome]; ok {
 			all[i].Counts[b.index(t.Due)]++
 		}
@@ -200,7 +200,7 @@ func inFlightLayers(run *evidence.Run, lanes []Lane, b buckets) []layer {
 }
 
 func requestSpans(run *evidence.Run) (all []evidence.Span) {
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Outcome != evidence.Unsent {
 			all = append(all, evidence.Span{From: t.Sent, To: t.End})
 		}

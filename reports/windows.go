@@ -25,7 +25,7 @@ func windowRows(run *evidence.Run, j check.Judgement) (rows []windowRow, missing
 func newWindowRow(run *evidence.Run, w evidence.Window) windowRow {
 	var failed, refused int
 	var ds []time.Duration
-	for _, t := range check.Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if !t.Waited() || t.Due < w.From || t.Due >= w.To {
 			continue
 		}

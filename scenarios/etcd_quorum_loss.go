@@ -25,6 +25,7 @@ func EtcdQuorumLoss() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+leadsAgain),
 		Faults: faults,
+		Probes: postgresha.Probes(),
 		Expect: base(check.StepsDown(f.Name, postgresha.SourcePatroni, postgresha.SawLeader, postgresha.TTL),
 			check.LeadsAgain(f.Name, postgresha.SourcePatroni, postgresha.SawLeader, leadsAgain),
 			check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, seenAtOnce),

@@ -15,11 +15,11 @@ import (
 // FlappingLLM has the LLM fail every call of every other second.
 func FlappingLLM() harness.Scenario {
 	const (
-		spell = time.Second
+		phase = time.Second
 		at    = faultAt / 2
-		lasts = 20 * spell
+		lasts = 20 * phase
 	)
-	f := upstream.Flaps(spell, spell)
+	f := upstream.Flaps(phase, phase)
 	client := steady(gateway.DefaultTenants(), at+lasts+5*time.Second)
 	// A call that was answered 500 is repeated for 2 s, and so meets a good second. Few of the misses may fail even so.
 	client.Allow = []evidence.Allowance{{From: at - time.Second/2, To: at + lasts + time.Second, Share: 0.1, Classes: []string{record.Miss}}}
@@ -29,7 +29,7 @@ func FlappingLLM() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      client,
 		Faults:    during(f, at, lasts),
-		Expect:    base(claims.OkInGoodSpells(f.Name, spell, spell, 0.9)),
+		Expect:    base(claims.OkInGoodSpells(f.Name, phase, phase, 0.9)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

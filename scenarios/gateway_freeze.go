@@ -6,14 +6,14 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
-	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
+	"github.com/sentinel-chaos/sentinel/fixtures/haproxy"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 	"github.com/sentinel-chaos/sentinel/harness/load"
 )
 
-// GatewayFreeze freezes a replica for longer than its lease, while others take over what it was doing, and thaws it.
+// GatewayFreeze pauses a replica for longer than its lease, while others take over what it was doing, and resumes it.
 func GatewayFreeze() harness.Scenario {
 	lasts := lease + 3*time.Second
 	const (
@@ -23,7 +23,7 @@ func GatewayFreeze() harness.Scenario {
 	f := fault.Pause(fault.Node(victim))
 	client := steady(gateway.DefaultTenants(), faultAt+lasts+tail)
 	// Each question comes three times: so what the victim was asked last is asked again when its lease is over and it still
-	// stands, and once more when it has thawed.
+	// stands, and once more when it was resumed.
 	for i, start := range []time.Duration{0, lease + 3*time.Second/2, lasts + 4*time.Second} {
 		client.Stages = append(client.Stages, load.Stage{Name: fmt.Sprintf("round %d", i+1), Start: start,
 			Shape: load.Constant(rate, faultAt+lasts), Request: question})

@@ -10,7 +10,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
-// HerdWithoutPostgres sends the thundering herd when Redis is the only authority, for answers that take longer than a lease: the
+// HerdWithoutPostgres sends the thundering herd when Redis is the only lease store, for answers that take longer than a lease: the
 // primary's node is dead, and nobody may lead before its ttl is over. The replicas know the tenants: a key that they never saw,
 // nobody could vouch for.
 func HerdWithoutPostgres() harness.Scenario {

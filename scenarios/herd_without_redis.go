@@ -9,7 +9,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
-// HerdWithoutRedis sends the thundering herd when Postgres is the only authority, for answers that take longer than a lease. All
+// HerdWithoutRedis sends the thundering herd when Postgres is the only lease store, for answers that take longer than a lease. All
 // of Redis dies before it and comes back empty after it.
 func HerdWithoutRedis() harness.Scenario {
 	client, keys := herd(4*time.Second, [2]string{"acme", "globex"}, "initech")

@@ -11,13 +11,13 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
-// PostgresFreeze freezes the primary for longer than the ttl and thaws it as a second primary, of the old timeline.
+// PostgresFreeze pauses the primary for longer than the ttl and resumes it as a second primary, of the old timeline.
 func PostgresFreeze() harness.Scenario {
 	const lasts = 28 * time.Second
 	f := fault.Pause(postgresha.Primary())
 	return harness.Scenario{
 		Name:   "postgres-freeze",
-		Claim:  "While the Postgres primary is frozen, and when it is thawed after another has taken its place, hits and misses are served, no acknowledged row is lost, and no two primaries share a timeline.",
+		Claim:  "While the Postgres primary is paused, and when it is resumed after another has taken its place, hits and misses are served, no acknowledged row is lost, and no two primaries share a timeline.",
 		System: gateway.Stack{},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+tail),
 		Faults: during(f, faultAt, lasts),

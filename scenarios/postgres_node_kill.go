@@ -26,6 +26,7 @@ func PostgresNodeKill() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), at+lasts+tail),
 		Faults:    during(f, at, lasts),
+		Probes:    sessions(),
 		Expect:    base(check.LatencyDuring(f.Name, record.Hit, 1.5), check.RecoversWithin(f.Name, lease), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawHitsAndMisses()},
 	}

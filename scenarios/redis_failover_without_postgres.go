@@ -12,9 +12,9 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
-// RedisFailoverWithoutPostgres kills the Redis master in the middle of a herd's calls, when Redis is the only authority: the
+// RedisFailoverWithoutPostgres kills the Redis master in the middle of a herd's calls, when Redis is the only lease store: the
 // locks must be where the next master is. The calls take long, so that no answer is told before the kill: such a one might
-// be lost with the master. They begin 0.5 s after the herd, the Postgres budget, if nobody has yet found Postgres silent.
+// be lost with the master. They begin 0.5 s after the herd, the Postgres budget, if nobody has yet found Postgres unavailable.
 func RedisFailoverWithoutPostgres() harness.Scenario {
 	const herdAt = 4500 * time.Millisecond
 	client, keys := herd(herdAt-500*time.Millisecond, [2]string{"acme", "globex"}, "acme", "globex")

@@ -11,13 +11,13 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 )
 
-// RedisMasterFreeze freezes the master and thaws it when another has taken its place: for a moment there are two.
+// RedisMasterFreeze pauses the master and resumes it when another has taken its place: for a moment there are two.
 func RedisMasterFreeze() harness.Scenario {
 	const lasts = 6 * time.Second
 	f := fault.Pause(redisha.Master())
 	return harness.Scenario{
 		Name:      "redis-master-freeze",
-		Claim:     "While the Redis master is frozen, and when it is thawed as a second master, no request takes longer than is normal by more than the Redis budget and 100 ms.",
+		Claim:     "While the Redis master is paused, and when it is resumed as a second master, no request takes longer than is normal by more than the Redis budget and 100 ms.",
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    during(f, faultAt, lasts),

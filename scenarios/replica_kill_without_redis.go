@@ -5,7 +5,7 @@ import (
 
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
-	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
+	"github.com/sentinel-chaos/sentinel/fixtures/haproxy"
 	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -17,7 +17,7 @@ func ReplicaKillWithoutRedis() harness.Scenario {
 	const (
 		victim = "gateway-2"
 		lasts  = 8 * time.Second
-		killAt = faultAt + 3*time.Second // everybody has long found Redis silent
+		killAt = faultAt + 3*time.Second // everybody has long found Redis unavailable
 		gone   = 4 * time.Second
 	)
 	kill := fault.Kill(fault.Node(victim))

@@ -8,13 +8,14 @@ import (
 	"github.com/sentinel-chaos/sentinel/examples/counter"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
-	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
+	"github.com/sentinel-chaos/sentinel/fixtures/haproxy"
 	"github.com/sentinel-chaos/sentinel/fixtures/stores/postgresha"
 	"github.com/sentinel-chaos/sentinel/fixtures/upstream"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
 	"github.com/sentinel-chaos/sentinel/harness/load"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
 // All returns the catalogue in the order in which it runs: that of the gateway, and the examples.
@@ -39,6 +40,7 @@ func All() []harness.Scenario {
 		SlowLLM(),
 		RateLimitBurst(),
 		RedisMasterPartition(),
+		RedisResets(),
 		RedisSlow(),
 		PostgresSlow(),
 		PostgresFreeze(),
@@ -60,7 +62,7 @@ func All() []harness.Scenario {
 // base is what every scenario claims.
 func base(more ...check.Check) []check.Check { return baseOf(nil, more...) }
 
-// baseOf is base where several faults may leave none of the authorities: what nobody could prevent then is not claimed.
+// baseOf is base where several faults may leave none of the lease stores: what nobody could prevent then is not claimed.
 func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 	return append([]check.Check{
 		check.NothingDropped(),
@@ -77,21 +79,21 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 	}, more...)
 }
 
-// Figures of the gateways' default settings, which claims are measured by: the stack says what it sets.
-var (
-	redisBudget    = gateway.Stack{}.RedisBudget()
-	postgresBudget = gateway.Stack{}.PostgresBudget()
-	lease          = gateway.Stack{}.Lease()
-	llmTimeout     = gateway.Stack{}.LLMTimeout()
-	breakerOpen    = gateway.Stack{}.BreakerOpen()
-	breakerProbes  = gateway.Stack{}.BreakerProbes()
+// Figures of the gateways' default settings, which claims are measured by.
+const (
+	redisBudget    = gateway.RedisBudget
+	postgresBudget = gateway.PostgresBudget
+	lease          = gateway.Lease
+	llmTimeout     = gateway.LLMTimeout
+	breakerOpen    = gateway.BreakerOpen
+	breakerProbes  = gateway.BreakerProbes
 )
 
 // slack is what a claim about time allows beside what it is derived from: the machine is shared by the service and all observers.
 const slack = 100 * time.Millisecond
 
 // How long a former primary may go on calling itself one beside another. One that was cut off has stepped down before anybody
-// else may lead: that leaves what two polls of Patroni may be apart. One that was frozen learns of it after the thaw, from etcd;
+// else may lead: that leaves what two polls of Patroni may be apart. One that was paused learns of it when resumed, from etcd;
 // nothing that it takes until then is acknowledged, and half of the ttl is ample.
 const (
 	seenAtOnce       = time.Second
@@ -112,6 +114,9 @@ func nobodyStays(f fault.Fault) check.Check {
 	return check.NobodyStays(f.Name, check.Lead{Source: postgresha.SourcePatroni, What: postgresha.SawLeader},
 		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, 2*time.Second)
 }
+
+// sessions observe what nobodyStays needs beside what the faults of Postgres bring.
+func sessions() []probe.Probe { return []probe.Probe{haproxy.PostgresSessions()} }
 
 // during is a plan of one fault.
 func during(f fault.Fault, at, lasts time.Duration) fault.Plan {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/cli"
 	"github.com/sentinel-chaos/sentinel/harness/cmd/chaos/wiring"
 	"github.com/sentinel-chaos/sentinel/harness/env"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 	"github.com/sentinel-chaos/sentinel/scenarios"
 )
 
@@ -279,6 +281,85 @@ func TestCatalogue(t *testing.T) {
 		}
 		if len(sc.Faults) > 0 && !strings.Contains(failures, "`"+sc.Name+"`") {
 			t.Errorf("docs/FAILURE_MODES.md has no row that names the scenario %s as its proof", sc.Name)
+		}
+	}
+}
+
+// storeProbes observe the stores, which costs so much that only who needs them has them.
+var storeProbes = []string{"redis-alive", "redis-sentinels-alive", "redis-sentinel-events", "postgres-alive", "patroni-state", "postgres-sessions"}
+
+// probesOf names the observers of a scenario: its own, and those of its system and its faults.
+func probesOf(sc harness.Scenario) (names []string) {
+	probes := append(slices.Clone(sc.Probes), sc.System.(harness.Observed).Probes()...)
+	for _, step := range sc.Faults {
+		probes = append(probes, step.Fault.Observe...)
+	}
+	for _, p := range probes {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// TestChecksHaveTheirObservers: a check that reads what an observer of the stores saw has that observer in every scenario, whatever
+// the seed.
+func TestChecksHaveTheirObservers(t *testing.T) {
+	postgres, redis := []string{"postgres-alive", "patroni-state"}, []string{"redis-alive", "redis-sentinels-alive"}
+	needs := map[string][]string{
+		"NobodyStays":                 append(slices.Clone(postgres), "postgres-sessions"),
+		"NoSplitBrain":                postgres,
+		"StepsDown":                   postgres,
+		"LeadsAgain":                  postgres,
+		"RefusedOnlyWithoutAuthority": append(slices.Clone(postgres), redis...),
+	}
+	used := map[string]bool{}
+	for _, sc := range scenarios.All() {
+		for seed := range uint64(20) {
+			has := probesOf(sc.Drawn(seed))
+			for _, c := range sc.Expect {
+				used[c.Name] = true
+				for _, probe := range needs[c.Name] {
+					if !slices.Contains(has, probe) {
+						t.Errorf("%s has %s, and no %s", sc.Name, c.Name, probe)
+					}
+				}
+			}
+		}
+	}
+	for name := range needs {
+		if !used[name] {
+			t.Errorf("no scenario has %s", name)
+		}
+	}
+}
+
+// TestFailoversAreObserved: the guards that an election was seen have an observer of who leads the store that their fault hits.
+func TestFailoversAreObserved(t *testing.T) {
+	guarded := 0
+	for _, sc := range scenarios.All() {
+		if !slices.ContainsFunc(sc.Sometimes, func(c check.Check) bool { return c.Name == "FailedOver" }) {
+			continue
+		}
+		guarded++
+		for _, step := range sc.Faults {
+			leads := map[string]string{"redis": "redis-alive", "postgres": "patroni-state"}[tierOf(step)]
+			if leads != "" && !slices.ContainsFunc(step.Fault.Observe, func(p probe.Probe) bool { return p.Name == leads }) {
+				t.Errorf("%s: %s brings no %s", sc.Name, step.Fault.Name, leads)
+			}
+		}
+	}
+	if guarded == 0 {
+		t.Error("no scenario has FailedOver")
+	}
+}
+
+// TestNobodyPollsStoresWithoutNeed: where no store fails, none is observed.
+func TestNobodyPollsStoresWithoutNeed(t *testing.T) {
+	for _, sc := range []harness.Scenario{scenarios.Calm(), scenarios.ThunderingHerd(), scenarios.SigtermMidLoad(), scenarios.RollingRestart(),
+		scenarios.SoakSigterm(), scenarios.SoakUniqueKeys(), scenarios.SlowLLM()} {
+		for _, name := range probesOf(sc) {
+			if slices.Contains(storeProbes, name) {
+				t.Errorf("%s has %s", sc.Name, name)
+			}
 		}
 	}
 }

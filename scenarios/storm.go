@@ -30,10 +30,11 @@ func Storm() harness.Scenario {
 	client.Allow = []evidence.Allowance{{To: length + time.Second, Share: 1, Classes: []string{record.Miss}}}
 	return harness.Scenario{
 		Name:   "storm",
-		Claim:  "While stores, replicas and the LLM fail as a seed has it, several at a time, no hit is refused, no miss but for want of an authority that takes writes or for the LLM, and every other promise holds.",
+		Claim:  "While stores, replicas and the LLM fail as a seed has it, several at a time, no hit is refused, no miss but for want of a lease store that takes writes or for the LLM, and every other promise holds.",
 		System: gateway.Stack{Env: map[string]string{"SENTINEL_CACHE_TTL": "2m"}}, // no hit dies
 		Load:   client,
 		Draw:   drawStorm,
+		Probes: gateway.AuthorityProbes(),
 		Expect: baseOf(gateway.Authorities(), claims.RefusedOnlyWithoutAuthority(claims.Excuses{Authorities: gateway.Authorities(), Linger: lease,
 			Faults: []string{llmErrors().Name}, Settle: llmTimeout})),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},

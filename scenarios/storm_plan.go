@@ -18,14 +18,14 @@ import (
 //
 //   - Two faults of stores within one flight can leave one replica with Redis alone and another with Postgres alone, which is
 //     two calls and not claimed: shorter faults keep well apart, and Redis loses its master only when every replica has long
-//     found Postgres silent, and before anybody may lead it again.
-//   - A store that is slow is silent to some and not to others: never while the other one is away.
+//     found Postgres unavailable, and before anybody may lead it again.
+//   - A store that is slow is unavailable to some and not to others: never while the other one is away.
 //   - All of Redis away and no Postgres primary: hits could be read nowhere, so that is left out.
 //   - A ledger row may be in one Redis and one replica's memory only: for a moment, or for as long as Postgres is away. A replica
 //     that dies in the same moments as that Redis, or after it without Postgres, takes the last copy along: it dies seconds
 //     after the Redis, when Postgres has the row, or seconds before, when another Redis has it.
 //   - A replica that starts while Postgres is away is not ready before that is back: no other one may be taken away meanwhile.
-//   - A freeze of a replica is longer than its lease, since only such a one explains a further call.
+//   - A pause of a replica is longer than its lease, since only such a one explains a further call.
 
 // Where the two faults of stores begin, or the one, give or take; and when the plan is over at the latest.
 const (
@@ -58,7 +58,7 @@ func drawLong(r *rand.Rand, victims []string) fault.Plan {
 	if r.IntN(2) == 0 {
 		return append(p, drawReplica(r, victims[0], at+2*time.Second, at+lasts-longest))
 	}
-	// Postgres was found silent long before, and leads again 20 s after the kill at the earliest.
+	// Postgres was found unavailable long before, and leads again 20 s after the kill at the earliest.
 	redis := at + within(r, 7*time.Second, 9*time.Second)
 	return append(p, fault.Step{At: redis, For: failover, Fault: fault.Kill(redisha.Master())},
 		drawReplica(r, victims[0], at+time.Second, at+3*time.Second))
@@ -103,7 +103,7 @@ func drawLLM(r *rand.Rand) fault.Step {
 		Fault: pick(r, upstream.Slow(time.Second), llmErrors())}
 }
 
-// llmErrors is the one fault of a storm for which misses may be refused though an authority takes writes.
+// llmErrors is the one fault of a storm for which misses may be refused though a lease store takes writes.
 func llmErrors() fault.Fault { return upstream.Errors(0.5, http.StatusInternalServerError) }
 
 // within draws a moment, in whole milliseconds.

@@ -90,7 +90,7 @@ func clash(a, b fault.Step) string {
 	case x == "gateway" && (y == "redis" || y == "postgres") && a.Fault.Kind == evidence.FaultKill && max(a.At-b.At, b.At-a.At) < time.Second:
 		return "a replica dies in the moments in which a store does"
 	case x == "gateway" && a.Fault.Kind == evidence.FaultPause && a.For <= 5*time.Second:
-		return "a freeze that explains nothing"
+		return "a pause that explains nothing"
 	}
 	return ""
 }
@@ -102,7 +102,7 @@ func whyNotBothStores(postgres, redis fault.Step) string {
 	case postgres.Fault.Name != "kill postgres-primary" || redis.Fault.Name != "kill redis-master":
 		return "both stores are away, or slow"
 	case since < 5*time.Second || since > ttl-10*time.Second:
-		return "the authorities change within one flight"
+		return "the lease stores change within one flight"
 	}
 	return ""
 }

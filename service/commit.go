@@ -14,7 +14,7 @@ import (
 // lease has ended, or whose answer no lease store took, acquires the flight again with the answer in hand. Another holder may
 // have brought a newer answer, or be about to.
 func (g *Gateway) commit(lease *lease, answer Answer, row Row) flightResult {
-	came := earlier(time.Now(), lease.until) // an answer that a frozen holder had all the while is older than it seems
+	came := earlier(time.Now(), lease.until) // an answer that a paused holder had all the while is older than it seems
 	s := Settlement{Key: lease.key, Token: lease.token, Answer: answer, ExpiresAt: came.Add(g.drawTTL()), Row: &row}
 	ctx, cancel := context.WithDeadline(g.base, earlier(s.ExpiresAt, time.Now().Add(g.RequestTimeout)))
 	defer cancel()

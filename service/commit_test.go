@@ -9,17 +9,17 @@ import (
 	"github.com/sentinel-chaos/sentinel/service"
 )
 
-// freeze runs a call whose holder notices nothing until its lease is long over; meanwhile happens before the call ends.
-func freeze(t *testing.T, w *world, r service.Request, meanwhile func()) (service.Result, *service.Ledger) {
+// pause runs a call whose holder notices nothing until its lease is long over; meanwhile happens before the call ends.
+func pause(t *testing.T, w *world, r service.Request, meanwhile func()) (service.Result, *service.Ledger) {
 	w.model.deaf = true
-	thawed, ledger := w.gateway("gateway-1")
+	resumed, ledger := w.gateway("gateway-1")
 	var result service.Result
 	var asked sync.WaitGroup
-	w.redis.set(true) // a frozen process renews nothing; that its stores are away looks the same to it
+	w.redis.set(true) // a paused process renews nothing; that its stores are away looks the same to it
 	asked.Go(func() {
 		var err error
-		if result, err = thawed.Answer(t.Context(), r); err != nil {
-			t.Errorf("the frozen replica's client got %v", err)
+		if result, err = resumed.Answer(t.Context(), r); err != nil {
+			t.Errorf("the paused replica's client got %v", err)
 		}
 	})
 	synctest.Wait()
@@ -33,10 +33,10 @@ func freeze(t *testing.T, w *world, r service.Request, meanwhile func()) (servic
 	return result, ledger
 }
 
-func TestThawedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
+func TestResumedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, r, newer := newWorld(4*lease), ask("frozen", "p"), service.Answer{CallID: "newer"}
-		result, ledger := freeze(t, w, r, func() {
+		w, r, newer := newWorld(4*lease), ask("paused", "p"), service.Answer{CallID: "newer"}
+		result, ledger := pause(t, w, r, func() {
 			w.redis.put(r.Key(), newer)
 			w.postgres.put(r.Key(), newer)
 		})
@@ -62,12 +62,12 @@ func TestThawedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
 	})
 }
 
-// Nobody else asked while the holder was frozen: the answer that was paid for serves the next request too.
-func TestThawedHolderStoresItsAnswer(t *testing.T) {
+// Nobody else asked while the holder was paused: the answer that was paid for serves the next request too.
+func TestResumedHolderStoresItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, r := newWorld(4*lease), ask("frozen", "p")
+		w, r := newWorld(4*lease), ask("paused", "p")
 		asked := time.Now()
-		result, _ := freeze(t, w, r, func() {})
+		result, _ := pause(t, w, r, func() {})
 		for name, s := range map[string]*store{"redis": w.redis, "postgres": w.postgres} {
 			if got, ok := s.answer(r.Key()); !ok || got != result.Answer {
 				t.Errorf("%s has %+v", name, got)
@@ -77,16 +77,16 @@ func TestThawedHolderStoresItsAnswer(t *testing.T) {
 			t.Errorf("its client got %+v", result)
 		}
 		if expiresAt, most := w.postgres.answers[r.Key()].expiresAt, asked.Add(lease+storeBudget+ttl); expiresAt.After(most) {
-			t.Errorf("its TTL counts from the thaw: it expires %s too late", expiresAt.Sub(most))
+			t.Errorf("its TTL counts from when it is resumed: it expires %s too late", expiresAt.Sub(most))
 		}
 	})
 }
 
-// Somebody else is calling when the holder thaws: it waits for that answer, which is the one that will be stored.
-func TestThawedHolderWaitsForItsHeir(t *testing.T) {
+// Somebody else is calling when the holder is resumed: it waits for that answer, which is the one that will be stored.
+func TestResumedHolderWaitsForItsHeir(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, r, newer := newWorld(4*lease), ask("frozen", "p"), service.Answer{CallID: "newer"}
-		result, _ := freeze(t, w, r, func() {
+		w, r, newer := newWorld(4*lease), ask("paused", "p"), service.Answer{CallID: "newer"}
+		result, _ := pause(t, w, r, func() {
 			w.redis.seize(r.Key(), "heir", time.Hour)
 			w.postgres.seize(r.Key(), "heir", time.Hour)
 			time.AfterFunc(3*lease, func() { // the call has 2 leases to go
@@ -103,7 +103,7 @@ func TestThawedHolderWaitsForItsHeir(t *testing.T) {
 // Between the holder's look at its lease and its settlement somebody else got the flight: what no store took is not told.
 func TestAnswerThatNobodyTookIsNotTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, r, newer := newWorld(lease/10), ask("frozen", "p"), service.Answer{CallID: "newer"}
+		w, r, newer := newWorld(lease/10), ask("paused", "p"), service.Answer{CallID: "newer"}
 		g, _ := w.gateway("gateway-1")
 		time.AfterFunc(lease/20, func() {
 			w.redis.seize(r.Key(), "heir", time.Hour)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sentinel-chaos/sentinel/fixtures/stores/haproxy"
+	"github.com/sentinel-chaos/sentinel/fixtures/haproxy"
 	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -82,8 +82,8 @@ func (System) Start(ctx context.Context, e *env.Env) error {
 // Probes observe the counters; faults of Redis bring their own.
 func (System) Probes() []probe.Probe {
 	keep := func(name string) bool { return name == goroutines || name == descriptors }
-	return []probe.Probe{probe.Exits(), probe.Metrics(probe.Scrape{Role: role, Port: port, Every: look, Keep: keep}),
-		probe.Ready(role, port, "/ready", look), haproxy.AccessLog(), haproxy.ServerStates(role), probe.CPUSteal()}
+	return []probe.Probe{probe.Metrics(probe.Scrape{Role: role, Port: port, Every: look, Keep: keep}),
+		probe.Ready(role, port, "/ready", look), haproxy.AccessLog(role)}
 }
 
 // Scenarios are what counters promise.

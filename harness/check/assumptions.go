@@ -3,19 +3,17 @@ package check
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// sampledEvery is how often probes scrape nodes.
-const sampledEvery = 100 * time.Millisecond
-
 // Assumptions are what every run takes for granted. A broken one turns a pass into Unknown, except where it is the service
 // itself that broke it.
 func Assumptions() []Check {
-	return []Check{EvidenceComplete(), HealthyBefore(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled(sampledEvery)}
+	return []Check{EvidenceComplete(), ClocksAgree(), HealthyBefore(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled()}
 }
 
 // EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, and no probe
@@ -78,51 +76,29 @@ func contradiction(q *evidence.Request) string {
 	return ""
 }
 
-// idsDiffer finds two requests with one id. Clients number their requests, so as a rule the ids ascend and need not be kept.
+// idsDiffer finds two requests with one id.
 func idsDiffer(run *evidence.Run) error {
-	requests := evidence.Requests.Of(run)
-	if idsAscend(requests) {
-		return nil
-	}
-	known := make(map[string]bool, len(requests))
-	for i := range requests {
-		id := requests[i].ID
-		if known[id] {
-			return fmt.Errorf("two requests have the id %s", id)
-		}
-		known[id] = true
+	if id, twice := evidence.RequestIDs(run).Twice(); twice {
+		return fmt.Errorf("two requests have the id %s", id)
 	}
 	return nil
 }
 
-// idsAscend has numbers without leading zeros in their order: the shorter one is less.
-func idsAscend(requests []evidence.Request) bool {
-	for i := 1; i < len(requests); i++ {
-		if a, b := requests[i-1].ID, requests[i].ID; len(a) > len(b) || len(a) == len(b) && a >= b {
-			return false
-		}
-	}
-	return true
-}
-
 // nodesKnown finds a node that is named by a record and is no member of the system.
 func nodesKnown(run *evidence.Run) error {
-	var named []string
+	named := map[string]bool{}
 	for _, s := range evidence.Samples.Each(run) {
-		if len(named) == 0 || named[len(named)-1] != s.Node {
-			named = append(named, s.Node)
-		}
+		named[s.Node] = true
 	}
 	for _, e := range evidence.Exits.Each(run) {
-		named = append(named, e.Node)
+		named[e.Node] = true
 	}
 	for _, in := range evidence.Injections.Each(run) {
 		if in.Target != "" || in.Error == "" { // a fault that found no target says so in its error
-			named = append(named, in.Target)
+			named[in.Target] = true
 		}
 	}
-	slices.Sort(named)
-	for _, node := range slices.Compact(named) {
+	for _, node := range slices.Sorted(maps.Keys(named)) {
 		if _, known := run.Node(node); !known {
 			return fmt.Errorf("records name %q, which is not a node of the system", node)
 		}
@@ -146,9 +122,9 @@ func LoadKeptSchedule() Check {
 	})
 }
 
-// KeptSchedule reports whether latencies are the service's. Where they are not, a check that rests on them proves nothing,
+// keptSchedule reports whether latencies are the service's. Where they are not, a check that rests on them proves nothing,
 // neither for nor against the service.
-func KeptSchedule(run *evidence.Run) bool { return evidence.Derive(run, newLags).kept() == nil }
+func keptSchedule(run *evidence.Run) bool { return evidence.Derive(run, newLags).kept() == nil }
 
 // lags are how much later than they were due requests were sent.
 type lags struct {
@@ -157,8 +133,8 @@ type lags struct {
 }
 
 func newLags(run *evidence.Run) (l lags) {
-	all := make([]time.Duration, 0, len(Timings(run)))
-	for _, t := range Timings(run) {
+	var all []time.Duration
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Outcome == evidence.Unsent {
 			l.unsent++
 			continue

@@ -60,3 +60,39 @@ func assumptionCases() []verdictCase {
 		{"nothing", kept, "", nothing, check.Unknown, "no request was sent"},
 	}
 }
+
+// clockCases are about clocks that agree, and about what rests on it.
+func clockCases() []verdictCase {
+	const ms, store, stepped = time.Millisecond, "store-1", 12 * time.Second
+	agree, exit, deaths := check.ClocksAgree(), check.CleanExit(victim), check.NoUnplannedDeath()
+	early := func(h *history) { h.exits[0].At = h.injections[0].Ordered - 100*ms }
+	closely := func(bound time.Duration) func(*history) {
+		return func(h *history) {
+			for i := range h.clocks {
+				h.clocks[i].Error = bound
+			}
+		}
+	}
+	return []verdictCase{
+		{"clocks agree", agree, "", unchanged, check.Pass, "the clocks of [harness store-1] agree: the largest offset is 0.0 ms"},
+		{"slewed", agree, "", off(evidence.ClockHarness, stepped, 9*ms), check.Pass, "the largest offset is 9.0 ms"},
+		{"stepped forward", agree, "", off(evidence.ClockHarness, stepped, 200*ms), check.Unknown,
+			"two clocks disagree: at 12.0 s the wall clock of harness was 200.0 ms ahead of the clock of the run, give or take 1.0 ms"},
+		{"stepped back", agree, "", off(evidence.ClockHarness, stepped, -time.Second), check.Unknown, "1000.0 ms behind"},
+		{"stepped and set right again", agree, "", both(off(evidence.ClockHarness, stepped, 200*ms), off(evidence.ClockHarness, stepped+ms, 0)), check.Unknown, "200.0 ms ahead"},
+		{"a node's clock is off", agree, "", off(store, 0, 60*ms), check.Unknown, "at 0.0 s the wall clock of store-1 was 60.0 ms ahead"},
+		{"a node's clock is off the other way", agree, "", off(store, 0, -60*ms), check.Unknown, "60.0 ms behind"},
+		{"off by less than the bound tells", agree, "", off(store, stepped, 11*ms), check.Pass, ""},
+		{"off by more than that", agree, "", off(store, stepped, 12*ms), check.Unknown, "12.0 ms ahead"},
+		{"no close answer", agree, "", closely(80 * ms), check.Unknown, "the offset of the clock of harness is known to within 80 ms only"},
+		{"nobody compared", agree, "", clocksUnknown, check.Unknown, "nobody compared the clocks"},
+		{"only a node's", agree, "", func(h *history) { h.clocks = h.clocks[1:2] }, check.Unknown, "nobody compared the clocks"},
+
+		{"death before its order, by a clock that stepped", deaths, evidence.FaultKill, both(early, off(evidence.ClockHarness, stepped, -200*ms)), check.Unknown, "two clocks disagree"},
+		{"death before its order, by clocks that agree", deaths, evidence.FaultKill, early, check.Fail, "no fault was meant to end it"},
+		{"deaths, clocks unknown", deaths, evidence.FaultKill, clocksUnknown, check.Unknown, "nobody compared the clocks"},
+		{"late exit by a node's clock that is off", exit, evidence.FaultTerm, both(func(h *history) { h.exits[0].At += 11 * time.Second }, off(store, 0, 10*time.Second)),
+			check.Unknown, "two clocks disagree"},
+		{"drops, clocks or not", check.NothingDropped(), "", both(requests(failed), off(store, 0, time.Second)), check.Fail, "dropped"},
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -29,10 +28,8 @@ func nothingDropped(r *Run) (Verdict, error) {
 	allowed, unproven := allowedRefusals(r)
 	var dropped Findings
 	tooFast := true // all that was dropped was refused for its rate
-	requests := evidence.Requests.Of(r.Run)
-	for i, t := range Timings(r.Run) {
-		if isDropped(t.Outcome) && !allowed[i] {
-			q := &requests[i]
+	for i, q := range evidence.Requests.Each(r.Run) {
+		if isDropped(q.Outcome) && !allowed[i] {
 			dropped.Add(describe(q), q.Seq)
 			tooFast = tooFast && forRate(q)
 		}
@@ -42,7 +39,7 @@ func nothingDropped(r *Run) (Verdict, error) {
 	figures["dropped"], figures["refusals_allowed"] = float64(dropped.N()), float64(len(allowed))
 	v := Verdict{Figures: figures}
 	switch {
-	case dropped.N() > 0 && tooFast && !KeptSchedule(r.Run):
+	case dropped.N() > 0 && tooFast && !keptSchedule(r.Run):
 		return v, fmt.Errorf("%d requests were refused for their rate, and the load kept no schedule", dropped.N())
 	case o.count[evidence.Failed]+o.count[evidence.Ambiguous] > 0, dropped.N() > 0 && unproven == nil:
 		return Failf(figures, dropped.Requests(), "%d of %d requests were dropped: %s", dropped.N(), o.planned, &dropped), nil
@@ -85,23 +82,16 @@ type outcomes struct {
 func countOutcomes(run *evidence.Run) *outcomes { return evidence.Derive(run, newOutcomes) }
 
 func newOutcomes(run *evidence.Run) *outcomes {
-	known := evidence.Outcomes()
-	count := make([]int, len(known))
 	o := &outcomes{count: map[evidence.Outcome]int{}}
 	for _, s := range run.Plan.Load {
 		o.planned += s.Requests
 	}
-	for _, t := range Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Seq != o.recorded && o.misnumbered == nil {
 			o.misnumbered = fmt.Errorf("the record of requests is not whole: number %d follows %d others", t.Seq, o.recorded)
 		}
 		o.recorded++
-		if place := slices.Index(known, t.Outcome); place >= 0 {
-			count[place]++
-		}
-	}
-	for place, out := range known {
-		o.count[out] = count[place]
+		o.count[t.Outcome]++
 	}
 	return o
 }
@@ -138,8 +128,7 @@ func everyRequestOnce(run *evidence.Run) error {
 
 // allowedRefusals are the places of refused requests that the plan permits to be. The error says why that cannot be known.
 func allowedRefusals(r *Run) (map[int]bool, error) {
-	refused := func(t Timing) bool { return t.Outcome == evidence.Refused }
-	if len(r.Plan.Allow) == 0 || !slices.ContainsFunc(Timings(r.Run), refused) {
+	if len(r.Plan.Allow) == 0 || countOutcomes(r.Run).count[evidence.Refused] == 0 {
 		return nil, nil
 	}
 	load, err := r.Load()
@@ -152,6 +141,9 @@ func allowedRefusals(r *Run) (map[int]bool, error) {
 	}
 	allowed := map[int]bool{}
 	for _, a := range r.Plan.Allow {
+		if err := classes.know(a.Classes); err != nil {
+			return nil, fmt.Errorf("the plan allows refusals: %w", err)
+		}
 		permit(r.Run, a, load.From, classes, allowed)
 	}
 	return allowed, nil
@@ -164,7 +156,7 @@ const rounding = 1e-9
 func permit(run *evidence.Run, a evidence.Allowance, start time.Duration, classes Classes, allowed map[int]bool) {
 	due := 0
 	var refused []int
-	for i, t := range Timings(run) {
+	for i, t := range evidence.Requests.Each(run) {
 		if at := t.Due - start; at < a.From || at >= a.To || !classes.Is(i, a.Classes) {
 			continue
 		}
@@ -201,9 +193,9 @@ func shareWithin(name, did string, window Window, share float64, is func(evidenc
 		requests := dueIn(r.Run, w)
 		due := len(requests)
 		var such []uint64
-		for i := range requests {
-			if is(requests[i].Outcome) {
-				such = append(such, requests[i].Seq)
+		for _, q := range requests {
+			if is(q.Outcome) {
+				such = append(such, q.Seq)
 			}
 		}
 		if due == 0 {

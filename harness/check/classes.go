@@ -29,6 +29,16 @@ func (c Classes) Is(place int, classes []string) bool {
 	return len(classes) == 0 || slices.Contains(classes, c.Name(place))
 }
 
+// know is nil if all of these are classes of the run.
+func (c Classes) know(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(c.Names, name) {
+			return fmt.Errorf("no request is of a class %q, but of %q", name, c.Names)
+		}
+	}
+	return nil
+}
+
 // mostClasses bounds the classes of a run: whoever has more has taken something else for a class, such as a key.
 const mostClasses = 16
 
@@ -50,8 +60,8 @@ func byLoad(run *evidence.Run) (c Classes, err error) {
 	return c, nil
 }
 
-// WithClass writes the name of a class behind what is of it: "request" where a service has no classes.
-func WithClass(what, class string) string {
+// withClass writes the name of a class behind what is of it: "request" where a service has no classes.
+func withClass(what, class string) string {
 	if class == "" {
 		return what
 	}

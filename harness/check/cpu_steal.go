@@ -30,9 +30,9 @@ func newCPUSteal(run *evidence.Run) cpuSteal {
 }
 
 // met reports whether the request was under way at such a time.
-func (s cpuSteal) met(t *Timing) bool {
-	next := sort.Search(len(s), func(i int) bool { return s[i].To >= t.Due })
-	return next < len(s) && s[next].From <= t.End
+func (s cpuSteal) met(q *evidence.Request) bool {
+	next := sort.Search(len(s), func(i int) bool { return s[i].To >= q.Due })
+	return next < len(s) && s[next].From <= q.End
 }
 
 // mostLeftOut is the share of requests that a comparison may leave out: what is left must be most of them.
@@ -44,22 +44,16 @@ type undisturbed struct {
 	leftOut             int
 }
 
-// undisturbedOf are those of which is, given the place and the timing, reports true.
-func undisturbedOf(run *evidence.Run, is func(int, *Timing) bool) (u undisturbed) {
-	steal, all, n := evidence.Derive(run, newCPUSteal), Timings(run), 0
-	for i := range all {
-		if is(i, &all[i]) {
-			n++
-		}
-	}
-	u.latencies, u.services = make([]time.Duration, 0, n), make([]time.Duration, 0, n)
-	for i := range all {
-		switch t := &all[i]; {
-		case !is(i, t):
-		case steal.met(t):
+// undisturbedOf are those of which is, given the place and the request, reports true.
+func undisturbedOf(run *evidence.Run, is func(int, *evidence.Request) bool) (u undisturbed) {
+	steal := evidence.Derive(run, newCPUSteal)
+	for i, q := range evidence.Requests.Each(run) {
+		switch {
+		case !is(i, q):
+		case steal.met(q):
 			u.leftOut++
 		default:
-			u.latencies, u.services = append(u.latencies, t.Latency()), append(u.services, t.Service())
+			u.latencies, u.services = append(u.latencies, q.Latency()), append(u.services, q.Service())
 		}
 	}
 	return u

@@ -11,7 +11,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// Gauges names metrics of a service that tell whether it cleans up behind its requests.
+// Gauges names metrics of a service that show whether it cleans up behind its requests.
 type Gauges struct {
 	// InFlight count what is going on, and must return to zero.
 	InFlight []string

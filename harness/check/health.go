@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,10 +26,8 @@ func healthyBefore(r *Run) (Verdict, error) {
 		if len(said[n.Name]) == 0 {
 			return Verdict{}, fmt.Errorf("nobody observed %s before the load", n.Name)
 		}
-		for _, source := range []string{evidence.SourceReady, evidence.SourceBalancer} {
-			if said[n.Name][source].What == evidence.SawDown {
-				return Verdict{}, fmt.Errorf("%s called %s down when the load began", source, n.Name)
-			}
+		if down, is := calledDown(said[n.Name]); is {
+			return Verdict{}, fmt.Errorf("%s called %s down when the load began", down.Source, n.Name)
 		}
 	}
 	return Passf(map[string]float64{"nodes": float64(len(nodes))}, "all %d nodes of the service were up when the load began", len(nodes)), nil
@@ -99,7 +98,7 @@ func notBroughtBack(run *evidence.Run, node string) error {
 		switch {
 		case in.Target != node:
 		case in.Undo != "":
-			return fmt.Errorf("%s", in.Undo)
+			return errors.New(in.Undo)
 		case in.Healing == 0:
 			return fmt.Errorf("the heal of %q was never ordered", in.Fault)
 		}

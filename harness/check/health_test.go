@@ -25,6 +25,7 @@ func healthCases() []verdictCase {
 	return []verdictCase{
 		{"all up", before, "", unchanged, check.Pass, "all 3"},
 		{"one down", before, "", says(-time.Second, balancer, victim, down), check.Unknown, "balancer called app-2 down"},
+		{"down, says another observer", before, "", both(says(-2*time.Second, "alive", victim, up), says(-time.Second, "alive", victim, down)), check.Unknown, "alive called app-2 down"},
 		{"one down later", before, "", says(time.Second, balancer, victim, down), check.Pass, ""},
 		{"one unseen", before, "", func(h *history) { h.observations = h.observations[1:] }, check.Unknown, "nobody observed app-1"},
 		{"no nodes", before, "", noNodes, check.Unknown, "no node"},

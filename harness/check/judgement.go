@@ -29,17 +29,17 @@ func (j Judgement) Conclude() Judgement {
 		}
 	}
 	j.Status, j.Reason = Pass, fmt.Sprintf("all %d checks hold", len(j.Checks))
-	switch {
-	case len(j.Checks) == 0:
-		j.Status, j.Reason = Unknown, "nothing was claimed"
-	case j.firstUnproven() != "":
-		j.Status, j.Reason = Unknown, j.firstUnproven()
+	if reason := j.firstUnproven(); reason != "" {
+		j.Status, j.Reason = Unknown, reason
 	}
 	return j
 }
 
 // firstUnproven is what the verdict lacks: what everything rests on first, such as evidence that is whole.
 func (j Judgement) firstUnproven() string {
+	if len(j.Checks) == 0 {
+		return "nothing was claimed"
+	}
 	if reason := notPassed(j.Assumptions); reason != "" {
 		return reason
 	}

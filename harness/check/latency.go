@@ -19,7 +19,7 @@ func WorstAddedLatency(fault string, limit time.Duration) Check {
 		if err != nil {
 			return Verdict{}, err
 		}
-		normal, err := r.Baseline(f.Ordered)
+		normal, err := baselineAt(r, f.Ordered)
 		if err != nil {
 			return Verdict{}, err
 		}
@@ -52,17 +52,17 @@ type added struct {
 	figures map[string]float64
 }
 
-func addedLatency(run *evidence.Run, f Fault, b Baseline, limit time.Duration) added {
+func addedLatency(run *evidence.Run, f Fault, b baseline, limit time.Duration) added {
 	worst := slices.Repeat([]time.Duration{-1}, len(b.Names)) // by class; negative if none of its requests counts
 	a := added{figures: map[string]float64{"limit_ms": Milliseconds(limit)}}
-	for i, t := range Timings(run) {
+	for i, t := range evidence.Requests.Each(run) {
 		if !t.Waited() || t.End < f.Ordered {
 			continue
 		}
 		if (evidence.Span{From: f.Active, To: f.Healed}).Holds(t.Due) {
 			a.during++
 		}
-		normal, err := b.Normal(i)
+		normal, err := b.normal(i)
 		if err != nil {
 			a.unknown = err
 			continue
@@ -70,7 +70,7 @@ func addedLatency(run *evidence.Run, f Fault, b Baseline, limit time.Duration) a
 		more := max(0, t.Latency()-normal)
 		worst[b.Of[i]] = max(worst[b.Of[i]], more)
 		switch {
-		case more > limit && b.Blameless(t.Service(), normal+limit):
+		case more > limit && b.blameless(t.Service(), normal+limit):
 			a.late++
 		case more > limit:
 			a.over = append(a.over, t.Seq)
@@ -104,13 +104,13 @@ func LatencyDuring(fault, class string, factor float64) Check {
 			return Verdict{}, err
 		}
 		place := slices.Index(classes.Names, class)
-		before := undisturbedOf(r.Run, func(i int, t *Timing) bool {
+		before := undisturbedOf(r.Run, func(i int, t *evidence.Request) bool {
 			return int(classes.Of[i]) == place && t.Outcome == evidence.OK && t.End < f.Ordered
 		})
-		during := undisturbedOf(r.Run, func(i int, t *Timing) bool {
+		during := undisturbedOf(r.Run, func(i int, t *evidence.Request) bool {
 			return int(classes.Of[i]) == place && t.Waited() && f.Active <= t.Due && t.Due < f.Healing
 		})
-		return compareLatency(r.Run, before, during, fault, WithClass("requests", class), factor)
+		return compareLatency(r.Run, before, during, fault, withClass("requests", class), factor)
 	})
 }
 
@@ -132,7 +132,7 @@ func compareLatency(run *evidence.Run, before, during undisturbed, fault, reques
 	case is <= factor:
 		return Passf(figures, "the p99 of %s was %.1f ms before and %.1f ms during %q, a factor of %.2f; %.0f met CPU steal time and are left out",
 			requests, Milliseconds(was), Milliseconds(now), fault, is, figures["left_out"]), nil
-	case !KeptSchedule(run), float64(percentile(during.services, 99)) <= factor*float64(was):
+	case !keptSchedule(run), float64(percentile(during.services, 99)) <= factor*float64(was):
 		return v, fmt.Errorf("the p99 of %s rose from %.1f to %.1f ms during %q, since the load generator was late", requests, Milliseconds(was), Milliseconds(now), fault)
 	}
 	return Failf(figures, nil, "the p99 of %s rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed",
@@ -154,13 +154,13 @@ func LatencyWithin(window Window, percent float64, limit time.Duration) Check {
 		if least := leastFor(percent); len(due) < least {
 			return v, fmt.Errorf("%d requests were due in the window %q, too few for their p%g; %d are wanted", len(due), w.Name, percent, least)
 		}
-		fromDue := nth(due, percent, (*Timing).Latency)
+		fromDue := nth(due, percent, (*evidence.Request).Latency)
 		figures["latency_ms"] = Milliseconds(fromDue)
 		switch {
 		case fromDue <= limit:
 			return Passf(figures, "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed",
 				percent, len(due), w.Name, Milliseconds(fromDue), Milliseconds(limit)), nil
-		case !KeptSchedule(r.Run), nth(due, percent, (*Timing).Service) <= limit:
+		case !keptSchedule(r.Run), nth(due, percent, (*evidence.Request).Service) <= limit:
 			return v, fmt.Errorf("the p%g in the window %q was %.1f ms, since the load generator was late", percent, w.Name, Milliseconds(fromDue))
 		}
 		return Failf(figures, slower(due, limit), "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed",
@@ -177,10 +177,10 @@ func leastFor(percent float64) int {
 }
 
 // nth is the percentile of what of tells of each request.
-func nth(requests []Timing, percent float64, of func(*Timing) time.Duration) time.Duration {
+func nth(requests []*evidence.Request, percent float64, of func(*evidence.Request) time.Duration) time.Duration {
 	all := make([]time.Duration, len(requests))
 	for i := range requests {
-		all[i] = of(&requests[i])
+		all[i] = of(requests[i])
 	}
 	return percentile(all, percent)
 }
@@ -191,7 +191,7 @@ func percentile(values []time.Duration, percent float64) time.Duration {
 	return Percentile(values, percent)
 }
 
-func slower(requests []Timing, limit time.Duration) (seqs []uint64) {
+func slower(requests []*evidence.Request, limit time.Duration) (seqs []uint64) {
 	for _, t := range requests {
 		if t.Latency() > limit {
 			seqs = append(seqs, t.Seq)

@@ -35,7 +35,7 @@ func GoodputHolds(measured, overload string, factor, share float64) Check {
 			"asked_per_s": asked, "share_wanted": share, "factor_wanted": factor}
 		v := Verdict{Figures: figures}
 		switch {
-		case !KeptSchedule(r.Run):
+		case !keptSchedule(r.Run):
 			return v, errors.New("the load kept no schedule")
 		case capacity == 0:
 			return v, fmt.Errorf("nothing was answered in stage %s", measured)
@@ -67,7 +67,7 @@ func stageSpan(run *evidence.Run, stage string) (s evidence.Span) {
 
 // answersBy are the moments at which requests were answered, ascending.
 func answersBy(run *evidence.Run) (ends []time.Duration) {
-	for _, t := range Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if t.Outcome == evidence.OK {
 			ends = append(ends, t.End)
 		}
@@ -93,7 +93,7 @@ func peak(ends []time.Duration, within evidence.Span) float64 {
 }
 
 func dueWithin(run *evidence.Run, s evidence.Span) (n int) {
-	for _, t := range Timings(run) {
+	for _, t := range evidence.Requests.Each(run) {
 		if s.Holds(t.Due) {
 			n++
 		}

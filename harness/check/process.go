@@ -9,17 +9,13 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-const (
-	// killedCode is the exit code after signal 9.
-	killedCode = 128 + 9
-	// deathSlack is how long after its heal was ordered, and its grace period, a target may still end by the fault.
-	deathSlack = 5 * time.Second
-)
+// deathSlack is how long after its heal was ordered, and its grace period, a target may still end by the fault.
+const deathSlack = 5 * time.Second
 
 // CleanExit: at every SIGTERM the node ended with code 0 within its grace period, by the engine's record. It fails if it
 // ended otherwise or later, or still ran when it was killed in the end.
 func CleanExit(node string) Check {
-	return New("CleanExit", func(r *Run) (Verdict, error) {
+	return NewTimed("CleanExit", func(r *Run) (Verdict, error) {
 		grace, err := r.NeedParam(evidence.ParamGrace)
 		if err != nil {
 			return Verdict{}, err
@@ -59,7 +55,7 @@ func cleanExit(r *Run, in *evidence.Injection, grace time.Duration) (took time.D
 	took = exit.At - in.Ordered
 	figures := exitFigures(took, exit.Code, grace)
 	switch {
-	case exit.Code == killedCode:
+	case exit.Code == evidence.KilledCode:
 		v = Failf(figures, nil, "%s did not end at SIGTERM: it was killed %.0f ms later; its grace is %s", in.Target, Milliseconds(took), grace)
 	case exit.Code != 0:
 		v = Failf(figures, nil, "%s ended with code %d at SIGTERM", in.Target, exit.Code)
@@ -74,8 +70,9 @@ func exitFigures(took time.Duration, code int, grace time.Duration) map[string]f
 }
 
 // NoUnplannedDeath: no process ended but those that a fault was meant to end, once each, and a kill ends none but by signal 9.
-// The death of a node of the service is its failure; that of any other node leaves the run without a verdict.
-func NoUnplannedDeath() Check { return New("NoUnplannedDeath", noUnplannedDeath) }
+// The death of a node of the service is its failure; that of any other node leaves the run without a verdict. Unknown, too, if
+// nobody watched for ends of processes until the run was over.
+func NoUnplannedDeath() Check { return NewTimed("NoUnplannedDeath", noUnplannedDeath) }
 
 func noUnplannedDeath(r *Run) (Verdict, error) {
 	grace, _ := r.Param(evidence.ParamGrace)
@@ -98,6 +95,8 @@ func noUnplannedDeath(r *Run) (Verdict, error) {
 		return Failf(figures, nil, reason, ofService[0].Node, ofService[0].Code), nil
 	case len(ofOthers) > 0:
 		return Verdict{Figures: figures}, fmt.Errorf(reason, ofOthers[0].Node, ofOthers[0].Code)
+	case !r.Collected(evidence.ProbeExits):
+		return Verdict{Figures: figures}, errors.New("nobody watched for ends of processes until the run was over")
 	}
 	return Passf(figures, "no process ended but by a planned fault"), nil
 }
@@ -105,14 +104,7 @@ func noUnplannedDeath(r *Run) (Verdict, error) {
 // planned looks for a fault that was meant to end the node and has not been used to explain an end yet.
 func planned(run *evidence.Run, e *evidence.Exit, grace time.Duration, used map[evidence.Injection]bool) bool {
 	for _, in := range evidence.Injections.Each(run) {
-		if !ends(in, e) || in.Target != e.Node || used[*in] {
-			continue
-		}
-		over := evidence.Forever
-		if in.Healing != 0 {
-			over = in.Healing + grace + deathSlack
-		}
-		if (evidence.Span{From: in.Ordered, To: over}).Holds(e.At) {
+		if ends(in, e) && in.Target == e.Node && !used[*in] && in.Felt(grace+deathSlack).Holds(e.At) {
 			used[*in] = true
 			return true
 		}
@@ -122,7 +114,7 @@ func planned(run *evidence.Run, e *evidence.Exit, grace time.Duration, used map[
 
 // ends reports whether the fault is of a kind that ends processes so.
 func ends(in *evidence.Injection, e *evidence.Exit) bool {
-	return in.Kind == evidence.FaultTerm || in.Kind == evidence.FaultKill && e.Code == killedCode
+	return in.Kind == evidence.FaultTerm || in.Kind == evidence.FaultKill && e.Code == evidence.KilledCode
 }
 
 // NoPanics: no program whose log was read reported a panic, a fatal error of its runtime or a data race, recovered from or not.

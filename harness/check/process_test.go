@@ -20,6 +20,7 @@ func processCases() []verdictCase {
 			}
 		}
 	}
+	watched := collected(evidence.ProbeExits)
 	noExits := func(h *history) { h.exits = nil }
 	logs := func(defects ...evidence.LogDefect) func(*history) {
 		return both(collected(evidence.ProbeLogs), func(h *history) { h.defects = defects })
@@ -37,12 +38,15 @@ func processCases() []verdictCase {
 		{"no grace", clean, term, drop(evidence.ParamGrace), check.Unknown, "grace"},
 		{"signal failed", clean, term, func(h *history) { h.injections[0].Error = "no engine" }, check.Unknown, "no engine"},
 
-		{"nobody died", deaths, "", unchanged, check.Pass, ""},
-		{"only whom it should", deaths, kill, unchanged, check.Pass, ""},
-		{"the service died", deaths, "", died("app-1"), check.Fail, "app-1 ended with code 2"},
-		{"it died again", deaths, kill, died(victim), check.Fail, "app-2 ended with code 2"},
+		{"nobody died", deaths, "", watched, check.Pass, ""},
+		{"only whom it should", deaths, kill, watched, check.Pass, ""},
+		{"nobody looked", deaths, "", unchanged, check.Unknown, "nobody watched for ends of processes"},
+		{"another probe watched", deaths, kill, collected(evidence.ProbeLogs), check.Unknown, "nobody watched for ends of processes"},
+		{"the service died, seen although nobody watched to the end", deaths, "", died("app-1"), check.Fail, "app-1 ended with code 2"},
+		{"the service died", deaths, "", both(watched, died("app-1")), check.Fail, "app-1 ended with code 2"},
+		{"it died again", deaths, kill, both(watched, died(victim)), check.Fail, "app-2 ended with code 2"},
 		{"it died by itself when it was to be killed", deaths, kill, code(2), check.Fail, "app-2 ended with code 2"},
-		{"a dependency died", deaths, "", died("store-1"), check.Unknown, "store-1 ended with code 2"},
+		{"a dependency died", deaths, "", both(watched, died("store-1")), check.Unknown, "store-1 ended with code 2"},
 		{"both died", deaths, "", died("store-1", "app-1"), check.Fail, "app-1"},
 
 		{"clean logs", panics, "", logs(), check.Pass, "no log reports"},

@@ -24,7 +24,9 @@ func draw(t *rapid.T) *history {
 			replica: rapid.IntRange(1, 3).Draw(t, "replica"),
 		})
 	}
-	return simulate(asks, tr)
+	h := simulate(asks, tr)
+	collected(evidence.ProbeExits)(h)
+	return h
 }
 
 // checksFor are all checks that a history with that fault must pass.

@@ -20,11 +20,13 @@ const limitTolerance = 0.01
 // bucket for all replicas would have let through, which is the same number once it is empty. Both hold within 1 %. No other
 // user was refused anything. A refusal asked for the whole seconds until a token comes, and no more.
 //
-// A request was admitted at some moment from when it was sent to when it was answered. What makes that shorter is admitted:
-// by the places of requests, when each had been admitted at the latest, Forever where nobody knows; nil knows nothing.
+// Admitted is what was answered: whoever is refused or failed, for whatever reason, got nothing of the limit. A request was
+// admitted at some moment from when it was sent to when it was answered. What makes that shorter is admitted: by the places of
+// requests, when each had been admitted at the latest, Forever where nobody knows; nil knows nothing.
 //
 // Unknown unless all of the flood is one user's whose bucket was full before, and a bucket cannot hold it. What the warm-up
-// used is not recorded, so it may have used any bucket until its end.
+// used is not recorded, so it may have used any bucket until its end. Unknown, too, if it is too few that were answered, and
+// enough with those of the flood that nobody waited for or whose fate is ambiguous.
 func LimitHolds(flood string, admitted func(*Run) []time.Duration) Check {
 	return New("LimitHolds", func(r *Run) (Verdict, error) {
 		b, err := limitOf(r.Run)
@@ -87,8 +89,8 @@ type admission struct {
 }
 
 // busiest is the largest share of the limit that was surely admitted in a span of time, and the requests of that span: those
-// whose admissions lie wholly within it. It looks at every span from the beginning of one admission to the end of another, which
-// the thousand admissions of a flood allow.
+// whose admissions lie wholly within it. It looks at every span from the beginning of one admission to the end of another: their
+// number is the square of that of admissions, of which a flood has about a thousand.
 func (b bucket) busiest(all []admission) (share float64, requests []uint64) {
 	slices.SortStableFunc(all, func(a, b admission) int { return cmp.Compare(a.To, b.To) })
 	var within []uint64
@@ -115,6 +117,7 @@ type limits struct {
 	doubt    error  // why nothing can be said of the flood
 	sent     []time.Duration
 	admitted int // of the flood
+	open     int // of the flood: nobody knows whether they were admitted
 	byUser   map[string][]admission
 	harmed   []uint64 // refused to other users
 	misled   []uint64 // refused with the wrong advice
@@ -133,8 +136,11 @@ func (l *limits) flooded(run *evidence.Run) {
 			l.doubt = fmt.Errorf("stage %s floods for more than one user", l.flood)
 		}
 		l.sent = append(l.sent, q.Sent)
-		if q.Status != http.StatusTooManyRequests {
+		switch q.Outcome {
+		case evidence.OK:
 			l.admitted++
+		case evidence.Aborted, evidence.Ambiguous:
+			l.open++
 		}
 	}
 	slices.Sort(l.sent)
@@ -178,6 +184,7 @@ func (l *limits) read(run *evidence.Run, latest func(place int) time.Duration) {
 func (l *limits) judge() (Verdict, error) {
 	worst, exceeding := l.worst()
 	ideal := l.lets(l.sent)
+	least := (1 - limitTolerance) * float64(ideal)
 	figures := map[string]float64{"limit_per_s": l.rate(), "limit_burst": l.size(), "flood": float64(len(l.sent)),
 		"flood_admitted": float64(l.admitted), "flood_expected": float64(ideal), "most_of_limit": worst}
 	v := Verdict{Figures: figures}
@@ -192,7 +199,9 @@ func (l *limits) judge() (Verdict, error) {
 		return v, l.doubt
 	case ideal == len(l.sent):
 		return v, fmt.Errorf("stage %s was no flood: one bucket holds its %d requests", l.flood, ideal)
-	case float64(l.admitted) < (1-limitTolerance)*float64(ideal):
+	case float64(l.admitted) < least && float64(l.admitted+l.open) >= least:
+		return v, fmt.Errorf("%d requests of the flood were answered, where one bucket admits %d, and of %d more nobody knows", l.admitted, ideal, l.open)
+	case float64(l.admitted) < least:
 		return Failf(figures, nil, "%d requests of the flood were admitted, and the limit allows %d", l.admitted, ideal), nil
 	}
 	return Passf(figures, "%d of %d requests of the flood were admitted, where one bucket admits %d, and none of another user was refused",

@@ -34,7 +34,7 @@ func recovers(r *Run, fault string, limit time.Duration, sinceHeal bool) (Verdic
 	if err != nil {
 		return Verdict{}, err
 	}
-	normal, err := r.Baseline(f.Ordered)
+	normal, err := baselineAt(r, f.Ordered)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -60,7 +60,7 @@ func RecoversAfterStage(overload, measured string, limit time.Duration) Check {
 		if m == (evidence.Span{}) || o == (evidence.Span{}) {
 			return Verdict{}, fmt.Errorf("no request of stage %s or %s is recorded", measured, overload)
 		}
-		normal, err := r.Baseline(m.From)
+		normal, err := baselineAt(r, m.From)
 		if err != nil {
 			return Verdict{}, err
 		}
@@ -78,7 +78,7 @@ func judgeRecoveries(all []recovered, limit time.Duration) Verdict {
 	for _, c := range all {
 		if c.after > limit {
 			return Failf(figures, c.failed, "a %s still failed or was slow %.0f ms later; %.0f ms are allowed",
-				WithClass("request", c.name), Milliseconds(c.after), Milliseconds(limit))
+				withClass("request", c.name), Milliseconds(c.after), Milliseconds(limit))
 		}
 	}
 	for _, c := range all {
@@ -101,7 +101,7 @@ type recovered struct {
 }
 
 // recoveries measures each class of which a request was due from that moment on.
-func recoveries(run *evidence.Run, b Baseline, from time.Duration) (all []recovered) {
+func recoveries(run *evidence.Run, b baseline, from time.Duration) (all []recovered) {
 	for class := range b.Names {
 		if c, asked := recoveryOf(run, b, uint8(class), from); asked {
 			all = append(all, c)
@@ -110,21 +110,20 @@ func recoveries(run *evidence.Run, b Baseline, from time.Duration) (all []recove
 	return all
 }
 
-func recoveryOf(run *evidence.Run, b Baseline, class uint8, from time.Duration) (c recovered, asked bool) {
+func recoveryOf(run *evidence.Run, b baseline, class uint8, from time.Duration) (c recovered, asked bool) {
 	normal, unknown := b.ofClass(class)
-	c = recovered{name: b.Names[class], doubt: fmt.Errorf("no %d %s in a row succeeded before the run was over", inARow, WithClass("requests", b.Names[class]))}
-	requests := evidence.Requests.Of(run)
+	c = recovered{name: b.Names[class], doubt: fmt.Errorf("no %d %s in a row succeeded before the run was over", inARow, withClass("requests", b.Names[class]))}
 	streak := 0
 	var first time.Duration
-	for i, t := range dueSince(run, from) {
-		if b.Of[i] != class || !t.Waited() {
+	for i, t := range evidence.Requests.Each(run) {
+		if t.Due < from || b.Of[i] != class || !t.Waited() {
 			continue
 		}
 		if asked = true; unknown != nil {
 			return recovered{name: c.name, doubt: unknown}, asked
 		}
 		slow, answered := t.Latency() > normal+noise, t.Outcome == evidence.OK
-		if slow && answered && b.Blameless(t.Service(), normal+noise) || b.Late && forRate(&requests[i]) {
+		if slow && answered && b.blameless(t.Service(), normal+noise) || b.late && forRate(t) {
 			continue // it tells nothing of the service
 		}
 		if !answered || slow {

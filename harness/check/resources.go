@@ -115,34 +115,40 @@ func (r *Replica) startedAnew() error {
 }
 
 // StaysZero: from the start of the load on, the metric was zero in every scrape of every node of the service. It suits a
-// state that lasts for longer than the time between two scrapes. Unknown unless each of the nodes was seen to export it.
+// state that lasts for longer than the time between two scrapes. Unknown unless each node was scraped, and exported the metric
+// whenever it was.
 func StaysZero(metric string) Check {
 	return New("StaysZero", func(r *Run) (Verdict, error) {
 		load, err := r.Load()
 		if err != nil {
 			return Verdict{}, err
 		}
-		scrapes := map[string]int{} // by node
-		for _, s := range evidence.Samples.Each(r.Run) {
-			v, exported := s.Values[metric]
-			if s.At < load.From || !exported {
-				continue
-			}
-			if v != 0 {
-				return Failf(nil, nil, "%s was %g on %s, %.1f s after the start of the load", metric, v, s.Node, (s.At - load.From).Seconds()), nil
-			}
-			scrapes[s.Node]++
-		}
 		nodes, err := r.NeedSubjects()
 		if err != nil {
 			return Verdict{}, err
 		}
-		figures := map[string]float64{"nodes": float64(len(scrapes))}
-		for _, n := range nodes {
-			if scrapes[n.Name] == 0 {
-				return Verdict{Figures: figures}, fmt.Errorf("%s was not seen to export %s", n.Name, metric)
+		var doubt error
+		for _, p := range Replicas(r.Run) {
+			scrapes := 0
+			for _, s := range p.Samples {
+				if s.At < load.From || s.Error != "" {
+					continue
+				}
+				scrapes++
+				switch v, exported := s.Values[metric]; {
+				case v != 0:
+					return Failf(nil, nil, "%s was %g on %s, %.1f s after the start of the load", metric, v, p.Name, (s.At - load.From).Seconds()), nil
+				case !exported:
+					doubt = fmt.Errorf("%s was scraped and did not export %s", p.Name, metric)
+				}
+			}
+			if scrapes == 0 {
+				doubt = fmt.Errorf("%s was not scraped", p.Name)
 			}
 		}
-		return Passf(figures, "%s was 0 on all %d nodes throughout", metric, len(nodes)), nil
+		if doubt != nil {
+			return Verdict{}, doubt
+		}
+		return Passf(map[string]float64{"nodes": float64(len(nodes))}, "%s was 0 on all %d nodes throughout", metric, len(nodes)), nil
 	})
 }

@@ -114,7 +114,15 @@ func staysZeroCases() []verdictCase {
 			}
 		})), check.Pass, ""},
 		{"not exported by one", zero, "", exported(samples("app-3", 0, func(s *evidence.Sample) { delete(s.Values, state) })), check.Unknown,
-			"app-3 was not seen to export"},
+			"app-3 was scraped and did not export"},
+		{"exported at first only", zero, "", exported(samples("app-1", loadFrom+time.Second, func(s *evidence.Sample) { delete(s.Values, state) })), check.Unknown,
+			"app-1 was scraped and did not export"},
+		{"one not scraped", zero, "", exported(samples("app-2", loadFrom, func(s *evidence.Sample) { s.Error = "refused" })), check.Unknown, "app-2 was not scraped"},
+		{"not, and another was not scraped", zero, "", exported(samples("app-1", loadFrom, func(s *evidence.Sample) { s.Error = "refused" }),
+			samples("app-3", loadFrom, set(1))), check.Fail, state + " was 1 on app-3"},
+		{"not zero on a dependency", zero, "", exported(func(h *history) {
+			h.samples = append(h.samples, evidence.Sample{At: lastSeen(h), Node: "store-1", Values: map[string]float64{state: 2}})
+		}), check.Pass, "on all 3 nodes"},
 		{"no load", zero, "", exported(func(h *history) { h.windows = nil }), check.Unknown, "start of the load"},
 		{"no nodes", zero, "", func(h *history) { h.nodes, h.samples = nil, nil }, check.Unknown, "no node"},
 	}

@@ -21,14 +21,10 @@ func RetryAfterHonest() Check { return New("RetryAfterHonest", retryAfterHonest)
 func retryAfterHonest(r *Run) (Verdict, error) {
 	longest, unstated := r.NeedParam(evidence.ParamRetryAfter)
 	a := advice{run: r.Run, most: longest, last: map[question]*evidence.Request{}}
-	requests := evidence.Requests.Of(r.Run)
-	for i, t := range Timings(r.Run) {
-		if len(a.last) == 0 && t.Outcome != evidence.Refused {
-			continue // there is no advice that it could follow
-		}
-		a.follow(&requests[i])
-		if t.Outcome == evidence.Refused {
-			a.judge(&requests[i], unstated == nil)
+	for _, q := range evidence.Requests.Each(r.Run) {
+		a.follow(q)
+		if q.Outcome == evidence.Refused {
+			a.judge(q, unstated == nil)
 		}
 	}
 	figures := map[string]float64{"refused": float64(a.refused), "dishonest": float64(a.dishonest.N()), "came_back": float64(a.followed),
@@ -90,11 +86,7 @@ func (a *advice) follow(q *evidence.Request) {
 // disturbed reports whether a fault may have been felt meanwhile.
 func (a *advice) disturbed(meanwhile evidence.Span) bool {
 	for _, in := range evidence.Injections.Each(a.run) {
-		felt := evidence.Span{From: in.Ordered, To: evidence.Forever}
-		if in.Healing != 0 {
-			felt.To = in.Healing + a.most
-		}
-		if felt.Meets(meanwhile) {
+		if in.Felt(a.most).Meets(meanwhile) {
 			return true
 		}
 	}

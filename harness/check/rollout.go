@@ -22,12 +22,12 @@ func EndsOnBuild(version string, nodes ...string) Check {
 			told, asked := r.LastSaw(node, evidence.SourceVersion, whole)
 			build, seen := r.LastSaw(node, evidence.SourceBuild, whole)
 			builds[build.What] = true
-			replaced := replaced(r.Run, node)
-			if !replaced {
+			asOrdered := replaced(r.Run, node)
+			if !asOrdered {
 				behind = node
 			}
 			switch {
-			case asked && told.What != version && replaced:
+			case asked && told.What != version && asOrdered:
 				return Failf(nil, nil, "%s ends as version %q, not %q", node, told.What, version), nil
 			case asked && told.What != version:
 				doubt = fmt.Errorf("%s ends as version %q, and was not replaced", node, told.What)

@@ -16,9 +16,7 @@ type Run struct {
 	*evidence.Run
 	Faults []Fault // in the order of the plan
 
-	classes   func() (Classes, error)
-	mu        sync.Mutex
-	baselines map[time.Duration]Baseline
+	classes func() (Classes, error)
 }
 
 // NewRun makes evidence ready to be judged. classify tells the classes of requests; nil goes by what the load called them.
@@ -26,8 +24,7 @@ func NewRun(run *evidence.Run, faults []Fault, classify Classifier) *Run {
 	if classify == nil {
 		classify = byLoad
 	}
-	return &Run{Run: run, Faults: faults, classes: sync.OnceValues(func() (Classes, error) { return classify(run) }),
-		baselines: map[time.Duration]Baseline{}}
+	return &Run{Run: run, Faults: faults, classes: sync.OnceValues(func() (Classes, error) { return classify(run) })}
 }
 
 // Fault is an injected fault with its four times, offsets from the epoch, 0 where unknown. Active and Healed are what an observer
@@ -74,21 +71,6 @@ func (r *Run) Confirmed(kinds ...string) (all []Fault) {
 	return all
 }
 
-// UnderFault are the times in which a fault of one of the kinds may have been on the node, confirmed or not: for ever if its heal
-// failed or was never ordered.
-func (r *Run) UnderFault(node string, kinds ...string) (times []evidence.Span) {
-	for _, in := range evidence.Injections.Each(r.Run) {
-		switch {
-		case in.Target != node || !slices.Contains(kinds, in.Kind):
-		case in.Healing == 0 || in.Undo != "":
-			times = append(times, evidence.Span{From: in.Ordered, To: evidence.Forever})
-		default:
-			times = append(times, evidence.Span{From: in.Ordered, To: in.Healing})
-		}
-	}
-	return times
-}
-
 // Load is the window of the load. Offsets of the plan count from its start.
 func (r *Run) Load() (evidence.Window, error) {
 	w, ok := r.Window(evidence.PhaseLoad)
@@ -96,6 +78,14 @@ func (r *Run) Load() (evidence.Window, error) {
 		return w, errors.New("the start of the load is not recorded")
 	}
 	return w, nil
+}
+
+// LastResponse is the moment at which the last request ended.
+func LastResponse(run *evidence.Run) (last time.Duration) {
+	for _, q := range evidence.Requests.Each(run) {
+		last = max(last, q.End)
+	}
+	return last
 }
 
 // NeedParam gives a parameter of the plan.

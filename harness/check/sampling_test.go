@@ -27,7 +27,7 @@ func forget(name string) func(*history) {
 // samplingCases are about probes that look, and nodes that answer.
 func samplingCases() []verdictCase {
 	const term, kill, pause = evidence.FaultTerm, evidence.FaultKill, evidence.FaultPause
-	sampled := check.ProbesSampled(100 * time.Millisecond)
+	sampled := check.ProbesSampled()
 	on := func(h *history) { h.sampleOn(8 * time.Second) }
 	silent := func(name string, from time.Duration) func(*history) {
 		return samples(name, loadFrom+from, func(s *evidence.Sample) { s.Error = "refused" })
@@ -47,9 +47,10 @@ func samplingCases() []verdictCase {
 		{"does not answer, and could not be brought back", sampled, kill, both(on, undoFailed, silent(victim, 4*time.Second)), check.Unknown,
 			"and a fault on it is not confirmed"},
 		{"does not answer long after a kill", sampled, kill, both(on, silent(victim, 4*time.Second)), check.Fail, "app-2 did not answer scrapes for"},
-		{"named", check.ProbesSampled(time.Second, "app-1"), "", unchanged, check.Pass, "1 nodes"},
-		{"named, never sampled", check.ProbesSampled(time.Second, "store-1"), "", unchanged, check.Unknown, "store-1 was never looked at"},
-		{"named, not there", check.ProbesSampled(time.Second, "app-9"), "", unchanged, check.Unknown, "not every node"},
-		{"no load", check.ProbesSampled(time.Second), "", nothing, check.Unknown, "start of the load"},
+		{"never looked at", sampled, "", func(h *history) {
+			h.samples = slices.DeleteFunc(h.samples, func(s evidence.Sample) bool { return s.Node == "app-2" })
+		}, check.Unknown, "app-2 was never looked at"},
+		{"no nodes", sampled, "", func(h *history) { h.nodes = nil }, check.Unknown, "no node of the service"},
+		{"no load", sampled, "", nothing, check.Unknown, "start of the load"},
 	}
 }

@@ -52,6 +52,7 @@ type history struct {
 	windows      []evidence.Window
 	nodes        []evidence.Node
 	defects      []evidence.LogDefect
+	clocks       []evidence.Clock
 	faults       []check.Fault
 	classify     check.Classifier
 
@@ -168,12 +169,32 @@ func (h *history) observe() {
 	h.windows = []evidence.Window{{Name: evidence.PhaseBaseline, From: 9 * time.Second, To: loadFrom}, {Name: evidence.PhaseLoad, From: loadFrom, To: last},
 		{Name: evidence.PhaseQuiesce, From: last, To: rest}, {Name: evidence.PhaseCollect, From: rest, To: rest + time.Second}}
 	h.nodes = append(h.nodes, evidence.Node{Name: "store-1", Role: "store", Store: true})
+	h.clocks = agreeing(rest + time.Second)
 	for r := 1; r <= 3; r++ {
 		h.nodes = append(h.nodes, evidence.Node{Name: node(r), Role: "app", Subject: true})
 		h.saw(4*time.Second, evidence.SourceReady, node(r), evidence.SawUp)
 		h.sample(node(r), rest)
 	}
 }
+
+// agreeing are the clocks of the harness and of a node, which agree from the start to the end.
+func agreeing(end time.Duration) (all []evidence.Clock) {
+	for _, at := range []time.Duration{time.Second, end} {
+		all = append(all, evidence.Clock{At: at, Node: evidence.ClockHarness, Error: 100},
+			evidence.Clock{At: at, Node: "store-1", Offset: 20 * time.Microsecond, Error: 400 * time.Microsecond})
+	}
+	return all
+}
+
+// off has the clock of a node, or the harness's, be off from a moment on.
+func off(node string, from, by time.Duration) func(*history) {
+	return func(h *history) {
+		h.clocks = append(h.clocks, evidence.Clock{At: from, Node: node, Offset: by, Error: time.Millisecond})
+	}
+}
+
+// clocksUnknown has nobody compare clocks, as in runs from before that was done.
+func clocksUnknown(h *history) { h.clocks = nil }
 
 func (h *history) sample(name string, until time.Duration) {
 	for at := 9 * time.Second; at <= until; at += 200 * time.Millisecond {
@@ -214,7 +235,7 @@ func lastSeen(h *history) time.Duration { return h.samples[len(h.samples)-1].At 
 func (h *history) evidence() *evidence.Run {
 	return evidence.New(h.plan, evidence.Requests.With(h.requests...), evidence.Samples.With(h.samples...), evidence.Exits.With(h.exits...),
 		evidence.Injections.With(h.injections...), evidence.Observations.With(h.observations...), evidence.Windows.With(h.windows...),
-		evidence.Nodes.With(h.nodes...), evidence.LogDefects.With(h.defects...))
+		evidence.Nodes.With(h.nodes...), evidence.LogDefects.With(h.defects...), evidence.Clocks.With(h.clocks...))
 }
 
 // run is the history as checks judge it.

@@ -23,7 +23,7 @@ type verdictCase struct {
 
 // scriptedCases are all that alter a scripted history.
 func scriptedCases() []verdictCase {
-	return slices.Concat(availabilityCases(), assumptionCases(), healthCases(), samplingCases(), processCases(), gaugesCases(), staysZeroCases(),
+	return slices.Concat(availabilityCases(), assumptionCases(), clockCases(), healthCases(), samplingCases(), processCases(), gaugesCases(), staysZeroCases(),
 		retryAfterCases(), rolloutCases())
 }
 
@@ -63,6 +63,7 @@ func histories() (all []checktest.History) {
 var neverFail = map[string]string{
 	"LoadKeptSchedule": "the load generator's lag is not the service's",
 	"EvidenceComplete": "evidence that is not whole proves nothing",
+	"ClocksAgree":      "no clock is the service's",
 	"FailedOver":       "a guard: that nobody took over makes the fault less than it should be",
 	"HealthyBefore":    "a system that was not up before the load was not tested",
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 )
 
@@ -103,7 +104,7 @@ func (a App) driver(ctx context.Context, name string) (d Driver, why string, err
 		if err == nil {
 			return d, strings.Join(append(refusals, "it answers"), "; "), nil
 		}
-		refusals = append(refusals, d.Kind.Name()+": "+oneLine(err))
+		refusals = append(refusals, d.Kind.Name()+": "+check.OneLine(err.Error()))
 	}
 	return a.Drivers[0], strings.Join(append(refusals, "none answers"), "; "), nil
 }

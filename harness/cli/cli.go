@@ -50,7 +50,7 @@ func Main(a App) int {
 	c := &console{App: a, getenv: os.Getenv, out: os.Stdout, err: os.Stderr, live: isTerminal(os.Stderr)}
 	code, err := c.dispatch(ctx, os.Args[1:])
 	if err != nil && !errors.As(err, new(statusError)) {
-		fmt.Fprintln(c.err, "chaos: "+oneLine(err))
+		fmt.Fprintln(c.err, "chaos: "+check.OneLine(err.Error()))
 	}
 	return code
 }
@@ -147,9 +147,4 @@ func (listCmd) Run(c *console) error {
 		fmt.Fprintf(w, "%s\t%s\n", name, s.Claim)
 	}
 	return w.Flush()
-}
-
-// oneLine keeps an error readable in a terminal and in a CI log.
-func oneLine(err error) string {
-	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }

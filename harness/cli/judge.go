@@ -65,7 +65,7 @@ func (c *console) judge(dir string) (code int, err error) {
 	case errors.Is(err, evidence.ErrFormat):
 		return 0, fmt.Errorf("%w: %w", errUsage, err)
 	case errors.Is(err, evidence.ErrDamaged):
-		j = check.Judgement{Reason: oneLine(err)}
+		j = check.Judgement{Reason: check.OneLine(err.Error())}
 		err = evidence.WriteJSON(filepath.Join(dir, evidence.VerdictsFile), j)
 	}
 	if err != nil {

@@ -121,7 +121,7 @@ func (e *entry) end(j check.Judgement, err error) (code int) {
 	defer e.mu.Unlock()
 	defer e.leave()
 	if err != nil {
-		e.line("%s", oneLine(err))
+		e.line("%s", check.OneLine(err.Error()))
 		code = exitCode(err)
 	}
 	if len(j.Checks) == 0 { // nothing was judged

@@ -50,7 +50,7 @@ func (slot *Slot) Run(ctx context.Context, sc harness.Scenario, folder string, s
 	d, err := s.Driver.Connect(ctx, Connection{Run: s.record.Run + "-" + folder, Root: s.Root, Overlay: s.Overlay, Race: s.Race, Logf: show.Logf})
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errNoDriver, err)
-		return check.Judgement{}, errors.Join(err, s.NotRun(sc, oneLine(err)))
+		return check.Judgement{}, errors.Join(err, s.NotRun(sc, check.OneLine(err.Error())))
 	}
 	releaseLoad := func() {}
 	defer func() { releaseLoad() }()

@@ -63,9 +63,9 @@ func (s *Session) runOn(ctx context.Context, sc harness.Scenario, opt harness.Op
 		return j, nil
 	}
 	if !isScenarioDir(opt.Dir) {
-		return j, errors.Join(err, s.NotRun(sc, oneLine(err)))
+		return j, errors.Join(err, s.NotRun(sc, check.OneLine(err.Error())))
 	}
-	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(opt.Dir, evidence.VerdictsFile), check.Judgement{Reason: oneLine(err)}))
+	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(opt.Dir, evidence.VerdictsFile), check.Judgement{Reason: check.OneLine(err.Error())}))
 }
 
 // ErrLeftovers says that something of a run is still there; the next start sweeps it.

@@ -43,6 +43,14 @@ type Delay struct {
 	Seed        uint64
 }
 
+// Resetter is a Driver that can reset connections between nodes.
+type Resetter interface {
+	// Reset resets the TCP connections between the node and each of its peers until Undo, whichever end opened them: a new one at
+	// once, and for each end an open one when that end next sends. All other traffic passes. An Undo that comes with an error is to
+	// be called too.
+	Reset(ctx context.Context, n *Node, peers []*Node) (Undo, error)
+}
+
 // Replacer is a Driver that can put another build of its program in a node's place.
 type Replacer interface {
 	// Replace starts a node that has ended, with another program and everything else as it was. Its logs go on from the old ones.
@@ -53,25 +61,19 @@ type Replacer interface {
 }
 
 // Ability is something that only some drivers can do.
-type Ability struct {
-	name string
-	has  func(Driver) bool
-}
+type Ability interface{ missing(Driver) error }
 
 // The abilities that faults of package fault need.
-var (
-	Partition = NewAbility[Partitioner]("partition")
-	CPUQuota  = NewAbility[CPULimiter]("cpu-quota")
-	Latency   = NewAbility[Delayer]("latency")
-	Upgrade   = NewAbility[Replacer]("upgrade")
+const (
+	Partition AbilityOf[Partitioner] = "partition"
+	CPUQuota  AbilityOf[CPULimiter]  = "cpu-quota"
+	Latency   AbilityOf[Delayer]     = "latency"
+	Reset     AbilityOf[Resetter]    = "reset"
+	Upgrade   AbilityOf[Replacer]    = "upgrade"
 )
 
-// NewAbility declares an ability: drivers that are a T have it. Whoever adds a kind of fault declares T beside it.
-func NewAbility[T any](name string) Ability {
-	return Ability{name, func(d Driver) bool { _, ok := d.(T); return ok }}
-}
-
-func (a Ability) String() string { return a.name }
+// AbilityOf is the name of an ability that drivers have which are a T. Whoever adds a kind of fault declares T beside it.
+type AbilityOf[T any] string
 
 // ErrUnable says that the driver lacks an ability.
 var ErrUnable = errors.New("not an ability of this driver")
@@ -80,18 +82,25 @@ var ErrUnable = errors.New("not an ability of this driver")
 // type, so one that is connected to nothing tells as well.
 func Able(d Driver, needs ...Ability) error {
 	for _, a := range needs {
-		if !a.has(d) {
-			return fmt.Errorf("%s: %w (%s): choose another driver", a, ErrUnable, d.Name())
+		if err := a.missing(d); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// Use returns the driver as an interface of one of its abilities, such as a Partitioner, or ErrUnable.
-func Use[T any](e *Env) (T, error) {
-	able, ok := e.driver.(T)
+// Use returns the driver as a T, such as a Partitioner, or ErrUnable.
+func (a AbilityOf[T]) Use(e *Env) (T, error) { return a.of(e.driver) }
+
+func (a AbilityOf[T]) missing(d Driver) error {
+	_, err := a.of(d)
+	return err
+}
+
+func (a AbilityOf[T]) of(d Driver) (T, error) {
+	able, ok := d.(T)
 	if !ok {
-		return able, fmt.Errorf("%T: %w (%s): choose another driver", &able, ErrUnable, e.driver.Name())
+		return able, fmt.Errorf("%s: %w (%s): choose another driver", string(a), ErrUnable, d.Name())
 	}
 	return able, nil
 }

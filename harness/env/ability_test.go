@@ -34,6 +34,13 @@ func (slower) Delay(context.Context, *env.Node, env.Delay) (env.Undo, error) {
 	return nil, errRefused
 }
 
+// resetter is a driver that can reset connections.
+type resetter struct{ driver }
+
+func (resetter) Reset(context.Context, *env.Node, []*env.Node) (env.Undo, error) {
+	return nil, errRefused
+}
+
 // replacer is a driver that can replace a node's program.
 type replacer struct{ driver }
 
@@ -54,6 +61,8 @@ func TestAbilities(t *testing.T) {
 		{limiter{}, []env.Ability{env.Partition}, "partition"},
 		{slower{}, []env.Ability{env.Latency}, ""},
 		{driver{}, []env.Ability{env.Latency}, "latency"},
+		{resetter{}, []env.Ability{env.Reset}, ""},
+		{cutter{}, []env.Ability{env.Reset}, "reset"},
 		{replacer{}, []env.Ability{env.Upgrade}, ""},
 		{slower{}, []env.Ability{env.Upgrade}, "upgrade"},
 	} {
@@ -67,12 +76,14 @@ func TestAbilities(t *testing.T) {
 	}
 }
 
-func TestUseGivesTheDriversAbility(t *testing.T) {
+// TestUse: the error names the ability as a plan does, not its type.
+func TestUse(t *testing.T) {
 	of := func(d env.Driver) *env.Env { return env.New(d, 1, t.Logf) }
-	if _, err := env.Use[env.Partitioner](of(driver{})); !errors.Is(err, env.ErrUnable) || !strings.Contains(err.Error(), "Partitioner") {
-		t.Errorf("a driver that cannot: %v", err)
+	const want = "partition: not an ability of this driver (plain): choose another driver"
+	if _, err := env.Partition.Use(of(driver{})); !errors.Is(err, env.ErrUnable) || err.Error() != want {
+		t.Errorf("a driver that cannot: %v, want %s", err, want)
 	}
-	if l, err := env.Use[env.CPULimiter](of(limiter{})); err != nil || l != (limiter{}) {
+	if l, err := env.CPUQuota.Use(of(limiter{})); err != nil || l != (limiter{}) {
 		t.Errorf("%v, %v", l, err)
 	}
 }

@@ -36,5 +36,16 @@ func Await(ctx context.Context, what string, ready func(context.Context) error) 
 	}
 }
 
+// Sleep waits for d. It returns the cause of ctx's end if ctx has ended by then, and does so at once when ctx ends.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+	return context.Cause(ctx)
+}
+
 // ErrNotYet is a plain "no" for Await.
 var ErrNotYet = errors.New("not yet")

@@ -159,6 +159,23 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
+// TestSleep: the end of a context ends the sleep, with its cause.
+func TestSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if err := env.Sleep(t.Context(), time.Minute); err != nil || time.Since(began) != time.Minute {
+			t.Errorf("slept for %s: %v", time.Since(began), err)
+		}
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errRefused)
+		defer cancel()
+		for range 2 {
+			if err := env.Sleep(ctx, time.Minute); !errors.Is(err, errRefused) || time.Since(began) != time.Minute+time.Second {
+				t.Errorf("over after %s: %v", time.Since(began), err)
+			}
+		}
+	})
+}
+
 func TestAwait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0

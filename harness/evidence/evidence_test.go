@@ -347,7 +347,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestInForce: a fault is in force until the moment before its heal is ordered.
+// TestInForce: a fault is in force until the moment before its heal is ordered, and may be felt for longer.
 func TestInForce(t *testing.T) {
 	healed, never := evidence.Injection{Ordered: 3, Healing: 8}, evidence.Injection{Ordered: 3}
 	if in := healed.InForce(); in.Holds(2) || !in.Holds(3) || !in.Holds(7) || in.Holds(8) {
@@ -355,6 +355,12 @@ func TestInForce(t *testing.T) {
 	}
 	if after := healed.Afterwards(); after.Holds(7) || !after.Holds(8) || !after.Holds(evidence.Forever) {
 		t.Errorf("afterwards in %v", after)
+	}
+	if felt := healed.Felt(2); felt.Holds(2) || !felt.Holds(3) || !felt.Holds(10) || felt.Holds(11) {
+		t.Errorf("felt in %v", felt)
+	}
+	if felt := never.Felt(2); felt.Holds(2) || !felt.Holds(evidence.Forever) {
+		t.Errorf("felt in %v", felt)
 	}
 	if in := never.InForce(); !in.Holds(evidence.Forever) {
 		t.Errorf("in force in %v", in)

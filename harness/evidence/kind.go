@@ -73,9 +73,6 @@ func (k *Kind[T]) sort(all []T) {
 	}
 }
 
-// shortest is the size in bytes of records of which there are many; nearly all are longer.
-const shortest = 64
-
 func (k *Kind[T]) read(r *Run) []T {
 	if r.dir == "" { // built by hand
 		return nil
@@ -90,11 +87,8 @@ func (k *Kind[T]) read(r *Run) []T {
 		return nil
 	}
 	defer f.Close()
-	var all []T
-	if info, err := f.Stat(); err == nil { // one piece of the right size, of as many records as the file can hold
-		all = make([]T, 0, min(r.counted[k.name], uint64(info.Size())/shortest))
-	}
-	if all, err = readLines(f, r.intern, all); err != nil {
+	all, err := readLines[T](f, r.intern)
+	if err != nil {
 		r.fail(fmt.Errorf("%s: %w", path, err))
 		return nil
 	}
@@ -107,12 +101,12 @@ func (k *Kind[T]) read(r *Run) []T {
 type interner interface{ Intern(func(string) string) }
 
 // readLines decodes one record per line and leaves out a last line that is cut.
-func readLines[T any](r io.Reader, intern func(string) string, into []T) ([]T, error) {
+func readLines[T any](r io.Reader, intern func(string) string) (all []T, err error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	for n := 1; ; n++ {
 		line, err := br.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return into, nil
+			return all, nil
 		}
 		if err != nil {
 			return nil, err
@@ -124,6 +118,6 @@ func readLines[T any](r io.Reader, intern func(string) string, into []T) ([]T, e
 		if s, ok := any(&v).(interner); ok {
 			s.Intern(intern)
 		}
-		into = append(into, v)
+		all = append(all, v)
 	}
 }

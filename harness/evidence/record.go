@@ -1,8 +1,8 @@
 // Package evidence is the record of one run of one scenario: what was planned, what each observer saw, and when.
 //
 // Every time is an offset from Plan.Epoch, in nanoseconds, as an integer that a double holds exactly (so that jq reads
-// it). Each kind of record is one NDJSON file under evidence/. A system under
-// test adds kinds of its own with NewKind. The package uses the standard library only, so that anything may depend on it.
+// it). Each kind of record is one NDJSON file under evidence/. A system under test adds kinds of its own with NewKind. The
+// package uses the standard library only, so that anything may depend on it.
 package evidence
 
 import (
@@ -16,9 +16,9 @@ type Outcome string
 // The outcomes. Their counts always sum to the number of planned requests.
 const (
 	OK        Outcome = "ok"        // 2xx, complete and well formed
-	Refused   Outcome = "refused"   // 429, or 503 with Retry-After, with the documented body
-	Failed    Outcome = "failed"    // any other status, or a malformed body
-	Ambiguous Outcome = "ambiguous" // timeout, reset, EOF: it may have run
+	Refused   Outcome = "refused"   // not 2xx, and recognised by the profile of the load as the documented way to refuse
+	Failed    Outcome = "failed"    // any other status, a malformed answer, or no connection
+	Ambiguous Outcome = "ambiguous" // sent, and no complete answer came (timeout, reset, EOF): it may have run
 	Aborted   Outcome = "aborted"   // the plan closed it
 	Unsent    Outcome = "unsent"    // the generator's own fault
 )
@@ -50,6 +50,16 @@ type Request struct {
 // Requests are the planned requests by Seq.
 var Requests = NewKind("requests", func(a, b *Request) int { return cmp.Compare(a.Seq, b.Seq) })
 
+// Latency counts from the moment at which the request was due, so that a late load generator hides nothing: it is free of
+// coordinated omission.
+func (r *Request) Latency() time.Duration { return r.End - r.Due }
+
+// Service is the part of the latency that the load generator has no part in.
+func (r *Request) Service() time.Duration { return r.End - r.Sent }
+
+// Waited reports whether somebody sent the request and waited for its answer to the end.
+func (r *Request) Waited() bool { return r.Outcome != Unsent && r.Outcome != Aborted }
+
 // Intern shares the strings that many requests have.
 func (r *Request) Intern(one func(string) string) {
 	r.Stage, r.Class, r.User, r.Key = one(r.Stage), one(r.Class), one(r.User), one(r.Key)
@@ -79,6 +89,9 @@ type Exit struct {
 	At   time.Duration `json:"at_ns"`
 	Code int           `json:"code"` // 128+n after signal n
 }
+
+// KilledCode is the exit code after signal 9, SIGKILL.
+const KilledCode = 128 + 9
 
 // Exits are the ends of processes by time.
 var Exits = NewKind("exits", func(a, b *Exit) int { return cmp.Compare(a.At, b.At) })
@@ -114,6 +127,14 @@ func (i Injection) Afterwards() Span {
 	return Span{i.Healing, Forever}
 }
 
+// Felt is from the order to that long after the order to heal, or for ever if there was no such order.
+func (i Injection) Felt(after time.Duration) Span {
+	if i.Healing == 0 {
+		return Span{i.Ordered, Forever}
+	}
+	return Span{i.Ordered, i.Healing + after}
+}
+
 // Kinds of faults that checks know: what each excuses differs.
 const (
 	FaultTerm       = "term"        // SIGTERM: an orderly end, which excuses nothing
@@ -146,8 +167,9 @@ const (
 	SawUp   = "up"
 	SawDown = "down"
 
-	SawReached   = "reached" // by the observer that SourceReach names
-	SawLost      = "lost"
+	SawReached   = "reached"   // by the observer that SourceReach or SourceConnect names
+	SawRefused   = "refused"   // by that of SourceConnect: somebody answered with a reset
+	SawLost      = "lost"      // nobody answered
 	SawSlow      = "slow"      // the server answered, and took its time
 	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
@@ -158,8 +180,11 @@ const (
 	ProbeCollected = "collected" // it looked, at the end: from here on the absence of its records proves something
 )
 
-// ProbeLogs is the name under which SourceProbe reports whether the logs were read for LogDefects.
-const ProbeLogs = "logs"
+// Names under which SourceProbe reports that the harness looked, so that the absence of records proves something.
+const (
+	ProbeLogs  = "logs"  // it read the logs for LogDefects
+	ProbeExits = "exits" // it watched for Exits until the run was over
+)
 
 // LogDefect is a place in a node's log at which its program reports a defect of its own.
 type LogDefect struct {
@@ -197,6 +222,10 @@ const (
 // SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
 func SourceReach(from string) string { return "reach from " + from }
 
+// SourceConnect is an observer that tries, from inside one node, to connect to servers of others: it tells of them SawReached,
+// SawRefused or SawLost.
+func SourceConnect(from string) string { return "connect from " + from }
+
 // WarmupPrefix begins the ids of requests that prepare the system: they leave no Requests.
 const WarmupPrefix = "warm-"
 
@@ -233,6 +262,20 @@ type Node struct {
 
 // Nodes are the members of the system under test by name.
 var Nodes = NewKind("nodes", func(a, b *Node) int { return cmp.Compare(a.Name, b.Name) })
+
+// Clock is one comparison of a wall clock with the clock of the run, which is monotonic.
+type Clock struct {
+	At     time.Duration `json:"at_ns"`
+	Node   string        `json:"node"`      // whose wall clock: a node, or ClockHarness
+	Offset time.Duration `json:"offset_ns"` // by how much the wall clock was ahead; below 0 it was behind
+	Error  time.Duration `json:"error_ns"`  // bound of the error of Offset: half of the round trip
+}
+
+// Clocks are the comparisons by time.
+var Clocks = NewKind("clocks", func(a, b *Clock) int { return cmp.Compare(a.At, b.At) })
+
+// ClockHarness is the Node of the harness's own wall clock.
+const ClockHarness = "harness"
 
 // Allowance is a share of requests that the scenario permits to be refused.
 type Allowance struct {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,9 +27,8 @@ type Run struct {
 	// Complete is false when the harness was cut short: absence of a record then proves nothing.
 	Complete bool
 
-	dir     string            // of the records; empty for a run that was built by hand
-	counted map[string]uint64 // records by kind, by the manifest
-	kept    sync.Map          // records by *Kind, and what Derive made by type
+	dir  string   // of the records; empty for a run that was built by hand
+	kept sync.Map // records by *Kind, and what Derive made by type
 
 	mu      sync.Mutex
 	strings map[string]string
@@ -60,7 +60,6 @@ func Open(dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run.counted = m.Records
 	run.Complete, err = whole(run.dir, m)
 	return run, err
 }
@@ -198,6 +197,21 @@ func (r *Run) TakenOver(in Injection, source, lead string) (Observation, bool) {
 	return find(Observations.Of(r), func(o *Observation) bool {
 		return o.Source == source && o.What == lead && o.Node != in.Target && in.InForce().Holds(o.At)
 	})
+}
+
+// UnderFault are the times in which a fault of one of the kinds may have been on the node, confirmed or not: for ever if its heal
+// failed or was never ordered.
+func (r *Run) UnderFault(node string, kinds ...string) (times []Span) {
+	for _, in := range Injections.Each(r) {
+		switch {
+		case in.Target != node || !slices.Contains(kinds, in.Kind):
+		case in.Undo != "":
+			times = append(times, Span{in.Ordered, Forever})
+		default:
+			times = append(times, in.Felt(0))
+		}
+	}
+	return times
 }
 
 // Collected reports whether the probe of that name looked at the end of the run, so that the absence of its records proves

@@ -52,6 +52,14 @@ func (a *abilities) Delay(_ context.Context, n *env.Node, s env.Delay) (env.Undo
 	return a.note(fmt.Sprintf("slow %s:%d but for %v by %s to %s", n.Name, s.Port, but, s.Least, s.Most))
 }
 
+func (a *abilities) Reset(_ context.Context, n *env.Node, peers []*env.Node) (env.Undo, error) {
+	var names []string
+	for _, p := range peers {
+		names = append(names, p.Name)
+	}
+	return a.note(fmt.Sprintf("reset %s with %v", n.Name, names))
+}
+
 func (*abilities) Throttled(context.Context, *env.Node) (time.Duration, error) { return 0, nil }
 
 func TestAbilitiesAreAskedFor(t *testing.T) {
@@ -73,6 +81,7 @@ func TestAbilitiesAreAskedFor(t *testing.T) {
 			"cut 0.25 store-2>store-1 store-1>store-2"},
 		{fault.Latency(fault.Slowness{Target: second, Port: 6379, Except: []string{"store"}, Least: 50 * time.Millisecond, Most: 200 * time.Millisecond, Probe: slow}),
 			"latency store-master", "store-2", "slow store-2:6379 but for [store-1] by 50ms to 200ms"},
+		{fault.Reset(fault.Resets{Target: second, Peers: []string{"store", "app-1"}}), "reset store-master", "store-2", "reset store-2 with [app-1 store-1]"},
 		{fault.CPUQuota(fault.Node("app-1"), 0.5), "cpu-quota app-1", "app-1", "limit app-1 0.5"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

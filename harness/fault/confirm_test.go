@@ -172,19 +172,19 @@ func TestPartitions(t *testing.T) {
 	for _, c := range []confirmCase{
 		{"cut", all, healed, 10.4, 20.6, ""},
 		{"cut from one", one, healed, 10.2, 20.6, ""},
-		{"cut of nothing", all, before, 0, 0, "store-2 did not lose store-1"},
-		{"cut from all but one", all, append(before, lost(10.2, "store-2"), lost(10.3, "watcher-1"), reached(20.6, "store-2"), reached(20.2, "watcher-1")), 0, 0, "store-3 did not lose store-1"},
-		{"cut that does not last", all, append(cut, reached(12, "watcher-1"), reached(20.6, "store-2"), reached(20.1, "store-3")), 0, 0, "watcher-1 did not lose store-1 between the order and the heal, for good"},
+		{"cut of nothing", all, before, 0, 0, "store-2 did not see store-1 become lost"},
+		{"cut from all but one", all, append(before, lost(10.2, "store-2"), lost(10.3, "watcher-1"), reached(20.6, "store-2"), reached(20.2, "watcher-1")), 0, 0, "store-3 did not see store-1 become lost"},
+		{"cut that does not last", all, append(cut, reached(12, "watcher-1"), reached(20.6, "store-2"), reached(20.1, "store-3")), 0, 0, "watcher-1 did not see store-1 become lost between the order and the heal, and stay so"},
 		{"cut, with a moment of doubt", one, append(before, lost(10.2, "store-2"), reached(10.4, "store-2"), lost(10.6, "store-2"), reached(20.2, "store-2")), 10.6, 20.2, ""},
-		{"lost before the order", one, append(before, lost(9, "store-2"), reached(20.2, "store-2")), 0, 0, "store-2 did not lose"},
-		{"lost after the heal", one, append(before, lost(20.1, "store-2"), reached(20.2, "store-2")), 0, 0, "store-2 did not lose"},
-		{"another is lost", one, append(before, saw(10.2, evidence.SourceReach("store-2"), "store-3", evidence.SawLost)), 0, 0, "store-2 did not lose"},
-		{"not healed", all, append(cut, reached(20.6, "store-2"), reached(20.1, "store-3")), 10.4, 0, "watcher-1 never reached store-1 again"},
+		{"lost before the order", one, append(before, lost(9, "store-2"), reached(20.2, "store-2")), 0, 0, "store-2 did not see store-1 become lost"},
+		{"lost after the heal", one, append(before, lost(20.1, "store-2"), reached(20.2, "store-2")), 0, 0, "store-2 did not see store-1 become lost"},
+		{"another is lost", one, append(before, saw(10.2, evidence.SourceReach("store-2"), "store-3", evidence.SawLost)), 0, 0, "store-2 did not see store-1 become lost"},
+		{"not healed", all, append(cut, reached(20.6, "store-2"), reached(20.1, "store-3")), 10.4, 0, "watcher-1 did not see store-1 become reached again"},
 		{"from nobody", cutOff("none"), healed, 0, 0, "no node that store-1 was to be cut off from"},
 
 		{"isolated", fault.Isolated, healed, 10.4, 20.6, ""},
 		{"isolated, but the watcher reaches it", fault.Isolated, append(before, lost(10.2, "store-2"), lost(10.4, "store-3"), reached(20.6, "store-2"), reached(20.1, "store-3")), 10.4, 20.6, ""},
-		{"not isolated from one store", fault.Isolated, append(before, lost(10.2, "store-2"), lost(10.3, "watcher-1"), reached(20.6, "store-2")), 0, 0, "store-3 did not lose store-1"},
+		{"not isolated from one store", fault.Isolated, append(before, lost(10.2, "store-2"), lost(10.3, "watcher-1"), reached(20.6, "store-2")), 0, 0, "store-3 did not see store-1 become lost"},
 		{"isolated from nothing known", fault.Isolated, signs{lost(10.2, "store-2"), reached(20.6, "store-2")}, 0, 0, "no node"},
 
 		{"lossy", lossy("store-2", "store-3"), append(before, lost(10.8, "store-2"), reached(11, "store-2"), lost(12, "store-2"), reached(13, "store-2"), lost(11.4, "store-3"), reached(11.6, "store-3"), lost(20.05, "store-3"), reached(20.4, "store-3")), 10.8, 20.4, ""},
@@ -193,6 +193,40 @@ func TestPartitions(t *testing.T) {
 		{"lossy, all lost", lossy("store-2"), append(before, lost(10.8, "store-2"), reached(20.2, "store-2")), 0, 0, "store-2 lost store-1 altogether"},
 		{"lossy, not healed", lossy("store-2"), append(before, lost(10.8, "store-2"), reached(11, "store-2"), lost(12, "store-2")), 0, 0, "store-2 has not reached store-1 again"},
 		{"lossy to nobody", lossy("none"), healed, 0, 0, "no packets"},
+	} {
+		t.Run(c.name, c.run)
+	}
+}
+
+func TestResets(t *testing.T) {
+	connect := func(what string) func(at float64, by string) func(*seen) {
+		return func(at float64, by string) func(*seen) { return saw(at, evidence.SourceConnect(by), "store-1", what) }
+	}
+	refused, accepted, lost := connect(evidence.SawRefused), connect(evidence.SawReached), connect(evidence.SawLost)
+	all, one := resetSeenBy("store", "watcher-1"), resetSeenBy("store-2")
+	before := signs{with, accepted(1, "store-2"), accepted(1, "store-3"), accepted(1, "watcher-1")}
+	reset := slices.Clip(append(before, refused(10.2, "store-2"), refused(10.4, "store-3"), refused(10.3, "watcher-1")))
+	healed := slices.Clip(append(reset, accepted(20.6, "store-2"), accepted(20.1, "store-3"), accepted(20.2, "watcher-1")))
+	for _, c := range []confirmCase{
+		{"reset", all, healed, 10.4, 20.6, ""},
+		{"reset, seen by one", one, healed, 10.2, 20.6, ""},
+		{"lost at first", one, append(before, lost(10.1, "store-2"), refused(10.4, "store-2"), accepted(20.1, "store-2")), 10.4, 20.1, ""},
+		{"ended before", all, append(healed, ended(5, 0)), 10.4, 20.6, ""},
+		{"ended after the heal", all, append(healed, ended(25, 0)), 10.4, 20.6, ""},
+
+		{"reset of nothing", all, before, 0, 0, "connect from store-2 did not see store-1 become refused"},
+		{"a partition", one, append(before, lost(10.2, "store-2"), accepted(20.1, "store-2")), 0, 0, "did not see store-1 become refused"},
+		{"refused at first, then lost", one, append(before, refused(10.2, "store-2"), lost(11, "store-2"), accepted(20.1, "store-2")), 0, 0, "and stay so"},
+		{"accepted before the heal", one, append(before, refused(10.2, "store-2"), accepted(15, "store-2")), 0, 0, "and stay so"},
+		{"by all but one", all, append(before, refused(10.2, "store-2"), refused(10.3, "watcher-1"), accepted(20.6, "store-2")), 0, 0, "connect from store-3 did not"},
+		{"refused before the order", one, append(before, refused(9, "store-2"), accepted(20.1, "store-2")), 0, 0, "did not see store-1 become refused"},
+		{"refused after the heal", one, append(before, refused(20.1, "store-2"), accepted(20.5, "store-2")), 0, 0, "did not see store-1 become refused"},
+		{"a server that is gone", all, append(healed, ended(10.1, 0)), 0, 0, "store-1 ended before the heal"},
+		{"not healed", all, append(reset, accepted(20.6, "store-2"), accepted(20.1, "store-3")), 10.4, 0, "connect from watcher-1 did not see store-1 become reached again"},
+
+		{"unseen", one, signs{with}, 0, 0, "did not see store-1 become refused"},
+		{"nobody looks", resetSeenBy(), healed, 0, 0, "no node looked"},
+		{"only the target looks", resetSeenBy("store-1"), healed, 0, 0, "no node looked"},
 	} {
 		t.Run(c.name, c.run)
 	}
@@ -255,6 +289,10 @@ func lossy(peers ...string) fault.Confirm {
 	return fault.PacketLoss(0.5, fault.Cut{Target: fault.Node("store-1"), Peers: peers}).Confirm
 }
 
+func resetSeenBy(witnesses ...string) fault.Confirm {
+	return fault.Reset(fault.Resets{Target: fault.Node("store-1"), Peers: []string{"store", "watcher"}, Witnesses: witnesses}).Confirm
+}
+
 func slowedBy(source string) fault.Confirm {
 	return fault.Latency(fault.Slowness{Target: fault.Node("store-1"), Probe: probe.Probe{Name: source}}).Confirm
 }
@@ -298,6 +336,7 @@ func TestFaultsBringTheirObservers(t *testing.T) {
 		{fault.Pause(node), []string{"alive"}},
 		{fault.Partition(cut), []string{"alive", "reach store-1 from store, watcher"}},
 		{fault.PacketLoss(0.5, cut), []string{"alive", "reach store-1 from store, watcher"}},
+		{fault.Reset(fault.Resets{Target: node, Peers: []string{"store", "app"}, Witnesses: []string{"store"}}), []string{"alive", "connect store-1 from store"}},
 		{fault.CPUQuota(node, 1), []string{"alive", "throttling store-1"}},
 		{fault.Latency(fault.Slowness{Target: node, Probe: probe.Probe{Name: "pace"}}), []string{"alive", "pace"}},
 		{fault.Upgrade(node, fault.Replacement{Probe: probe.Probe{Name: "builds"}}), []string{"alive", "builds"}},

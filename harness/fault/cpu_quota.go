@@ -14,7 +14,7 @@ import (
 // CPUQuota holds the target to that many cores. It can only be confirmed for a node that would use more.
 func CPUQuota(t Target, cores float64) Fault {
 	f := t.at(evidence.FaultCPUQuota, func(ctx context.Context, e *env.Env, n *env.Node, _ *rand.Rand) (env.Undo, error) {
-		driver, err := env.Use[env.CPULimiter](e)
+		driver, err := env.CPUQuota.Use(e)
 		if err != nil {
 			return nil, err
 		}

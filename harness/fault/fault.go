@@ -6,7 +6,9 @@ package fault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/env"
@@ -55,3 +57,39 @@ type Confirm func(*evidence.Run, evidence.Injection) (Times, error)
 
 // ErrUnconfirmed says that nobody saw a fault take effect, or end.
 var ErrUnconfirmed = errors.New("no proof")
+
+// others are the nodes of those names or roles, the target itself left out.
+func others(e *env.Env, target *env.Node, names []string) []*env.Node {
+	return slices.DeleteFunc(e.Nodes(), func(n *env.Node) bool { return n == target || !slices.ContainsFunc(names, n.Is) })
+}
+
+// othersOf names those that the run had.
+func othersOf(run *evidence.Run, target string, names []string) (out []string) {
+	for _, n := range evidence.Nodes.Of(run) {
+		if n.Name != target && (slices.Contains(names, n.Name) || slices.Contains(names, n.Role)) {
+			out = append(out, n.Name)
+		}
+	}
+	return out
+}
+
+// lasting: active when each of the sources had called the target broken between the order and the heal, and not whole again before
+// the heal; healed when each of them called it whole after that.
+func lasting(run *evidence.Run, in evidence.Injection, broken, whole string, sources ...string) (Times, error) {
+	var t Times
+	for _, source := range sources {
+		last, saw := run.LastSaw(in.Target, source, in.InForce())
+		if !saw || last.What != broken {
+			return Times{}, fmt.Errorf("%w: %s did not see %s become %s between the order and the heal, and stay so", ErrUnconfirmed, source, in.Target, broken)
+		}
+		t.Active = max(t.Active, last.At)
+	}
+	for _, source := range sources {
+		again, ok := run.FirstSaw(in.Target, source, whole, in.Healing)
+		if in.Healing == 0 || !ok {
+			return Times{Active: t.Active}, fmt.Errorf("%w: %s did not see %s become %s again after the heal", ErrUnconfirmed, source, in.Target, whole)
+		}
+		t.Healed = max(t.Healed, again.At)
+	}
+	return t, nil
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 	"go.uber.org/goleak"
 )
 
@@ -331,18 +332,31 @@ func TestUnknownTarget(t *testing.T) {
 
 // TestNoopIsNotConfirmed: a fault that hits nothing leaves no proof, and its confirmation says which is missing.
 func TestNoopIsNotConfirmed(t *testing.T) {
-	for _, f := range []fault.Fault{fault.Term(fault.Node("x-1")), fault.Kill(fault.Node("x-1"))} {
-		f.Inject = func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
+	x := fault.Node("x-1")
+	for _, c := range []struct {
+		fault   fault.Fault
+		missing string
+	}{
+		{fault.Term(x), "exit of x-1"},
+		{fault.Kill(x), "exit of x-1"},
+		{fault.Pause(x), "no observer saw x-1 go down"},
+		{fault.CPUQuota(x, 1), "keep x-1 from the CPU"},
+		{fault.Partition(fault.Cut{Target: x, Peers: []string{"y-1"}}), "reach from y-1 did not see x-1 become lost"},
+		{fault.PacketLoss(0.5, fault.Cut{Target: x, Peers: []string{"y-1"}}), "y-1 never lost x-1"},
+		{fault.Latency(fault.Slowness{Target: x, Probe: probe.Probe{Name: "latency"}}), "latency did not see x-1 become slow"},
+		{fault.Upgrade(x, fault.Replacement{}), "exit of x-1"},
+	} {
+		c.fault.Inject = func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
 			return fault.Injected{Target: "x-1"}, nil
 		}
 		synctest.Test(t, func(t *testing.T) {
-			got, err := execute(t.Context(), t, fault.Plan{{For: time.Second, Fault: f}}, newEnv(t, nil))
+			got, err := execute(t.Context(), t, fault.Plan{{For: time.Second, Fault: c.fault}}, newEnv(t, nil))
 			if err != nil || len(got) != 1 {
 				t.Fatalf("%+v, %v", got, err)
 			}
-			run := evidence.New(evidence.Plan{}, evidence.Injections.With(got...))
-			if _, err := f.Confirm(run, got[0]); !errors.Is(err, fault.ErrUnconfirmed) || !strings.Contains(err.Error(), "exit of x-1") {
-				t.Errorf("%s: %v", f.Name, err)
+			run := evidence.New(evidence.Plan{}, evidence.Injections.With(got...), evidence.Nodes.With(evidence.Node{Name: "x-1"}, evidence.Node{Name: "y-1"}))
+			if _, err := c.fault.Confirm(run, got[0]); !errors.Is(err, fault.ErrUnconfirmed) || !strings.Contains(err.Error(), c.missing) {
+				t.Errorf("%s: %v", c.fault.Name, err)
 			}
 		})
 	}

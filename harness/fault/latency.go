@@ -2,7 +2,6 @@ package fault
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -24,16 +23,11 @@ type Slowness struct {
 // Latency makes a server slow to answer.
 func Latency(s Slowness) Fault {
 	f := s.Target.at(evidence.FaultLatency, func(ctx context.Context, e *env.Env, n *env.Node, r *rand.Rand) (env.Undo, error) {
-		driver, err := env.Use[env.Delayer](e)
+		driver, err := env.Latency.Use(e)
 		if err != nil {
 			return nil, err
 		}
-		d := env.Delay{Port: s.Port, Least: s.Least, Most: s.Most, Seed: r.Uint64()}
-		for _, other := range e.Nodes() {
-			if other != n && slices.ContainsFunc(s.Except, other.Is) {
-				d.Except = append(d.Except, other)
-			}
-		}
+		d := env.Delay{Port: s.Port, Except: others(e, n, s.Except), Least: s.Least, Most: s.Most, Seed: r.Uint64()}
 		return driver.Delay(ctx, n, d)
 	}, slowBy(s.Probe.Name))
 	f.Needs = []env.Ability{env.Latency}
@@ -42,18 +36,9 @@ func Latency(s Slowness) Fault {
 	return f
 }
 
-// slowBy: the target answered, and slowly. Active when source, which measures it, called it slow between the order and the heal and
-// not prompt again before the heal; healed when it called it prompt after that.
+// slowBy: the target answered, and slowly, by the word of source, which measures it.
 func slowBy(source string) Confirm {
 	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
-		last, saw := run.LastSaw(in.Target, source, in.InForce())
-		if !saw || last.What != evidence.SawSlow {
-			return Times{}, fmt.Errorf("%w: %s did not see %s become slow between the order and the heal, and stay so", ErrUnconfirmed, source, in.Target)
-		}
-		prompt, ok := run.FirstSaw(in.Target, source, evidence.SawPrompt, in.Healing)
-		if in.Healing == 0 || !ok {
-			return Times{Active: last.At}, fmt.Errorf("%w: %s did not see %s become prompt again after the heal", ErrUnconfirmed, source, in.Target)
-		}
-		return Times{Active: last.At, Healed: prompt.At}, nil
+		return lasting(run, in, evidence.SawSlow, evidence.SawPrompt, source)
 	}
 }

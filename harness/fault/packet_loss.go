@@ -18,7 +18,7 @@ func PacketLoss(share float64, c Cut) Fault {
 // the target for a moment, each of them having done so before the heal; healed when each of them reached it, from then on to
 // the end.
 func (c Cut) lossy(run *evidence.Run, in evidence.Injection) (Times, error) {
-	peers := c.peers(run, in)
+	peers := othersOf(run, in.Target, c.Peers)
 	if len(peers) == 0 {
 		return Times{}, fmt.Errorf("%w: no packets were to get lost", ErrUnconfirmed)
 	}

@@ -34,7 +34,7 @@ func Partition(c Cut) Fault { return c.fault(evidence.FaultPartition, 1, c.sever
 
 func (c Cut) fault(kind string, share float64, confirm Confirm) Fault {
 	hit := func(ctx context.Context, e *env.Env, n *env.Node, _ *rand.Rand) (env.Undo, error) {
-		driver, err := env.Use[env.Partitioner](e)
+		driver, err := env.Partition.Use(e)
 		if err != nil {
 			return nil, err
 		}
@@ -50,10 +50,7 @@ func (c Cut) fault(kind string, share float64, confirm Confirm) Fault {
 
 // paths lead between the node and each of its peers, in the directions that are to be cut.
 func (c Cut) paths(e *env.Env, n *env.Node) (paths []env.Path) {
-	for _, peer := range e.Nodes() {
-		if peer == n || !slices.ContainsFunc(c.Peers, peer.Is) {
-			continue
-		}
+	for _, peer := range others(e, n, c.Peers) {
 		if c.Direction != Outward {
 			paths = append(paths, env.Path{From: peer, To: n})
 		}
@@ -67,17 +64,7 @@ func (c Cut) paths(e *env.Env, n *env.Node) (paths []env.Path) {
 // severed: active when each of the peers had lost the target between the order and the heal, for good; healed when each of them
 // reached it again after that.
 func (c Cut) severed(run *evidence.Run, in evidence.Injection) (Times, error) {
-	return severed(run, in, c.peers(run, in))
-}
-
-// peers names those that the run has, the target itself left out.
-func (c Cut) peers(run *evidence.Run, in evidence.Injection) (names []string) {
-	for _, n := range evidence.Nodes.Of(run) {
-		if n.Name != in.Target && (slices.Contains(c.Peers, n.Name) || slices.Contains(c.Peers, n.Role)) {
-			names = append(names, n.Name)
-		}
-	}
-	return names
+	return severed(run, in, othersOf(run, in.Target, c.Peers))
 }
 
 // Isolated confirms that a target was cut off from everything that the replicas of the service share: from every node that holds
@@ -93,23 +80,12 @@ func Isolated(run *evidence.Run, in evidence.Injection) (Times, error) {
 }
 
 func severed(run *evidence.Run, in evidence.Injection, peers []string) (Times, error) {
-	var t Times
 	if len(peers) == 0 {
-		return t, fmt.Errorf("%w: there is no node that %s was to be cut off from", ErrUnconfirmed, in.Target)
+		return Times{}, fmt.Errorf("%w: there is no node that %s was to be cut off from", ErrUnconfirmed, in.Target)
 	}
+	var sources []string
 	for _, peer := range peers {
-		last, saw := run.LastSaw(in.Target, evidence.SourceReach(peer), in.InForce())
-		if !saw || last.What != evidence.SawLost {
-			return Times{}, fmt.Errorf("%w: %s did not lose %s between the order and the heal, for good", ErrUnconfirmed, peer, in.Target)
-		}
-		t.Active = max(t.Active, last.At)
+		sources = append(sources, evidence.SourceReach(peer))
 	}
-	for _, peer := range peers {
-		again, ok := run.FirstSaw(in.Target, evidence.SourceReach(peer), evidence.SawReached, in.Healing)
-		if in.Healing == 0 || !ok {
-			return Times{Active: t.Active}, fmt.Errorf("%w: %s never reached %s again", ErrUnconfirmed, peer, in.Target)
-		}
-		t.Healed = max(t.Healed, again.At)
-	}
-	return t, nil
+	return lasting(run, in, evidence.SawLost, evidence.SawReached, sources...)
 }

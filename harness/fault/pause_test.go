@@ -3,9 +3,7 @@ package fault_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,21 +109,4 @@ func TestNothingIsHitWhenNobodyIsFound(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestNoopPauseIsNotConfirmed(t *testing.T) {
-	f := fault.Pause(fault.Node("x-1"))
-	f.Inject = func(context.Context, *env.Env, *rand.Rand) (fault.Injected, error) {
-		return fault.Injected{Target: "x-1"}, nil
-	}
-	synctest.Test(t, func(t *testing.T) {
-		got, err := execute(t.Context(), t, fault.Plan{{For: time.Second, Fault: f}}, newEnv(t, nil))
-		if err != nil || len(got) != 1 {
-			t.Fatalf("%+v, %v", got, err)
-		}
-		run := evidence.New(evidence.Plan{}, evidence.Injections.With(got...))
-		if _, err := f.Confirm(run, got[0]); !errors.Is(err, fault.ErrUnconfirmed) || !strings.Contains(err.Error(), "no observer saw x-1 go down") {
-			t.Error(err)
-		}
-	})
 }

@@ -54,7 +54,7 @@ type open struct {
 }
 
 func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand) {
-	if !waitUntil(ctx, due) {
+	if env.Sleep(ctx, time.Until(due)) != nil {
 		return
 	}
 	x.env.Logf("fault: %s", s.Fault.Name)
@@ -70,7 +70,7 @@ func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand
 		x.failed(fmt.Errorf("inject %s: %w", s.Fault.Name, err))
 	}
 	x.push(o)
-	if err == nil && !waitUntil(ctx, time.Now().Add(s.For)) {
+	if err == nil && env.Sleep(ctx, s.For) != nil {
 		return // left open, for Run to heal in reverse order
 	}
 	x.remove(o)
@@ -108,16 +108,4 @@ func (x *executor) failed(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.errs = append(x.errs, err)
-}
-
-// waitUntil reports whether t came before ctx ended.
-func waitUntil(ctx context.Context, t time.Time) bool {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return ctx.Err() == nil
-	}
 }

@@ -19,7 +19,7 @@ func terminated(run *evidence.Run, in evidence.Injection) (Times, error) {
 	if !ok {
 		return Times{}, fmt.Errorf("%w: the engine recorded no exit of %s after it", ErrUnconfirmed, in.Target)
 	}
-	active, forced := exit.At, exit.Code == killedCode && in.Afterwards().Holds(exit.At)
+	active, forced := exit.At, exit.Code == evidence.KilledCode && in.Afterwards().Holds(exit.At)
 	if down, ok := run.FirstSaw(in.Target, "", evidence.SawDown, in.Ordered); ok && down.At < active {
 		active = down.At
 	}

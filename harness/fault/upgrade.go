@@ -22,7 +22,7 @@ type Replacement struct {
 // Upgrade is Term for a node that comes back as another build.
 func Upgrade(t Target, to Replacement) Fault {
 	f := t.at(evidence.FaultTerm, func(ctx context.Context, e *env.Env, n *env.Node, _ *rand.Rand) (env.Undo, error) {
-		driver, err := env.Use[env.Replacer](e)
+		driver, err := env.Upgrade.Use(e)
 		if err != nil {
 			return nil, err
 		}

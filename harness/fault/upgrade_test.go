@@ -70,7 +70,7 @@ func TestUpgrade(t *testing.T) {
 func TestUpgradeNamesItsProgram(t *testing.T) {
 	to := env.Program{Go: "./x", Version: "next"}
 	f := fault.Upgrade(fault.Node("x-1"), fault.Replacement{Program: to})
-	if len(f.Programs) != 1 || f.Programs[0] != to || len(f.Needs) != 1 || f.Needs[0].String() != "upgrade" {
+	if len(f.Programs) != 1 || f.Programs[0] != to || len(f.Needs) != 1 || f.Needs[0] != env.Upgrade {
 		t.Errorf("%+v", f)
 	}
 }

@@ -55,7 +55,7 @@ type generator struct {
 func newGenerator(ctx context.Context, p Profile, to Target, seed uint64) (*generator, error) {
 	addr, err := to.addr()
 	if err == nil {
-		err = p.validate()
+		err = p.Validate()
 	}
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ func TestShapes(t *testing.T) {
 		{load.Constant(100, 50*ms), "100/s for 50ms", []time.Duration{10 * ms, 20 * ms, 30 * ms, 40 * ms, 50 * ms}},
 		{load.Constant(0.5, 5*time.Second), "0.5/s for 5s", []time.Duration{2 * time.Second, 4 * time.Second}},
 		{load.Constant(0, time.Second), "0/s for 1s", nil},
+		{load.Constant(-1, time.Second), "-1/s for 1s", nil},
 		{load.Spread(4, 20*ms), "4 over 20ms", []time.Duration{5 * ms, 10 * ms, 15 * ms, 20 * ms}},
 		{load.Spread(0, time.Second), "0 over 1s", nil},
 		{load.Herd(3, 7*ms), "3 at once, after 7ms", []time.Duration{7 * ms, 7 * ms, 7 * ms}},
@@ -47,6 +48,15 @@ func TestShapes(t *testing.T) {
 				t.Errorf("planned %d", plan[0].Requests)
 			}
 		})
+	}
+}
+
+// In binary, 0.29 times 100 is less than 29.
+func TestRoundingCostsNoRequest(t *testing.T) {
+	for _, s := range []load.Shape{load.Constant(100, 290*time.Millisecond), load.Ramp(100, 100, 290*time.Millisecond)} {
+		if n := len(due(s)); n != 29 {
+			t.Errorf("%s: %d requests", s, n)
+		}
 	}
 }
 

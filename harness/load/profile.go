@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,13 +109,27 @@ func Describe(plan []evidence.Stage) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p Profile) validate() error {
+// Validate returns ErrProfile, with the reason, if the profile cannot be run as it is.
+func (p Profile) Validate() error {
 	if p.Timeout <= 0 {
-		return fmt.Errorf("%w: no timeout", ErrProfile)
+		return fmt.Errorf("%w: Timeout is %s: say how long clients wait", ErrProfile, p.Timeout)
 	}
-	for _, s := range p.Stages {
-		if s.Shape == nil || s.Request == nil {
-			return fmt.Errorf("%w: stage %q lacks its shape or its requests", ErrProfile, s.Name)
+	for _, s := range slices.Concat(p.Warmup, p.Stages) {
+		switch {
+		case s.Shape == nil:
+			return fmt.Errorf("%w: stage %q has no Shape: say when its requests are due", ErrProfile, s.Name)
+		case s.Request == nil:
+			return fmt.Errorf("%w: stage %q has no Request: say what it sends", ErrProfile, s.Name)
+		case s.Start < 0:
+			return fmt.Errorf("%w: stage %q starts at %s, before the load", ErrProfile, s.Name, s.Start)
+		}
+	}
+	for _, a := range p.Allow {
+		if a.From < 0 || a.To <= a.From {
+			return fmt.Errorf("%w: an allowance from %s to %s covers no part of the load", ErrProfile, a.From, a.To)
+		}
+		if !(a.Share > 0 && a.Share <= 1) {
+			return fmt.Errorf("%w: an allowance of %g of the requests: want a share above 0 and at most 1", ErrProfile, a.Share)
 		}
 	}
 	return nil

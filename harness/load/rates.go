@@ -32,11 +32,8 @@ type varying struct {
 }
 
 func newVarying(length time.Duration, text string, sent func(float64) float64) Shape {
-	return varying{n: uint64(sent(length.Seconds()) + rounding), length: length, text: text, sent: sent}
+	return varying{n: whole(sent(length.Seconds())), length: length, text: text, sent: sent}
 }
-
-// rounding, in requests, keeps an inexact integral from costing its last request.
-const rounding = 1e-9
 
 // Due is the first nanosecond by which k+1 requests are due. The binary search looks at the same moments for every k, down to
 // where two searches part. So a later request is never due before an earlier one, whatever the rounding.

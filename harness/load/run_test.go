@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -350,9 +351,7 @@ func TestUnfitProfiles(t *testing.T) {
 		url    string
 		change func(*load.Profile)
 	}{
-		"no timeout":   {"http://127.0.0.1:1", func(p *load.Profile) { p.Timeout = 0 }},
-		"no shape":     {"http://127.0.0.1:1", func(p *load.Profile) { p.Stages = []load.Stage{{Request: post}} }},
-		"no requests":  {"http://127.0.0.1:1", func(p *load.Profile) { p.Stages = []load.Stage{{Shape: load.Herd(1, 0)}} }},
+		"not valid":    {"http://127.0.0.1:1", func(p *load.Profile) { p.Timeout = 0 }},
 		"relative URL": {"/v1", func(*load.Profile) {}},
 		"unspoken TLS": {"https://127.0.0.1", func(*load.Profile) {}},
 		"not a URL":    {"http://[::1", func(*load.Profile) {}},
@@ -375,6 +374,44 @@ func TestUnfitProfiles(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestValidate: the reason is told before anything is sent. What is at a bound is fit.
+func TestValidate(t *testing.T) {
+	stage := load.Stage{Name: "s", Shape: load.Herd(2, 0), Request: post}
+	allow := func(from, to time.Duration, share float64) func(*load.Profile) {
+		return func(p *load.Profile) {
+			p.Allow = []evidence.Allowance{{To: 1, Share: 1}, {From: from, To: to, Share: share}}
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*load.Profile)
+		reason string // empty for a fit profile
+	}{
+		"fit":                  {func(*load.Profile) {}, ""},
+		"no warm-up":           {func(p *load.Profile) { p.Warmup = nil }, ""},
+		"allowed":              {allow(0, time.Second, 1), ""},
+		"no timeout":           {func(p *load.Profile) { p.Timeout = 0 }, "Timeout is 0s"},
+		"a negative timeout":   {func(p *load.Profile) { p.Timeout = -time.Second }, "Timeout is -1s"},
+		"no shape":             {func(p *load.Profile) { p.Stages[1].Shape = nil }, `stage "s" has no Shape`},
+		"no request":           {func(p *load.Profile) { p.Stages[1].Request = nil }, `stage "s" has no Request`},
+		"too early":            {func(p *load.Profile) { p.Stages[1].Start = -time.Second }, `stage "s" starts at -1s`},
+		"a warm-up of nothing": {func(p *load.Profile) { p.Warmup[0].Request = nil }, `stage "s" has no Request`},
+		"allowed before":       {allow(-time.Second, time.Second, 1), "from -1s to 1s covers no part of the load"},
+		"allowed never":        {allow(time.Second, time.Second, 1), "from 1s to 1s covers no part of the load"},
+		"allowed nothing":      {allow(0, time.Second, 0), "an allowance of 0 of the requests"},
+		"allowed in per cent":  {allow(0, time.Second, 50), "an allowance of 50 of the requests"},
+		"allowed no number":    {allow(0, time.Second, math.NaN()), "an allowance of NaN of the requests"},
+	} {
+		p := load.Profile{Warmup: []load.Stage{stage}, Stages: []load.Stage{stage, stage}, Timeout: time.Second}
+		c.change(&p)
+		switch err := p.Validate(); {
+		case c.reason == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.reason != "" && (!errors.Is(err, load.ErrProfile) || !strings.Contains(err.Error(), c.reason)):
+			t.Errorf("%s: %v, want %s", name, err, c.reason)
+		}
 	}
 }
 

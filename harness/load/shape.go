@@ -18,7 +18,14 @@ type Shape interface {
 // Constant is a steady arrival rate, in requests per second. As with vegeta's own pacer, the first request is due one interval
 // after the start.
 func Constant(rate float64, length time.Duration) Shape {
-	return constant{n: uint64(rate * length.Seconds()), rate: rate, length: length}
+	return constant{n: whole(rate * length.Seconds()), rate: rate, length: length}
+}
+
+// whole is how many requests are due by the time that their rate has added up to sum. It allows for a sum that rounding made a
+// little too small, which would cost its last request.
+func whole(sum float64) uint64 {
+	const rounding = 1e-9
+	return uint64(max(0, sum+rounding))
 }
 
 type constant struct {

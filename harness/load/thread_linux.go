@@ -47,8 +47,8 @@ func dedicateThread() {
 // Nice values would not do either, they count within a session or a control group only. A process without the right to real-time
 // priorities goes without: its requests are later when the machine is busy, and their lag says so.
 func raisePriority() (restore func()) {
-	before, err := unix.SchedGetAttr(0, 0)
-	if err != nil || !promoteThreads() {
+	raised := promoted{}
+	if !raised.promoteThreads() {
 		return func() {}
 	}
 	done := make(chan struct{})
@@ -59,7 +59,7 @@ func raisePriority() (restore func()) {
 		for {
 			select {
 			case <-t.C:
-				promoteThreads()
+				raised.promoteThreads()
 			case <-done:
 				return
 			}
@@ -68,18 +68,26 @@ func raisePriority() (restore func()) {
 	return func() {
 		close(done)
 		promoting.Wait()
-		eachThread(func(tid int) bool { return unix.SchedSetAttr(tid, before, 0) == nil })
+		for tid, before := range raised {
+			_ = unix.SchedSetAttr(tid, before, 0) // it may have ended
+		}
 	}
 }
 
-// promoteThreads promotes the threads that are not promoted yet. It is false if that is not permitted.
-func promoteThreads() bool {
+// promoted is what threads were before they were promoted, by their ids.
+type promoted map[int]*unix.SchedAttr
+
+// promoteThreads promotes the threads that are ordinary ones so far. It is false if that is not permitted.
+func (p promoted) promoteThreads() bool {
 	return eachThread(func(tid int) bool {
-		is, err := unix.SchedGetAttr(tid, 0)
-		if err != nil || is.Policy == unix.SCHED_RR {
-			return true // ended, or promoted before
+		before, err := unix.SchedGetAttr(tid, 0)
+		if err != nil || before.Policy == unix.SCHED_RR {
+			return true // ended, promoted before, or the one that sends
 		}
 		err = unix.SchedSetAttr(tid, realTime(otherThreads), 0)
+		if err == nil {
+			p[tid] = before
+		}
 		return err == nil || errors.Is(err, unix.ESRCH)
 	})
 }

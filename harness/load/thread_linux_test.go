@@ -67,3 +67,27 @@ func TestRaisedPriorityEnds(t *testing.T) {
 		t.Errorf("threads left behind: %v", during)
 	}
 }
+
+// The thread that sends goes before all others, and still does after a herd.
+func TestSendingThreadKeepsItsPriority(t *testing.T) {
+	if !mayRaise(t) {
+		t.Skip("this user may not raise priorities")
+	}
+	tid, over, ended := make(chan int), make(chan struct{}), make(chan struct{})
+	go func() { // whose thread ends with it
+		defer close(ended)
+		dedicateThread()
+		tid <- unix.Gettid()
+		<-over
+	}()
+	defer func() { close(over); <-ended }()
+	sending := <-tid
+	restore := raisePriority()
+	for _, when := range []string{"during a herd", "after it"} {
+		if is, err := unix.SchedGetAttr(sending, 0); err != nil || is.Policy != unix.SCHED_RR || is.Priority != sendingThread {
+			t.Errorf("%s: %+v, %v", when, is, err)
+		}
+		restore()
+		restore = func() {}
+	}
+}

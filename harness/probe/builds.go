@@ -12,7 +12,7 @@ import (
 // version that it tells of itself when it is asked.
 func Builds(role string, every time.Duration, ask func(context.Context, *env.Node) (version string, err error)) Probe {
 	return Changes("builds of "+role, role, every, func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observation {
-		driver, err := env.Use[env.Replacer](e)
+		driver, err := env.Upgrade.Use(e)
 		if err != nil {
 			return nil
 		}

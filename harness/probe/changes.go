@@ -15,7 +15,7 @@ import (
 type Look func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observation
 
 // Changes looks at every node of the role, each at its own pace, and records what is news, the first answers included. A
-// node that is dead or frozen does not answer at all, which is known only after askTimeout; the news is then from the
+// node that is dead or paused does not answer at all, which is known only after askTimeout; the news is then from the
 // moment of the next look that was due, the first at which it should have answered before.
 func Changes(name, role string, every time.Duration, look Look) Probe {
 	return changes{name, []string{role}, every, askTimeout, func() Look { return look }}.probe()

@@ -12,11 +12,11 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
-// TestChanges: a node answers within a millisecond, until it freezes and from when it is thawed; it has a role, which
+// TestChanges: a node answers within a millisecond, until it is paused and from when it is resumed; it has a role, which
 // changes; once, the whole harness stands still.
 func TestChanges(t *testing.T) {
 	const ms = time.Millisecond
-	const freeze, thaw, promoted, stall, stalled = 1050 * ms, 3020 * ms, 4050 * ms, 5000 * ms, 2 * time.Second
+	const pause, resume, promoted, stall, stalled = 1050 * ms, 3020 * ms, 4050 * ms, 5000 * ms, 2 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		look := func(ctx context.Context, _ *env.Env, n *env.Node) []evidence.Observation {
@@ -26,8 +26,8 @@ func TestChanges(t *testing.T) {
 				return []evidence.Observation{{Source: "alive", What: evidence.SawDown}}
 			}
 			answer := now + ms
-			if now >= freeze {
-				answer = max(answer, thaw)
+			if now >= pause {
+				answer = max(answer, resume)
 			}
 			select {
 			case <-ctx.Done():
@@ -49,8 +49,8 @@ func TestChanges(t *testing.T) {
 			{At: 1 * ms, Source: "alive", Node: "store-1", What: evidence.SawUp},
 			{At: 1 * ms, Source: "role", Node: "store-1", What: "replica", Detail: "store-1"},
 			{At: 1200 * ms, Source: "alive", Node: "store-1", What: evidence.SawDown, Detail: "no answer"}, // asked at 1.1 s
-			{At: thaw, Source: "alive", Node: "store-1", What: evidence.SawUp},
-			{At: thaw, Source: "role", Node: "store-1", What: "replica", Detail: "store-1"},
+			{At: resume, Source: "alive", Node: "store-1", What: evidence.SawUp},
+			{At: resume, Source: "role", Node: "store-1", What: "replica", Detail: "store-1"},
 			{At: 4101 * ms, Source: "role", Node: "store-1", What: "master", Detail: "store-1"},
 		}
 		if got := evidence.Observations.Of(run); !slices.Equal(got, want) {

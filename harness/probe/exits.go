@@ -16,7 +16,7 @@ const awaitRestart = 100 * time.Millisecond
 // Exits records every end of every node's main process, with the engine's own time and exit code.
 func Exits() Probe {
 	return Probe{
-		Name: "exits",
+		Name: evidence.ProbeExits,
 		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
 			var g Group
 			for _, n := range e.Nodes() {

@@ -58,10 +58,9 @@ func Metrics(what Scrape) Probe {
 
 func (w Scrape) scrape(ctx context.Context, a *asker, into *evidence.Sample) error {
 	status, err := a.get(ctx, "/metrics", func(body io.Reader) error {
-		p := expfmt.NewTextParser(model.UTF8Validation)
-		families, err := p.TextToMetricFamilies(body)
+		families, err := parseFamilies(body)
 		if err != nil {
-			return fmt.Errorf("parse metrics: %w", err)
+			return err
 		}
 		into.Boot, into.Values = w.boot(families), values(families, w.Keep)
 		return nil
@@ -70,6 +69,22 @@ func (w Scrape) scrape(ctx context.Context, a *asker, into *evidence.Sample) err
 		return fmt.Errorf("status %d", status)
 	}
 	return err
+}
+
+// ParseMetrics reads a page of metrics as Metrics does: the values of those that keep wants, by name and labels. Values that are no
+// finite numbers are left out.
+func ParseMetrics(page io.Reader, keep func(name string) bool) (map[string]float64, error) {
+	families, err := parseFamilies(page)
+	return values(families, keep), err
+}
+
+func parseFamilies(page io.Reader) (map[string]*dto.MetricFamily, error) {
+	p := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := p.TextToMetricFamilies(page)
+	if err != nil {
+		return nil, fmt.Errorf("parse metrics: %w", err)
+	}
+	return families, nil
 }
 
 func (w Scrape) boot(families map[string]*dto.MetricFamily) string {

@@ -12,8 +12,8 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/env"
 )
 
-// askTimeout bounds one question to one node: a dead or frozen node does not answer at all. It is well below the second
-// that an observer may be blind (check.ProbesSampled), and well above what a loaded machine needs.
+// askTimeout bounds one question to one node: a dead or paused node does not answer at all. It is well below the 2 s for which an
+// observer may be blind (check.ProbesSampled), and well above what a loaded machine needs.
 const askTimeout = 500 * time.Millisecond
 
 // maxReply bounds what is read of one answer, in bytes.

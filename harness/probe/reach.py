@@ -1,6 +1,5 @@
-"""Says, a line each time it changes, which addresses can be reached from here: nanoseconds since 1970, address, reached or lost.
-
-A connection that is refused has found its way there and back, too.
+"""Says, a line each time it changes, what becomes of connections from here: nanoseconds since 1970, address, and reached (accepted),
+refused or lost.
 """
 import errno
 import select
@@ -9,9 +8,12 @@ import sys
 import time
 
 
-def reached(targets, patience):
-    """The targets that answer within patience seconds."""
-    waiting, found = {}, set()
+STATES = {0: "reached", errno.ECONNREFUSED: "refused"}
+
+
+def connect(targets, patience):
+    """What each of the targets that answer within patience seconds says."""
+    waiting, found = {}, {}
     for target in targets:
         s = socket.socket()
         s.setblocking(False)
@@ -21,10 +23,9 @@ def reached(targets, patience):
     while waiting and time.monotonic() < end:
         _, ready, _ = select.select([], list(waiting), [], max(0, end - time.monotonic()))
         for s in ready:
-            if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNREFUSED):
-                found.add(waiting[s])
+            error = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            found[waiting.pop(s)] = STATES.get(error, "lost")
             s.close()
-            del waiting[s]
     for s in waiting:
         s.close()
     return found
@@ -37,11 +38,11 @@ def main(length, every, patience, *addresses):
     end = time.monotonic() + length
     while time.monotonic() < end:
         began, at = time.monotonic(), time.time_ns()
-        found = reached(targets, patience)
+        found = connect(targets, patience)
         took = time.monotonic() - began
         if took < patience + every:  # else it was this process that stood still
             for target in targets:
-                state = "reached" if target in found else "lost"
+                state = found.get(target, "lost")
                 if last.get(target) != state:
                     last[target] = state
                     print(at, target[0], state, flush=True)

@@ -89,6 +89,37 @@ func TestReachRecordsChanges(t *testing.T) {
 	})
 }
 
+// TestRefusal: to Reach, who refuses is there; to Connect, the server is not.
+func TestRefusal(t *testing.T) {
+	between := func(of func(to, from []string) probe.Probe) probe.Probe {
+		return of([]string{"app"}, []string{"store"})
+	}
+	for _, c := range []struct {
+		probe probe.Probe
+		want  []string
+	}{
+		{between(probe.Reach), []string{"reach from store-1: reached", "reach from store-1: lost"}},
+		{between(probe.Connect), []string{"connect from store-1: reached", "connect from store-1: refused", "connect from store-1: lost"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var out []byte
+			for i, what := range []string{"reached", "refused", "lost"} {
+				out = fmt.Appendf(out, "%d addr-of-app-1 %s\n", time.Now().Add(time.Duration(i)).UnixNano(), what)
+			}
+			p := &scripted{outputs: []env.Output{{Stdout: out}, {}}, errs: []error{nil, nil}}
+			e := scriptedEnv(t, map[string]env.Proc{"store-1": p, "app-1": nil})
+			run, err := watch(t, c.probe, e, func() { time.Sleep(5 * time.Second) })
+			var got []string
+			for _, o := range evidence.Observations.Of(run) {
+				got = append(got, o.Source+": "+o.What)
+			}
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v, %v; want %v", c.probe.Name, got, err, c.want)
+			}
+		})
+	}
+}
+
 func TestReachThatNeverLookedFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &scripted{outputs: []env.Output{{Code: 127, Stderr: []byte("no python3")}}, errs: []error{nil}}

@@ -22,7 +22,7 @@ func Throttling(nodes ...string) Probe {
 	return changes{"throttling " + strings.Join(nodes, ", "), nodes, throttlingEvery, throttlingTimeout, func() Look {
 		var total time.Duration
 		return func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observation {
-			driver, err := env.Use[env.CPULimiter](e)
+			driver, err := env.CPUQuota.Use(e)
 			if err != nil {
 				return nil
 			}

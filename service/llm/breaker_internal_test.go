@@ -134,11 +134,11 @@ func TestHalfOpenLetsOnlyItsProbesThrough(t *testing.T) {
 // for longer than that it is, with the next failure.
 func TestBreakerOutlastsShortTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const every, spell = 50 * time.Millisecond, time.Second
+		const every, phase = 50 * time.Millisecond, time.Second
 		b := newBreaker(BreakerOptions{Failures: 5, Patience: 1500 * time.Millisecond, Open: 5 * time.Second, Probes: 2})
-		for at := time.Duration(0); at < 10*spell; at += every {
+		for at := time.Duration(0); at < 10*phase; at += every {
 			err := errModel
-			if at/spell%2 == 0 {
+			if at/phase%2 == 0 {
 				err = nil
 			}
 			if _, refused := b.refusal(call(b, every, err)); refused {
@@ -149,7 +149,7 @@ func TestBreakerOutlastsShortTrouble(t *testing.T) {
 		for b.State() == gobreaker.StateClosed {
 			_ = call(b, every, errModel)
 		}
-		if after := spell + time.Since(began); after < 1500*time.Millisecond || after > 1500*time.Millisecond+every {
+		if after := phase + time.Since(began); after < 1500*time.Millisecond || after > 1500*time.Millisecond+every {
 			t.Errorf("given up after %s of failures", after)
 		}
 	})

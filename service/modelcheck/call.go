@@ -8,7 +8,7 @@ const (
 	needless     = "a call is aborted that a lease store would have covered"
 )
 
-// begin starts the call, and judges it by everything that stands in its way. Look and call are one step: what a freeze
+// begin starts the call, and judges it by everything that stands in its way. Look and call are one step: what a pause
 // between them does is the upstream's to prevent, not the gateway's.
 func (m *model) begin(s state, i int, emit func(move)) {
 	g := &s.gateways[i]
@@ -163,7 +163,7 @@ func (s *state) coverable(i int) bool {
 	return false
 }
 
-// abort hangs up before the lease ends, or as soon as the gateway thaws. Then it asks again: there may be an answer.
+// abort hangs up before the lease ends, or as soon as the gateway resumes. Then it asks again: there may be an answer.
 func (m *model) abort(s state, i int, does string, emit func(move)) {
 	if m.without.abort {
 		return

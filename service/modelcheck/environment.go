@@ -28,7 +28,7 @@ func (m *model) lapse(s state, i int, emit func(move)) {
 	if g.is.has(lapsed) || g.cover == 0 {
 		return
 	}
-	stuck := g.is.has(frozen)
+	stuck := g.is.has(paused)
 	switch g.phase {
 	case calling:
 		stuck = stuck || m.without.abort && (m.without.renewal || !s.coverable(i))
@@ -38,7 +38,7 @@ func (m *model) lapse(s state, i int, emit func(move)) {
 	if !stuck {
 		return
 	}
-	if g.is.has(frozen) || g.phase != calling {
+	if g.is.has(paused) || g.phase != calling {
 		g.is |= excused
 	}
 	g.is |= lapsed
@@ -158,7 +158,7 @@ func (m *model) catchUp(s state, emit func(move)) {
 	}
 }
 
-// expire is the end of a TTL. It is longer than anything that a gateway does in one go, unless the gateway is frozen.
+// expire is the end of a TTL. It is longer than anything that a gateway does in one go, unless the gateway is paused.
 func (m *model) expire(s state, emit func(move)) {
 	if s.expiries == 0 || !s.aged() {
 		return

@@ -43,11 +43,11 @@ func (m *model) faultOfGateway(s state, i int, emit func(move)) {
 		broken := t.crash(i)
 		emit(move{step: step{who: i, does: "crashes"}, kind: faulty, to: t, broken: broken})
 	}
-	if m.allowed.has(freeze) && g.phase != idle {
+	if m.allowed.has(pause) && g.phase != idle {
 		t := s
-		t.gateways[i].is |= frozen
+		t.gateways[i].is |= paused
 		t.duplicatesAllowed++
-		emit(move{step: step{who: i, does: "freezes"}, kind: faulty, to: t})
+		emit(move{step: step{who: i, does: "pauses"}, kind: faulty, to: t})
 	}
 	if m.allowed.has(partition) && g.phase != idle {
 		m.cutOff(s, i, emit)
@@ -95,8 +95,8 @@ func (s *state) crash(i int) (broken string) {
 func (m *model) heal(s state, emit func(move)) {
 	for i := range s.gateways {
 		g := &s.gateways[i]
-		if g.is.has(frozen) {
-			m.thaw(s, i, emit)
+		if g.is.has(paused) {
+			m.resume(s, i, emit)
 		}
 		if g.cut != 0 {
 			t := s
@@ -116,11 +116,11 @@ func (m *model) heal(s state, emit func(move)) {
 	}
 }
 
-// thaw lets a gateway go on. What it had asked when it froze has timed out meanwhile, and counts as no reply.
-func (m *model) thaw(s state, i int, emit func(move)) {
-	s.gateways[i].is &^= frozen
-	for unavailable, does := range []string{"thaws", "thaws, and takes Redis for unavailable", "thaws, and takes PostgreSQL for unavailable",
-		"thaws, and takes both lease stores for unavailable"} {
+// resume lets a gateway go on. What it had asked when it was paused has timed out meanwhile, and counts as no reply.
+func (m *model) resume(s state, i int, emit func(move)) {
+	s.gateways[i].is &^= paused
+	for unavailable, does := range []string{"resumes", "resumes, and takes Redis for unavailable", "resumes, and takes PostgreSQL for unavailable",
+		"resumes, and takes both lease stores for unavailable"} {
 		t := s
 		t.gateways[i].unavailable |= set(unavailable)
 		if unavailable == 0 || t != s {

@@ -5,12 +5,12 @@ type faults uint8
 
 const (
 	crash     faults = 1 << iota // of a gateway
-	freeze                       // of a gateway, of any length, and its thaw
+	pause                        // of a gateway, of any length, and its resume
 	partition                    // one gateway is cut off from one lease store, or from both
 	loss                         // one lease store acknowledges nothing to anybody, and comes back
 	amnesia                      // Redis may come back with nothing
 
-	ofGateway = crash | freeze | partition
+	ofGateway = crash | pause | partition
 	ofStore   = loss | amnesia
 	every     = ofGateway | ofStore
 )

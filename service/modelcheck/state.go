@@ -69,7 +69,7 @@ type call uint8
 const (
 	noCall call = iota
 	running
-	done // answered, but the gateway, frozen, has not seen it
+	done // answered, but the gateway, paused, has not seen it
 )
 
 // rows are the places where the ledger row of the gateway's last call is, as long as the row is not in PostgreSQL.
@@ -92,9 +92,9 @@ func (r *rows) put(place rows, in bool) {
 type marks uint8
 
 const (
-	frozen      marks = 1 << iota
+	paused      marks = 1 << iota
 	lapsed            // its own view of its lease has ended
-	excused           // by (iv): it was frozen, or kept from both lease stores, for longer than its lease
+	excused           // by (iv): it was paused, or kept from both lease stores, for longer than its lease
 	partitioned       // by (iv): it was cut off from both lease stores, and may not have heard again from both
 	duplicate         // its call is beyond one per key
 	again             // asks again once it has released the flight
@@ -129,7 +129,7 @@ func (g *gateway) inHand() bool {
 }
 
 // works reports whether the gateway can take a step.
-func (g *gateway) works() bool { return g.phase < dead && !g.is.has(frozen) }
+func (g *gateway) works() bool { return g.phase < dead && !g.is.has(paused) }
 
 // content is what one copy of a lease store holds beside the locks of flights under way.
 type content struct {

@@ -65,7 +65,7 @@ func Open(o Options, log *slog.Logger) *Store {
 		DialerRetryTimeout:    dialerPause,
 		ReadTimeout:           socketTimeout,
 		WriteTimeout:          socketTimeout,
-		ContextTimeoutEnabled: true, // else a frozen master costs several socket timeouts
+		ContextTimeoutEnabled: true, // else a paused master costs several socket timeouts
 		PoolSize:              poolSize,
 		MinIdleConns:          minIdle,
 		MaxIdleConns:          maxIdle,

@@ -59,7 +59,7 @@ func TestStore(t *testing.T) {
 	}
 	t.Run("bucket that replicas share", func(t *testing.T) { testSharedBucket(t, r) })
 	t.Run("lock that is not replicated", func(t *testing.T) { testNotReplicated(t, r) })
-	t.Run("frozen master", func(t *testing.T) { testFrozen(t, r) })
+	t.Run("paused master", func(t *testing.T) { testPaused(t, r) })
 }
 
 func acquireAs(t *testing.T, s *rediskv.Store, key, token string, lease time.Duration) service.Reply {
@@ -168,8 +168,8 @@ func testLateAnswer(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 
 func testLostLock(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	key := t.Name()
-	row := service.Row{RequestID: "frozen", Key: key, Kind: service.RowCall, CallID: "old", Cost: 3, At: time.Now().UTC()}
-	stale := service.Settlement{Key: key, Token: "frozen", Answer: service.Answer{CallID: "old"}, Row: &row}
+	row := service.Row{RequestID: "paused", Key: key, Kind: service.RowCall, CallID: "old", Cost: 3, At: time.Now().UTC()}
+	stale := service.Settlement{Key: key, Token: "paused", Answer: service.Answer{CallID: "old"}, Row: &row}
 	acquireAs(t, s, key, "heir", time.Hour)
 	if settle(t, s, stale).Stored {
 		t.Error("stored under a lost lock")
@@ -245,15 +245,15 @@ func testUnknownScripts(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 // A lock that its replica has not got would be lost in a failover: it is not granted.
 func testNotReplicated(t *testing.T, r *servers.Redis) {
 	s := openStore(t, r, time.Second)
-	r.Replica.Freeze()
-	defer r.Replica.Thaw()
+	r.Replica.Pause()
+	defer r.Replica.Resume()
 	reply, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour, nil)
 	if err == nil || reply.Verdict != service.NoReply {
 		t.Errorf("got %+v, %v", reply, err)
 	}
 }
 
-func testFrozen(t *testing.T, r *servers.Redis) {
+func testPaused(t *testing.T, r *servers.Redis) {
 	s := openStore(t, r, time.Second)
 	watching, stop := context.WithCancel(t.Context())
 	watched := make(chan struct{})
@@ -261,7 +261,7 @@ func testFrozen(t *testing.T, r *servers.Redis) {
 		defer close(watched)
 		s.Watch(watching)
 	}()
-	r.Master.Freeze()
+	r.Master.Pause()
 	late := make(chan time.Duration)
 	go func() { // half a budget behind, and no wiser than the first
 		time.Sleep(time.Second / 2)
@@ -278,7 +278,7 @@ func testFrozen(t *testing.T, r *servers.Redis) {
 	if took := <-late; took >= time.Second {
 		t.Errorf("the second waited for a budget of its own, %s", took)
 	}
-	r.Master.Thaw()
+	r.Master.Resume()
 	servers.Await(t, "the outage ends", func(context.Context) error {
 		if !s.Up() {
 			return errors.New("unavailable")

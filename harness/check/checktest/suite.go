@@ -123,10 +123,10 @@ func (s Suite) checks(t *testing.T) (names []string) {
 	return names
 }
 
-// checkOf is the name of an exported function that returns a check, but for the one that makes them.
+// checkOf is the name of an exported function that returns a check, but for those that make them.
 func checkOf(d ast.Decl) (name string, ok bool) {
 	f, ok := d.(*ast.FuncDecl)
-	if !ok || f.Recv != nil || !f.Name.IsExported() || f.Name.Name == "New" || f.Type.Results == nil || len(f.Type.Results.List) != 1 {
+	if !ok || f.Recv != nil || !f.Name.IsExported() || slices.Contains([]string{"New", "NewTimed"}, f.Name.Name) || f.Type.Results == nil || len(f.Type.Results.List) != 1 {
 		return "", false
 	}
 	switch result := f.Type.Results.List[0].Type.(type) {

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/harness/cli/clitest"
 	"github.com/sentinel-chaos/sentinel/harness/cmd/chaos/wiring"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 }
 
 func testCatalogue() []harness.Scenario {
-	constant := load.Profile{Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second)}}}
+	constant := load.Profile{Timeout: time.Second, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(1, time.Second),
+		Request: func(uint64, *rand.Rand) load.Request { return load.Request{} }}}}
 	return []harness.Scenario{
 		{Name: "steady", Claim: "Nothing is dropped.", System: nothing{}, Load: constant, Expect: []check.Check{check.NothingDropped()}},
 		{Name: "panics", Claim: "Nobody panics.", System: nothing{}, Load: constant, Expect: []check.Check{check.NoPanics()}},
@@ -43,26 +44,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
+			"exits":  clitest.Exits,
 			"record": record,
 		},
 	})
-}
-
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits code command [args]")
-	}
-	err := ts.Exec(args[1], args[2:]...)
-	code := 0
-	if e, ok := err.(*exec.ExitError); ok {
-		code = e.ExitCode()
-	} else if err != nil {
-		ts.Fatalf("%v", err)
-	}
-	if args[0] != strconv.Itoa(code) {
-		ts.Fatalf("exit code %d, want %s", code, args[0])
-	}
 }
 
 // record writes the evidence of a scenario into a folder: of a node that answered one request, or that panicked, or of a
@@ -81,6 +66,7 @@ func record(ts *testscript.TestScript, neg bool, args []string) {
 	evidence.Observations.Put(rec, evidence.Observation{At: time.Second, Source: evidence.SourceReady, Node: "web-1", What: evidence.SawUp})
 	evidence.Observations.Put(rec, evidence.Observation{At: to, Source: evidence.SourceProbe, Node: evidence.ProbeLogs, What: evidence.ProbeCollected})
 	evidence.Samples.Put(rec, evidence.Sample{At: from, Node: "web-1"})
+	evidence.Clocks.Put(rec, evidence.Clock{At: from, Node: evidence.ClockHarness})
 	evidence.Requests.Put(rec, evidence.Request{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK})
 	if args[2] == "panics" {
 		evidence.LogDefects.Put(rec, evidence.LogDefect{Node: "web-1", Line: 3, What: evidence.LogPanic, Text: "panic: oops\n\ngoroutine 1"})

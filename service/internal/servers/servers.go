@@ -22,11 +22,11 @@ type Server struct {
 	cmd  *exec.Cmd
 }
 
-// Freeze stops the server's main process without its knowing, until Thaw.
-func (s *Server) Freeze() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+// Pause stops the server's main process without its knowing, until Resume.
+func (s *Server) Pause() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Thaw ends a Freeze.
-func (s *Server) Thaw() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+// Resume ends a Pause.
+func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 
 // find returns the path of a program from PATH or from where Debian puts PostgreSQL's, or skips the test.
 func find(t testing.TB, program string) string {
