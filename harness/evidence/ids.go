@@ -41,9 +41,13 @@ func (ids *IDs) Place(id string) int32 {
 
 // Places gives for each record the place of the one that it names; None if there is no such record.
 func Places[T any](ids *IDs, records []T, names func(*T) string) []int32 {
-	places := make([]int32, len(records))
+	places, last := make([]int32, len(records)), ""
 	for i := range records {
-		places[i] = ids.Place(names(&records[i]))
+		if name := names(&records[i]); i > 0 && name == last { // as hits of one call do
+			places[i] = places[i-1]
+		} else {
+			places[i], last = ids.Place(name), name
+		}
 	}
 	return places
 }
