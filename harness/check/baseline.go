@@ -20,6 +20,9 @@ type baseline struct {
 
 // baselineAt measures the requests that were answered before the moment until.
 func baselineAt(r *Run, until time.Duration) (baseline, error) {
+	if b, measured := r.baselines[until]; measured {
+		return b, nil
+	}
 	classes, err := r.Classes()
 	if err != nil {
 		return baseline{}, err
@@ -34,6 +37,7 @@ func baselineAt(r *Run, until time.Duration) (baseline, error) {
 	for _, all := range latencies {
 		b.p99, b.n = append(b.p99, percentile(all, 99)), append(b.n, len(all))
 	}
+	r.baselines[until] = b
 	return b, nil
 }
 

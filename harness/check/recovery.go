@@ -115,8 +115,10 @@ func recoveryOf(run *evidence.Run, b baseline, class uint8, from time.Duration) 
 	c = recovered{name: b.Names[class], doubt: fmt.Errorf("no %d %s in a row succeeded before the run was over", inARow, withClass("requests", b.Names[class]))}
 	streak := 0
 	var first time.Duration
-	for i, t := range evidence.Requests.Each(run) {
-		if t.Due < from || b.Of[i] != class || !t.Waited() {
+	all := evidence.Requests.Of(run)
+	for i := firstDue(all, from); i < len(all); i++ {
+		t := &all[i]
+		if b.Of[i] != class || !t.Waited() {
 			continue
 		}
 		if asked = true; unknown != nil {

@@ -11,12 +11,14 @@ import (
 )
 
 // Run is what checks judge: the evidence, the faults, confirmed once for all checks, and the classes of the requests. Its methods
-// that return an error are the preconditions of checks: the error says what the run lacks.
+// that return an error are the preconditions of checks: the error says what the run lacks. One check is judged at a time.
 type Run struct {
 	*evidence.Run
 	Faults []Fault // in the order of the plan
 
-	classes func() (Classes, error)
+	classes   func() (Classes, error)
+	baselines map[time.Duration]baseline // that were measured, by the moment until which they are
+	divisions map[string]division        // that were made, by the fault
 }
 
 // NewRun makes evidence ready to be judged. classify tells the classes of requests; nil goes by what the load called them.
@@ -24,7 +26,8 @@ func NewRun(run *evidence.Run, faults []Fault, classify Classifier) *Run {
 	if classify == nil {
 		classify = byLoad
 	}
-	return &Run{Run: run, Faults: faults, classes: sync.OnceValues(func() (Classes, error) { return classify(run) })}
+	return &Run{Run: run, Faults: faults, classes: sync.OnceValues(func() (Classes, error) { return classify(run) }),
+		baselines: map[time.Duration]baseline{}, divisions: map[string]division{}}
 }
 
 // Fault is an injected fault with its four times, offsets from the epoch, 0 where unknown. Active and Healed are what an observer

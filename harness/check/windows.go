@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"sort"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -84,22 +85,38 @@ func dividedBy(fault, name string) Window {
 		if err != nil {
 			return evidence.Window{}, err
 		}
-		told, err := divide(r, []Fault{f})
-		for _, w := range told {
+		d, made := r.divisions[fault]
+		if !made {
+			d.told, d.err = divide(r, []Fault{f})
+			r.divisions[fault] = d
+		}
+		for _, w := range d.told {
 			if w.Name == name {
 				return w, nil
 			}
 		}
-		return evidence.Window{}, err
+		return evidence.Window{}, d.err
 	}
+}
+
+// division is the windows into which a fault divides the load, and why not all of them are told.
+type division struct {
+	told []evidence.Window
+	err  error
 }
 
 // dueIn are the requests that were due in the window and that somebody waited for.
 func dueIn(run *evidence.Run, w evidence.Window) (due []*evidence.Request) {
-	for _, q := range evidence.Requests.Each(run) {
-		if w.From <= q.Due && q.Due < w.To && q.Waited() {
-			due = append(due, q)
+	all := evidence.Requests.Of(run)
+	for i := firstDue(all, w.From); i < len(all) && all[i].Due < w.To; i++ {
+		if all[i].Waited() {
+			due = append(due, &all[i])
 		}
 	}
 	return due
+}
+
+// firstDue is the place of the first request that was due at that moment or later.
+func firstDue(all []evidence.Request, from time.Duration) int {
+	return sort.Search(len(all), func(i int) bool { return all[i].Due >= from })
 }
