@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,9 @@ func (r *runner) saveLogs() {
 		var g errgroup.Group
 		for _, n := range r.env.Nodes() {
 			g.Go(func() error {
-				return saveLog(ctx, n, filepath.Join(dir, n.Name+".log"), func(d evidence.LogDefect) { evidence.LogDefects.Put(r.rec, d) })
+				path := filepath.Join(dir, n.Name+".log")
+				err := saveLog(ctx, n, path, func(d evidence.LogDefect) { evidence.LogDefects.Put(r.rec, d) })
+				return errors.Join(err, r.inspectLog(n, path))
 			})
 		}
 		err = g.Wait()
@@ -36,6 +39,36 @@ func (r *runner) saveLogs() {
 		return
 	}
 	r.probeCollected(evidence.ProbeLogs)
+	if len(r.env.Secrets()) > 0 {
+		r.probeCollected(evidence.ProbeSecrets)
+	}
+}
+
+// keepSecrets has the system's secrets be looked for from now on, and in what its programs were started with.
+func (r *runner) keepSecrets() {
+	for name, value := range r.env.Secrets() {
+		r.rec.KeepSecret(name, value)
+	}
+	for _, n := range r.env.Nodes() {
+		if n.Subject {
+			r.rec.Inspect(evidence.LeakArguments, n.Name, []byte(strings.Join(n.Argv, " ")))
+		}
+	}
+}
+
+// inspectLog looks for secrets in the log of a node of the service, and takes them out.
+func (r *runner) inspectLog(n *env.Node, path string) error {
+	if !n.Subject {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if clean := r.rec.Inspect(evidence.LeakLogs, n.Name, text); !bytes.Equal(clean, text) {
+		return os.WriteFile(path, clean, 0o644)
+	}
+	return nil
 }
 
 func saveLog(ctx context.Context, n *env.Node, path string, found func(evidence.LogDefect)) error {

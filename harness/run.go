@@ -131,7 +131,9 @@ func (r *runner) start(ctx context.Context) error {
 	defer func() { r.phase(evidence.PhaseStart, from) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("not ready within %s", startLimit))
 	defer cancel()
-	if err := r.System.Start(ctx, r.env); err != nil {
+	err := r.System.Start(ctx, r.env)
+	r.keepSecrets()
+	if err != nil {
 		return err
 	}
 	for _, n := range r.env.Nodes() {

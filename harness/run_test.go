@@ -56,6 +56,7 @@ func (p fakeProc) Logs(context.Context) (io.ReadCloser, error) {
 type fakeSystem struct {
 	target string
 	broken error
+	secret string
 }
 
 func (s fakeSystem) Start(ctx context.Context, e *env.Env) error {
@@ -65,6 +66,7 @@ func (s fakeSystem) Start(ctx context.Context, e *env.Env) error {
 		}
 	}
 	e.SetTarget(env.Target{URL: s.target})
+	e.KeepSecret("the token", s.secret)
 	return s.broken
 }
 
@@ -89,7 +91,7 @@ func watching(collect error) probe.Probe {
 
 // fakeScenario sends 50 requests/s for a second to a server that answers all of them.
 func fakeScenario(t *testing.T, faults ...fault.Fault) harness.Scenario {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok, hunter2") }))
 	t.Cleanup(server.Close)
 	s := harness.Scenario{Name: "fake", Claim: "Nothing is dropped.", System: fakeSystem{target: server.URL},
 		Load: load.Profile{Timeout: time.Second, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(50, time.Second),
@@ -99,6 +101,23 @@ func fakeScenario(t *testing.T, faults ...fault.Fault) harness.Scenario {
 		s.Faults = append(s.Faults, fault.Step{At: 100 * time.Millisecond, For: 200 * time.Millisecond, Fault: f})
 	}
 	return s
+}
+
+// hunted is what the log of a node has in the place of the secret. Only the service must keep it.
+func hunted(node string) string {
+	if node == "app-1" {
+		return "[secret: the token]"
+	}
+	return "hunter2"
+}
+
+// secretive has a system keep a secret. Its server tells everybody hunter2.
+func secretive(secret string) func(*harness.Scenario) {
+	return func(s *harness.Scenario) {
+		system, _ := s.System.(fakeSystem)
+		system.secret = secret
+		s.System, s.Expect = system, append(s.Expect, check.NoSecretsLeaked())
+	}
 }
 
 func statusOf(verdicts []check.Verdict, name string) check.Verdict {
@@ -143,6 +162,18 @@ func TestRun(t *testing.T) {
 				t.Errorf("%s: %s", j.Status, j.Reason)
 			}
 		}},
+		"a secret in a log and in responses": {logs: map[string]string{"app-1": ready + "who is hunter2?\n", "store-1": "hunter2\n"}, alter: secretive("hunter2"),
+			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+				v := statusOf(j.Checks, "NoSecretsLeaked")
+				if v.Status != check.Fail || !strings.Contains(v.Reason, "the token in the logs (app-1)") || !strings.Contains(v.Reason, "the token in the responses") || strings.Contains(v.Reason, "hunter2") {
+					t.Errorf("%s: %s", v.Status, v.Reason)
+				}
+			}},
+		"secrets that are kept": {logs: clean, alter: secretive("hunter3"), judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+			if v := statusOf(j.Checks, "NoSecretsLeaked"); v.Status != check.Pass {
+				t.Errorf("%s: %s", v.Status, v.Reason)
+			}
+		}},
 		"a race in another program of ours": {logs: map[string]string{"helper-1": "WARNING: DATA RACE\nWrite at 0x1\n"}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
 			if j.Status != check.Fail || !strings.Contains(j.Reason, "1 data race in the logs; the first, logs/helper-1.log line 1") {
 				t.Errorf("%s: %s", j.Status, j.Reason)
@@ -184,7 +215,7 @@ func TestRun(t *testing.T) {
 				}
 				c.judge(t, r.run, r.j)
 				for node, log := range c.logs {
-					if b, err := os.ReadFile(filepath.Join(dir, evidence.LogsDir, node+".log")); err != nil || string(b) != log {
+					if b, err := os.ReadFile(filepath.Join(dir, evidence.LogsDir, node+".log")); err != nil || string(b) != strings.ReplaceAll(log, "hunter2", hunted(node)) {
 						t.Errorf("log of %s: %q, %v", node, b, err)
 					}
 				}

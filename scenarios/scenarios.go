@@ -76,6 +76,7 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 		claims.NothingLeftHeld(upstream.Role),
 		claims.LedgerComplete(),
 		check.NoPanics(),
+		check.NoSecretsLeaked(),
 	}, more...)
 }
 

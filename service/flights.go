@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 )
@@ -31,8 +32,9 @@ func (f *flight) wait(ctx context.Context) (flightResult, error) {
 	}
 }
 
-// flights are the flights of one replica, at most one per key. The zero value is ready for use.
+// flights are the flights of one replica, at most one per key. They are ready for use once log is set.
 type flights struct {
+	log    *slog.Logger
 	active Gauge
 	mu     sync.Mutex
 	byKey  map[string]*flight
@@ -61,6 +63,7 @@ func (fs *flights) run(key string, f *flight, fly func() flightResult) {
 	defer func() {
 		if defect := recover(); defect != nil {
 			f.flightResult = flightResult{err: fmt.Errorf("flight panicked: %v\n%s", defect, debug.Stack())}
+			fs.log.Error("flight", "key", key, "error", f.err) // those who wait for it may all have gone
 		}
 		fs.mu.Lock()
 		delete(fs.byKey, key)

@@ -51,7 +51,8 @@ func New(s Settings, p Ports) *Gateway {
 	for _, store := range p.LeaseStores {
 		handoffs[store] = newHandoffQueue()
 	}
-	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, handoffs: handoffs, base: base, cut: cut}
+	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, handoffs: handoffs, base: base, cut: cut,
+		flights: flights{log: p.Log}}
 }
 
 // ActiveFlights is the gauge of flights under way.

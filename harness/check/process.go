@@ -138,6 +138,25 @@ func noPanics(r *Run) (Verdict, error) {
 	return Passf(figures, "no log reports a panic, a fatal error or a data race"), nil
 }
 
+// NoSecretsLeaked: no secret that the system under test named was found in its logs, in a response, in any record such as a metric,
+// or among the arguments of its processes. Unknown if no secret was named, or the logs were not read.
+func NoSecretsLeaked() Check { return New("NoSecretsLeaked", noSecretsLeaked) }
+
+func noSecretsLeaked(r *Run) (Verdict, error) {
+	var found Findings
+	for _, l := range evidence.Leaks.Each(r.Run) {
+		found.Add(fmt.Sprintf("%s in the %s (%s)", l.Secret, l.Place, l.Detail))
+	}
+	figures := map[string]float64{"leaks": float64(found.N())}
+	switch {
+	case found.N() > 0:
+		return Failf(figures, nil, "secrets were found: %s", &found), nil
+	case !r.Collected(evidence.ProbeSecrets):
+		return Verdict{Figures: figures}, errors.New("nobody looked for secrets")
+	}
+	return Passf(figures, "no secret was found in logs, responses, records and arguments"), nil
+}
+
 // shortened keeps a reason on a line: the first lines of a report say what and where.
 func shortened(report string) string {
 	const most = 300

@@ -26,7 +26,14 @@ func processCases() []verdictCase {
 		return both(collected(evidence.ProbeLogs), func(h *history) { h.defects = defects })
 	}
 	panicked := evidence.LogDefect{Node: "app-2", Line: 7, What: evidence.LogPanic, Text: "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:"}
+	secrets := check.NoSecretsLeaked()
+	leaked := evidence.Leak{Secret: "the token", Place: evidence.LeakLogs, Detail: "app-1"}
 	return []verdictCase{
+		{"nothing leaked", secrets, "", collected(evidence.ProbeSecrets), check.Pass, "no secret was found"},
+		{"no secrets known", secrets, "", collected(evidence.ProbeLogs), check.Unknown, "nobody looked for secrets"},
+		{"leaked", secrets, "", both(collected(evidence.ProbeSecrets), func(h *history) { h.leaks = []evidence.Leak{leaked} }), check.Fail, "1 the token in the logs (app-1)"},
+		{"leaked, seen although the logs were not read", secrets, "", func(h *history) { h.leaks = []evidence.Leak{leaked} }, check.Fail, "the token"},
+
 		{"clean", clean, term, unchanged, check.Pass, "900 ms after SIGTERM"},
 		{"killed in the end", clean, term, code(137), check.Fail, "did not end at SIGTERM"},
 		{"with an error", clean, term, code(2), check.Fail, "code 2"},

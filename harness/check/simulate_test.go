@@ -52,6 +52,7 @@ type history struct {
 	windows      []evidence.Window
 	nodes        []evidence.Node
 	defects      []evidence.LogDefect
+	leaks        []evidence.Leak
 	clocks       []evidence.Clock
 	faults       []check.Fault
 	classify     check.Classifier
@@ -235,7 +236,7 @@ func lastSeen(h *history) time.Duration { return h.samples[len(h.samples)-1].At 
 func (h *history) evidence() *evidence.Run {
 	return evidence.New(h.plan, evidence.Requests.With(h.requests...), evidence.Samples.With(h.samples...), evidence.Exits.With(h.exits...),
 		evidence.Injections.With(h.injections...), evidence.Observations.With(h.observations...), evidence.Windows.With(h.windows...),
-		evidence.Nodes.With(h.nodes...), evidence.LogDefects.With(h.defects...), evidence.Clocks.With(h.clocks...))
+		evidence.Nodes.With(h.nodes...), evidence.LogDefects.With(h.defects...), evidence.Clocks.With(h.clocks...), evidence.Leaks.With(h.leaks...))
 }
 
 // run is the history as checks judge it.

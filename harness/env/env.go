@@ -152,11 +152,12 @@ type Env struct {
 	target   Target
 	params   map[string]time.Duration
 	versions map[string]string
+	secrets  map[string]string
 }
 
 // New makes an empty Env. Everything random in a System draws from seed; logf receives progress, one line each.
 func New(d Driver, seed uint64, logf func(format string, args ...any)) *Env {
-	return &Env{driver: d, seed: seed, logf: logf, params: map[string]time.Duration{}, versions: map[string]string{}}
+	return &Env{driver: d, seed: seed, logf: logf, params: map[string]time.Duration{}, versions: map[string]string{}, secrets: map[string]string{}}
 }
 
 // Seed is the run's seed.
@@ -231,6 +232,20 @@ func (e *Env) Target() Target {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.target
+}
+
+// KeepSecret says that a value must not be found in any log, response or metric. Its name is what reports call it.
+func (e *Env) KeepSecret(name, value string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.secrets[name] = value
+}
+
+// Secrets are the values that must not be found, by their names.
+func (e *Env) Secrets() map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.secrets)
 }
 
 // SetParam records what the system was configured with; checks judge by it, and know it by its name.

@@ -182,8 +182,9 @@ const (
 
 // Names under which SourceProbe reports that the harness looked, so that the absence of records proves something.
 const (
-	ProbeLogs  = "logs"  // it read the logs for LogDefects
-	ProbeExits = "exits" // it watched for Exits until the run was over
+	ProbeSecrets = "secrets" // it knew secrets, and looked for them wherever Leaks are found
+	ProbeLogs    = "logs"    // it read the logs for LogDefects
+	ProbeExits   = "exits"   // it watched for Exits until the run was over
 )
 
 // LogDefect is a place in a node's log at which its program reports a defect of its own.
@@ -204,6 +205,25 @@ const (
 	LogPanic = "panic"       // recovered from or not
 	LogFatal = "fatal error" // of the runtime: concurrent map writes, deadlock, out of memory, a bad address
 	LogRace  = "data race"   // of the race detector
+)
+
+// Leak is a secret that was found where it does not belong. Its value is nowhere in the evidence.
+type Leak struct {
+	At     time.Duration `json:"at_ns"`
+	Secret string        `json:"secret"` // its name
+	Place  string        `json:"place"`  // one of the Leak constants
+	Detail string        `json:"detail"` // the first one there: a node, a request, a kind of record
+}
+
+// Leaks are the secrets that were found, each once in each place, by time.
+var Leaks = NewKind("leaks", func(a, b *Leak) int { return cmp.Compare(a.At, b.At) })
+
+// Where secrets are looked for.
+const (
+	LeakLogs      = "logs"      // of nodes of the service
+	LeakResponses = "responses" // to the load's requests, headers included
+	LeakRecords   = "records"   // of the evidence, such as metrics
+	LeakArguments = "arguments" // of the service's processes, which anybody on the machine can list
 )
 
 // SourceMachine tells what kept the machine on which the harness runs, and as a rule all else, from running. Each of its findings

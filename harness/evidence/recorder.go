@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type Recorder struct {
 	stop  chan struct{}
 	done  chan struct{}
 
+	secrets secrets
+
 	mu     sync.Mutex
 	files  map[string]*stream // by kind
 	closed bool
@@ -57,11 +60,26 @@ func NewRecorder(dir string, epoch time.Time) (*Recorder, error) {
 	return r, nil
 }
 
-// put writes v to the file of its kind, which it creates for the first one.
+// put writes v to the file of its kind, which it creates for the first one, without the secrets in it.
 func (r *Recorder) put(kind string, v any) {
-	if s := r.stream(kind); s != nil {
-		s.put(v)
+	s := r.stream(kind)
+	if s == nil {
+		return
 	}
+	line, err := encode(v)
+	if kind != Leaks.Name() { // which names secrets, and says nothing of their values
+		line = r.Inspect(LeakRecords, kind, line)
+	}
+	s.put(line, err)
+}
+
+// encode makes a line of JSON.
+func encode(v any) ([]byte, error) {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return line.Bytes(), err
 }
 
 // stream is nil when nothing is recorded any more, or the file cannot be created.
@@ -147,25 +165,25 @@ type stream struct {
 	mu  sync.Mutex
 	f   *os.File
 	buf *bufio.Writer
-	enc *json.Encoder
 	n   uint64
 	err error
 }
 
 func newStream(f *os.File) *stream {
-	buf := bufio.NewWriterSize(f, 1<<16)
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	return &stream{f: f, buf: buf, enc: enc}
+	return &stream{f: f, buf: bufio.NewWriterSize(f, 1<<16)}
 }
 
-func (s *stream) put(v any) {
+// put writes a line, unless it could not be made.
+func (s *stream) put(line []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return
 	}
-	if s.err = s.enc.Encode(v); s.err == nil {
+	if s.err = err; s.err == nil {
+		_, s.err = s.buf.Write(line)
+	}
+	if s.err == nil {
 		s.n++
 	}
 }

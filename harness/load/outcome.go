@@ -32,6 +32,12 @@ const (
 // understand gives a complete response its outcome. Of a response that the profile panics at nothing is known. That is not the
 // service's fault, so the request counts as one that was cut short.
 func (g *generator) understand(r *plannedRequest, resp Response) {
+	g.rec.Inspect(evidence.LeakResponses, r.record.ID, resp.Body)
+	for _, values := range resp.Header {
+		for _, v := range values {
+			g.rec.Inspect(evidence.LeakResponses, r.record.ID, []byte(v))
+		}
+	}
 	err := panics.Do(func() error {
 		g.profile.understand(&r.record, resp, g.rec)
 		return nil

@@ -234,6 +234,41 @@ func TestPanicIsAnsweredAndLeavesTheGaugeRight(t *testing.T) {
 	}
 }
 
+// A panic is logged whoever listens. That a client has left is none.
+func TestOnlyDefectsAreLogged(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		defect  any // nil for an error of the request's context
+		logged  bool
+		hangsUp bool
+	}{
+		{"panic", "defect", true, false},
+		{"panic, and the client has left", "defect", true, true},
+		{"the client has left", nil, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var log strings.Builder
+			ctx, hangUp := context.WithCancel(t.Context())
+			defer hangUp()
+			a, _ := newAPI(func(ctx context.Context, _ service.Request) (service.Result, error) {
+				if c.hangsUp {
+					hangUp()
+				}
+				if c.defect != nil {
+					panic(c.defect)
+				}
+				return service.Result{}, ctx.Err()
+			}, func(o *httpapi.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+			r := httptest.NewRequestWithContext(ctx, "POST", "/v1/query", strings.NewReader(query))
+			r.Header.Set("Authorization", "Bearer good")
+			a.ServeHTTP(httptest.NewRecorder(), r)
+			if strings.Contains(log.String(), "request failed") != c.logged {
+				t.Errorf("logged %q", log.String())
+			}
+		})
+	}
+}
+
 func TestClientThatHungUp(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	a, m := newAPI(func(ctx context.Context, _ service.Request) (service.Result, error) {

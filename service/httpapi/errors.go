@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -56,15 +57,13 @@ var (
 
 // fail is the one place where errors become answers.
 func (a *API) fail(w *recorder, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		return // nobody is listening
-	}
 	p, retryAfter := a.problemOf(err)
-	if p.status == http.StatusInternalServerError {
+	gone := r.Context().Err() != nil
+	if p.status == http.StatusInternalServerError && !(gone && errors.Is(err, context.Canceled)) {
 		a.Log.Error("request failed", "request_id", idOf(w), "path", r.URL.Path, "error", err)
 	}
-	if w.code != 0 {
-		return // part of an answer is out already
+	if gone || w.code != 0 {
+		return // nobody is listening, or part of an answer is out already
 	}
 	p.ID = idOf(w)
 	if retryAfter > 0 {
