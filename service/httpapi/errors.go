@@ -47,6 +47,10 @@ var (
 		Message: "there is no API key of this id"}
 	errTooLarge = &problem{status: http.StatusRequestEntityTooLarge, Type: invalidRequest, Code: "body_too_large",
 		Message: "the body is larger than 1 MiB"}
+	errBodyTimeout = &problem{status: http.StatusRequestTimeout, Type: invalidRequest, Code: "body_timeout",
+		Message: "the body did not arrive in time"}
+	errClientGone = &problem{status: clientGone, Type: invalidRequest, Code: "client_gone",
+		Message: "the client closed its side of the connection"}
 	errMalformed = &problem{status: http.StatusBadRequest, Type: invalidRequest, Code: "malformed_body",
 		Message: "the body is not one JSON object of the documented form"}
 	errUnauthorized = &problem{status: http.StatusUnauthorized, Type: authentication, Code: "unauthorized",
@@ -58,12 +62,14 @@ var (
 // fail is the one place where errors become answers.
 func (a *API) fail(w *recorder, r *http.Request, err error) {
 	p, retryAfter := a.problemOf(err)
-	gone := r.Context().Err() != nil
-	if p.status == http.StatusInternalServerError && !(gone && errors.Is(err, context.Canceled)) {
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		p, retryAfter = *errClientGone, 0 // as a rule nobody is listening; without an answer net/http would send an empty 200
+	}
+	if p.status == http.StatusInternalServerError {
 		a.Log.Error("request failed", "request_id", idOf(w), "path", r.URL.Path, "error", err)
 	}
-	if gone || w.code != 0 {
-		return // nobody is listening, or part of an answer is out already
+	if w.code != 0 {
+		return // part of an answer is out already
 	}
 	p.ID = idOf(w)
 	if retryAfter > 0 {

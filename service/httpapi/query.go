@@ -5,12 +5,15 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/go-playground/validator/v10"
 
 	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 // maxBody bounds a request's body, in bytes.
@@ -67,13 +70,23 @@ func (a *API) query(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// bodyTimeout is for a request's body to arrive. It leaves a process that stood still the time to read what came meanwhile.
+const bodyTimeout = 5 * time.Second
+
 // read decodes one JSON object into body and validates it.
 func (a *API) read(w http.ResponseWriter, r *http.Request, body any) error {
+	control := http.NewResponseController(w)
+	deadline := dependency.StartDeadline(time.Now().Add(min(bodyTimeout, a.Timeout)), func() {
+		_ = control.SetReadDeadline(time.Now()) // what has none, as in a test, is not read from a network
+	})
+	defer deadline.Stop()
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return errTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errBodyTimeout
 	case err != nil:
 		return errMalformed
 	}

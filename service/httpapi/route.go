@@ -12,7 +12,7 @@ import (
 // handler answers a request or returns why it cannot.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// clientGone is the status under which a request is counted whose client hung up; nobody receives it.
+// clientGone is the status of a request whose client hung up. As a rule nobody receives it.
 const clientGone = 499
 
 // route makes a handler whole: request id, gauge, deadline, panics, errors, and its count at the end.
@@ -24,9 +24,6 @@ func (a *API) route(name string, h handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		rec.Header().Set(requestIDHeader, requestID(r))
 		a.serve(rec, r, h)
-		if r.Context().Err() != nil && rec.code == 0 {
-			rec.code = clientGone
-		}
 		a.Meter.Served(name, rec.code, time.Since(arrived))
 	})
 }

@@ -77,7 +77,7 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 		Log: log,
 	})
 	a.server = &http.Server{
-		Handler: a.api, ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		Handler: a.api, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	a.expose(meter)
@@ -92,11 +92,13 @@ func (c Config) limits() service.Limits {
 	}
 }
 
-// Timeouts of client connections: for a whole request to arrive, and between requests. The balancer keeps idle
-// connections for less long than that.
+// Timeouts of client connections: for a request's headers, for a whole request, and between requests. Handlers that read a body give it
+// less time than readTimeout, at whose end net/http closes the connection without an answer. The balancer keeps idle connections for less long
+// than idleTimeout.
 const (
-	readTimeout = 5 * time.Second
-	idleTimeout = 2 * time.Minute
+	headerTimeout = 5 * time.Second
+	readTimeout   = time.Minute
+	idleTimeout   = 2 * time.Minute
 )
 
 // expose registers the gauges.
