@@ -64,7 +64,9 @@ func record(ts *testscript.TestScript, neg bool, args []string) {
 	evidence.Windows.Put(rec, evidence.Window{Name: evidence.PhaseLoad, From: from, To: to})
 	evidence.Windows.Put(rec, evidence.Window{Name: evidence.PhaseCollect, From: to, To: to})
 	evidence.Observations.Put(rec, evidence.Observation{At: time.Second, Source: evidence.SourceReady, Node: "web-1", What: evidence.SawUp})
-	evidence.Observations.Put(rec, evidence.Observation{At: to, Source: evidence.SourceProbe, Node: evidence.ProbeLogs, What: evidence.ProbeCollected})
+	for _, probe := range []string{evidence.ProbeExits, evidence.ProbeLogs} {
+		evidence.Observations.Put(rec, evidence.Observation{At: to, Source: evidence.SourceProbe, Node: probe, What: evidence.ProbeCollected})
+	}
 	evidence.Samples.Put(rec, evidence.Sample{At: from, Node: "web-1"})
 	evidence.Clocks.Put(rec, evidence.Clock{At: from, Node: evidence.ClockHarness})
 	evidence.Requests.Put(rec, evidence.Request{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK})
