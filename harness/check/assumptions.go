@@ -133,7 +133,7 @@ type lags struct {
 }
 
 func newLags(run *evidence.Run) (l lags) {
-	var all []time.Duration
+	all := make([]time.Duration, 0, len(evidence.Requests.Of(run)))
 	for _, t := range evidence.Requests.Each(run) {
 		if t.Outcome == evidence.Unsent {
 			l.unsent++

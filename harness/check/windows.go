@@ -108,7 +108,10 @@ type division struct {
 // dueIn are the requests that were due in the window and that somebody waited for.
 func dueIn(run *evidence.Run, w evidence.Window) (due []*evidence.Request) {
 	all := evidence.Requests.Of(run)
-	for i := firstDue(all, w.From); i < len(all) && all[i].Due < w.To; i++ {
+	all = all[firstDue(all, w.From):]
+	all = all[:firstDue(all, w.To)]
+	due = make([]*evidence.Request, 0, len(all))
+	for i := range all {
 		if all[i].Waited() {
 			due = append(due, &all[i])
 		}
