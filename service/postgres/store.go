@@ -31,7 +31,7 @@ type Options struct {
 // Timeouts and sizes of the pool, measured to recover as soon as the cluster does.
 const (
 	dialTimeout    = 500 * time.Millisecond // a dead node's address is a black hole
-	connectTimeout = 3 * time.Second        // the wait for a turn, the server's new process and the password check; begun anew they take no less
+	connectTimeout = time.Second            // a server that is stopping never answers; a busy one takes a while to start a process and check a password
 	pingTimeout    = 300 * time.Millisecond
 	prepareTimeout = 2 * time.Second // for all statements of a new connection to a slow server
 	healthPeriod   = 500 * time.Millisecond
