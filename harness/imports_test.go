@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"fixtures/internal":       slices.Concat(breaks, []string{"fixtures/internal/..."}),
 	"fixtures/gateway":        slices.Concat(core, []string{"harness/check/checktest", "fixtures/gateway/...", "fixtures/stores/...", "fixtures/haproxy", "fixtures/upstream", "fixtures/internal/..."}),
 	"fixtures/gateway/pages":  {"harness/evidence", "fixtures/gateway/...", "fixtures/haproxy", "fixtures/upstream", "reports"},
-	"fixtures/gateway/record": {"harness/evidence"},
+	"fixtures/gateway/record": {"harness/evidence", "fixtures/upstream"},
 	"scenarios":               slices.Concat(core, []string{"examples/...", "harness/cli", "harness/cmd/...", "fixtures/...", "reports"}),
 	"examples":                slices.Concat(core, []string{"harness/cli", "harness/cmd/...", "fixtures/...", "reports", "examples/..."}),
 }

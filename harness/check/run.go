@@ -84,12 +84,16 @@ func (r *Run) Load() (evidence.Window, error) {
 }
 
 // LastResponse is the moment at which the last request ended.
-func LastResponse(run *evidence.Run) (last time.Duration) {
-	for _, q := range evidence.Requests.Each(run) {
-		last = max(last, q.End)
-	}
-	return last
+func LastResponse(run *evidence.Run) time.Duration {
+	return time.Duration(evidence.Derive(run, func(run *evidence.Run) (last lastResponse) {
+		for _, q := range evidence.Requests.Each(run) {
+			last = max(last, lastResponse(q.End))
+		}
+		return last
+	}))
 }
+
+type lastResponse time.Duration
 
 // NeedParam gives a parameter of the plan.
 func (r *Run) NeedParam(name string) (time.Duration, error) {

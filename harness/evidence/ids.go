@@ -14,18 +14,24 @@ type IDs struct {
 	id    func(place int32) string
 	n     int32 // records
 	seed  maphash.Seed
-	slots []int32  // None where one is free; a power of two, and at most half of them are taken
+	slots []slot   // at most two of three are taken
 	twice []string // ids that a record shares with an earlier one
+}
+
+// slot is a place, None where the slot is free, and a part of its id's hash, which spares most looks at ids that differ.
+type slot struct {
+	place int32
+	hash  uint32
 }
 
 // NewIDs takes the ids of records, by the places of the records. Of records that share an id it knows the first.
 func NewIDs[T any](records []T, id func(*T) string) *IDs {
 	ids := &IDs{id: func(place int32) string { return id(&records[place]) }, n: int32(len(records)), seed: maphash.MakeSeed(),
-		slots: slices.Repeat([]int32{None}, 2<<bits.Len(uint(len(records))))}
+		slots: slices.Repeat([]slot{{place: None}}, len(records)*3/2+1)}
 	for i := range records {
 		id := id(&records[i])
-		if slot := ids.slot(id); ids.slots[slot] == None {
-			ids.slots[slot] = int32(i)
+		if at, hash := ids.slot(id); at.place == None {
+			*at = slot{int32(i), hash}
 		} else {
 			ids.twice = append(ids.twice, id)
 		}
@@ -33,12 +39,16 @@ func NewIDs[T any](records []T, id func(*T) string) *IDs {
 	return ids
 }
 
-// slot is where the place of the record with that id is, or would be.
-func (ids *IDs) slot(id string) uint64 {
-	last := uint64(len(ids.slots) - 1)
-	for slot := maphash.String(ids.seed, id) & last; ; slot = (slot + 1) & last {
-		if place := ids.slots[slot]; place == None || ids.id(place) == id {
-			return slot
+// slot is that of the record with an id, or the one that it would have, and the part of the id's hash for it.
+func (ids *IDs) slot(id string) (*slot, uint32) {
+	whole := maphash.String(ids.seed, id)
+	home, _ := bits.Mul64(whole, uint64(len(ids.slots)))
+	for i, hash := home, uint32(whole); ; i++ {
+		if i == uint64(len(ids.slots)) {
+			i = 0
+		}
+		if s := &ids.slots[i]; s.place == None || s.hash == hash && ids.id(s.place) == id {
+			return s, hash
 		}
 	}
 }
@@ -52,19 +62,22 @@ func (ids *IDs) Twice() (id string, found bool) {
 }
 
 // Place is where the record with that id is; None if there is no such record.
-func (ids *IDs) Place(id string) int32 { return ids.slots[ids.slot(id)] }
+func (ids *IDs) Place(id string) int32 {
+	s, _ := ids.slot(id)
+	return s.place
+}
 
 // Places gives for each record the place of the one that it names; None if there is no such record. Neighbours mostly name the same
 // one, or neighbours.
 func Places[T any](ids *IDs, records []T, names func(*T) string) []int32 {
-	places, last := make([]int32, len(records)), None
+	places, last, before := make([]int32, len(records)), None, ""
 	for i := range records {
 		switch name := names(&records[i]); {
-		case ids.at(last, name):
+		case i > 0 && name == before:
 		case len(ids.twice) == 0 && ids.at(last+1, name):
-			last++
+			last, before = last+1, name
 		default:
-			last = ids.Place(name)
+			last, before = ids.Place(name), name
 		}
 		places[i] = last
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"sync"
 )
 
@@ -66,10 +67,11 @@ func (k *Kind[T]) With(records ...T) Records {
 	}
 }
 
+// sort compares records where they are: as arguments of the functions of slices, a million of them would be copied to the heap.
 func (k *Kind[T]) sort(all []T) {
-	order := func(a, b T) int { return k.order(&a, &b) }
-	if !slices.IsSortedFunc(all, order) {
-		slices.SortStableFunc(all, order)
+	before := func(i, j int) bool { return k.order(&all[i], &all[j]) < 0 }
+	if !sort.SliceIsSorted(all, before) {
+		sort.SliceStable(all, before)
 	}
 }
 

@@ -32,17 +32,17 @@ const ReasonCancelled = "cancelled"
 // Request is one planned request as the client saw it.
 type Request struct {
 	Seq        uint64        `json:"seq"` // numbered from 0 without gaps, in order of Due
-	ID         string        `json:"id"`  // the request id that the client chose and sent
-	Stage      string        `json:"stage"`
-	Class      string        `json:"class,omitempty"` // what the load calls its kind; empty where all are of one kind
-	User       string        `json:"user,omitempty"`  // whose credentials it carried
-	Key        string        `json:"key,omitempty"`   // requests of one user with one key ask for the same
 	Due        time.Duration `json:"due_ns"`
 	Sent       time.Duration `json:"sent_ns"` // 0 with Unsent
 	End        time.Duration `json:"end_ns"`  // last byte, or the moment the client gave up
 	Conns      int           `json:"conns"`   // connections that carried it; above 1 the transport retried
 	Status     int           `json:"status"`  // HTTP status, 0 without a response
 	Outcome    Outcome       `json:"outcome"`
+	ID         string        `json:"id"` // the request id that the client chose and sent
+	Stage      string        `json:"stage"`
+	Class      string        `json:"class,omitempty"`  // what the load calls its kind; empty where all are of one kind
+	User       string        `json:"user,omitempty"`   // whose credentials it carried
+	Key        string        `json:"key,omitempty"`    // requests of one user with one key ask for the same
 	Reason     string        `json:"reason,omitempty"` // class of failure: timeout, reset, eof, refused, dial, status, malformed, ...
 	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
 }
