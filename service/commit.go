@@ -22,6 +22,9 @@ func (g *Gateway) commit(lease *lease, answer Answer, row Row) flightResult {
 		if !lease.valid() {
 			if result, ended := g.acquire(ctx, lease); ended {
 				g.record(s.Row)
+				if result.err == nil && result.answer.CallID == answer.CallID {
+					result.source = Call // an attempt to store it came through, and its reply did not
+				}
 				return result
 			}
 		}

@@ -62,6 +62,27 @@ func TestResumedHolderOverwritesNothingAndBooksItsCall(t *testing.T) {
 	})
 }
 
+// An attempt to store the answer came through, and its reply was lost: whoever made the call finds their own answer, and is charged.
+func TestHolderThatFindsItsOwnAnswerIsCharged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWorld(4*lease), ask("cut off", "p")
+		result, ledger := pause(t, w, r, func() {
+			own := service.Answer{CallID: "call-" + r.Key()[:6] + "-1", Text: "stored", Cost: 7}
+			w.redis.put(r.Key(), own)
+			w.postgres.put(r.Key(), own)
+		})
+		if result.Source != service.Call || result.Cost != 7 {
+			t.Errorf("its client got %+v", result)
+		}
+		if err := ledger.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if booked := w.postgres.booked(); len(booked) != 1 || booked[0].Kind != service.RowCall || booked[0].Cost != 7 {
+			t.Errorf("booked %+v", booked)
+		}
+	})
+}
+
 // Nobody else asked while the holder was paused: the answer that was paid for serves the next request too.
 func TestResumedHolderStoresItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
