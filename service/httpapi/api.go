@@ -75,12 +75,24 @@ func New(o Options) *API {
 	a.mux.Handle("GET /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.listKeys)))
 	a.mux.Handle("DELETE /v1/admin/keys/{id}", a.route("/v1/admin/keys/{id}", a.admin(a.revokeKey)))
 	a.mux.Handle("GET /v1/admin/usage", a.route("/v1/admin/usage", a.admin(a.usage)))
+	for path, methods := range map[string]string{"/v1/query": "POST", "/v1/admin/keys": "GET, HEAD, POST", "/v1/admin/keys/{id}": "DELETE",
+		"/v1/admin/usage": "GET, HEAD"} {
+		a.mux.Handle(path, a.route(path, otherMethod(methods)))
+	}
 	a.mux.Handle("/", a.route("other", func(http.ResponseWriter, *http.Request) error { return errNotFound }))
 	a.mux.HandleFunc("GET /live", a.live)
 	a.mux.HandleFunc("GET /ready", a.ready)
 	a.mux.HandleFunc("GET /health", a.health)
 	a.mux.Handle("GET /metrics", o.Metrics)
 	return a
+}
+
+// otherMethod answers a method that a route does not have, with those that it has.
+func otherMethod(methods string) handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Allow", methods)
+		return errMethod
+	}
 }
 
 // ServeHTTP answers one request.

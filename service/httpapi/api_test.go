@@ -171,6 +171,11 @@ func TestErrors(t *testing.T) {
 		{"two values", query + query, "good", nil, 400, "malformed_body", ""},
 		{"wrong type", `{"model":1}`, "good", nil, 400, "malformed_body", ""},
 		{"too large", `{"prompt":"` + strings.Repeat("x", 1<<20) + `"}`, "good", nil, 413, "body_too_large", ""},
+		{"no object", "[" + query + "]", "good", nil, 400, "malformed_body", ""},
+		{"null", "null", "good", nil, 400, "malformed_body", ""},
+		{"field twice", strings.Replace(query, "{", `{"prompt":"other",`, 1), "good", nil, 422, "invalid_body", ""},
+		{"field in another case", strings.Replace(query, "{", `{"PROMPT":"other",`, 1), "good", nil, 422, "invalid_body", ""},
+		{"NUL in the model", `{"model":"m\u0000","prompt":"p"}`, "good", nil, 422, "invalid_body", ""},
 		{"rules broken", `{"model":"m","temperature":3}`, "good", nil, 422, "invalid_body", ""},
 		{"limited", query, "good", &service.Limited{Kind: service.BucketOfKey, RetryAfter: 1001 * time.Millisecond}, 429, "key_rate_limited", "2"},
 		{"address limited", query, "good", &service.Limited{Kind: service.BucketOfAddress, RetryAfter: time.Millisecond}, 429, "address_rate_limited", "1"},
@@ -215,6 +220,38 @@ func TestInvalidBodyNamesItsFields(t *testing.T) {
 	if len(rules) != 3 || rules["prompt"] != "required" || rules["temperature"] != "lte=2" || rules["max_tokens"] != "gte=1" {
 		t.Errorf("details %v", got.Error.Details)
 	}
+}
+
+// Whoever misspells a field, or gives it twice, learns which one: it is not read as something else.
+func TestUnknownAndDoubledFieldsAreNamed(t *testing.T) {
+	for _, c := range []struct{ field, name, rule string }{
+		{`"system":"be brief"`, "system", "unknown"}, {`"stream":true`, "stream", "unknown"}, {`"messages":[{"a":[1]}]`, "messages", "unknown"},
+		{`"max_token":3`, "max_token", "unknown"}, {`"PROMPT":"other"`, "PROMPT", "unknown"}, {`"Temperature":1`, "Temperature", "unknown"},
+		{`"model":"other"`, "model", "once"}, {`"prompt":"other"`, "prompt", "once"}, {`"":1`, "", "unknown"},
+		{`"` + strings.Repeat("x", 1000) + `":1`, strings.Repeat("x", 64), "unknown"},
+	} {
+		a, _ := newAPI(fine)
+		resp, got := do(t, a, "POST", "/v1/query", strings.Replace(query, "{", "{"+c.field+",", 1), "Authorization", "Bearer good")
+		if resp.StatusCode != 422 || len(got.Error.Details) != 1 || got.Error.Details[0].Field != c.name || got.Error.Details[0].Rule != c.rule {
+			t.Errorf("%.40s: status %d, %+v", c.field, resp.StatusCode, got.Error.Details)
+		}
+	}
+}
+
+// FuzzBody: whatever a body is, it is answered as documented, and what is answered 200 has each field once.
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{query, "", "null", "[]", `{"model":"m","model":"n","prompt":"p"}`, `{"a":{"b":[1,{}]}}`, query + "}", "\ufeff" + query} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		a, _ := newAPI(fine)
+		resp, _ := do(t, a, "POST", "/v1/query", body, "Authorization", "Bearer good")
+		switch resp.StatusCode {
+		case 200, 400, 413, 422:
+		default:
+			t.Errorf("%q: status %d", body, resp.StatusCode)
+		}
+	})
 }
 
 func TestKeyThatCannotBeLookedUp(t *testing.T) {
@@ -338,8 +375,21 @@ func TestDrainServesOnAndSendsConnectionsElsewhere(t *testing.T) {
 
 func TestUnknownRoute(t *testing.T) {
 	a, _ := newAPI(fine)
-	resp, got := do(t, a, "GET", "/v1/query", "")
+	resp, got := do(t, a, "GET", "/v1/queries", "")
 	if resp.StatusCode != 404 || got.Error.Code != "not_found" {
 		t.Errorf("status %d, %+v", resp.StatusCode, got.Error)
+	}
+}
+
+func TestMethodThatARouteLacks(t *testing.T) {
+	a, _ := newAPI(fine)
+	for _, c := range []struct{ method, path, allow string }{
+		{"GET", "/v1/query", "POST"}, {"DELETE", "/v1/admin/keys", "GET, HEAD, POST"}, {"GET", "/v1/admin/keys/7", "DELETE"},
+		{"POST", "/v1/admin/usage", "GET, HEAD"},
+	} {
+		resp, got := do(t, a, c.method, c.path, "")
+		if resp.StatusCode != 405 || got.Error.Code != "method_not_allowed" || resp.Header.Get("Allow") != c.allow {
+			t.Errorf("%s %s: status %d, Allow %q, %+v", c.method, c.path, resp.StatusCode, resp.Header.Get("Allow"), got.Error)
+		}
 	}
 }

@@ -43,6 +43,8 @@ const (
 var (
 	errNotFound = &problem{status: http.StatusNotFound, Type: invalidRequest, Code: "not_found",
 		Message: "no such route"}
+	errMethod = &problem{status: http.StatusMethodNotAllowed, Type: invalidRequest, Code: "method_not_allowed",
+		Message: "the route has no such method; the header Allow has those that it has"}
 	errNoKey = &problem{status: http.StatusNotFound, Type: invalidRequest, Code: "no_such_key",
 		Message: "there is no API key of this id"}
 	errTooLarge = &problem{status: http.StatusRequestEntityTooLarge, Type: invalidRequest, Code: "body_too_large",
@@ -74,6 +76,9 @@ func (a *API) fail(w *recorder, r *http.Request, err error) {
 	p.ID = idOf(w)
 	if retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	if p.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	reply(w, p.status, map[string]problem{"error": p})
 }

@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +25,7 @@ const maxBody = 1 << 20
 const defaultMaxTokens = 256
 
 type queryBody struct {
-	Model       string  `json:"model" validate:"required,max=128"`
+	Model       string  `json:"model" validate:"required,max=128,printascii"`
 	Prompt      string  `json:"prompt" validate:"required"`
 	Temperature float64 `json:"temperature" validate:"gte=0,lte=2"`
 	MaxTokens   int     `json:"max_tokens" validate:"gte=1,lte=131072"`
@@ -90,8 +92,8 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, body any) error {
 	case err != nil:
 		return errMalformed
 	}
-	if err := json.Unmarshal(text, body); err != nil {
-		return errMalformed
+	if err := decode(text, body); err != nil {
+		return err
 	}
 	var invalid validator.ValidationErrors
 	if err := a.validate.Struct(body); errors.As(err, &invalid) {
@@ -102,11 +104,62 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, body any) error {
 	return nil
 }
 
+// decode reads one JSON object into the struct that body points to. Each field stands once at most, and is spelt as documented:
+// whoever misspells one believes that they asked for something else.
+func decode(text []byte, body any) error {
+	if json.Unmarshal(text, body) != nil {
+		return errMalformed
+	}
+	fields := json.NewDecoder(bytes.NewReader(text))
+	if open, err := fields.Token(); err != nil || open != json.Delim('{') {
+		return errMalformed
+	}
+	for seen := map[string]bool{}; fields.More(); {
+		token, err := fields.Token()
+		name, isName := token.(string)
+		if err != nil || !isName {
+			return errMalformed
+		}
+		switch {
+		case !hasField(body, name):
+			return invalidField(name, "unknown")
+		case seen[name]:
+			return invalidField(name, "once")
+		}
+		seen[name] = true
+		if err := fields.Decode(new(json.RawMessage)); err != nil {
+			return errMalformed
+		}
+	}
+	return nil
+}
+
+// hasField reports whether the struct that body points to has a field of that name in JSON.
+func hasField(body any, name string) bool {
+	return slices.ContainsFunc(reflect.VisibleFields(reflect.TypeOf(body).Elem()), func(f reflect.StructField) bool { return jsonName(f) == name })
+}
+
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+// longestName bounds, in bytes, what is repeated of a field's name that only the client knows.
+const longestName = 64
+
+func invalidField(name, rule string) *problem {
+	return invalidDetails(detail{Field: strings.ToValidUTF8(name[:min(len(name), longestName)], ""), Rule: rule})
+}
+
 func invalidBody(invalid validator.ValidationErrors) *problem {
 	details := make([]detail, len(invalid))
 	for i, field := range invalid {
 		details[i] = detail{Field: field.Field(), Rule: strings.TrimSuffix(field.Tag()+"="+field.Param(), "=")}
 	}
+	return invalidDetails(details...)
+}
+
+func invalidDetails(details ...detail) *problem {
 	return &problem{status: http.StatusUnprocessableEntity, Type: invalidRequest, Code: "invalid_body",
 		Message: "fields of the body break the rules named in details", Details: details}
 }
@@ -114,9 +167,6 @@ func invalidBody(invalid validator.ValidationErrors) *problem {
 // newValidator makes a validator that calls fields by their JSON names.
 func newValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(func(f reflect.StructField) string {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		return name
-	})
+	v.RegisterTagNameFunc(jsonName)
 	return v
 }
