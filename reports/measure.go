@@ -13,7 +13,7 @@ func count(run *evidence.Run) Requests {
 	for _, t := range all {
 		n[t.Outcome]++
 	}
-	return Requests{Planned: uint64(len(all)), OK: n[evidence.OK], Refused: n[evidence.Refused], Failed: n[evidence.Failed],
+	return Requests{Planned: uint64(len(all)), OK: n[evidence.OK] + n[evidence.Rejected], Refused: n[evidence.Refused], Failed: n[evidence.Failed],
 		Ambiguous: n[evidence.Ambiguous], Aborted: n[evidence.Aborted], Unsent: n[evidence.Unsent]}
 }
 

@@ -130,6 +130,9 @@ func facts(plan evidence.Plan, seconds float64) []value {
 func shares(r Requests) []share {
 	var all []share
 	for _, o := range evidence.Outcomes() {
+		if o == evidence.Rejected {
+			continue // counted as ok
+		}
 		n := r.of(o)
 		s := share{Class: string(o), Text: integer(n), Some: n > 0, Percent: "0"}
 		if r.Planned > 0 {

@@ -46,7 +46,7 @@ type Scenario struct {
 // Requests counts the planned requests by outcome; the outcomes sum to Planned.
 type Requests struct {
 	Planned   uint64 `json:"planned"`
-	OK        uint64 `json:"ok"`
+	OK        uint64 `json:"ok"` // as the load wants it: a good answer, or the status of a request that must be rejected
 	Refused   uint64 `json:"refused"`
 	Failed    uint64 `json:"failed"`
 	Ambiguous uint64 `json:"ambiguous"`

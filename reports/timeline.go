@@ -147,7 +147,7 @@ func rates(run *evidence.Run, b buckets) (due, done []float64) {
 	one := 1 / b.step.Seconds()
 	for _, t := range evidence.Requests.Each(run) {
 		due[b.index(t.Due)] += one
-		if t.Outcome == evidence.OK {
+		if t.Succeeded() {
 			done[b.index(t.End)] += one
 		}
 	}

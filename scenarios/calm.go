@@ -16,7 +16,7 @@ func Calm() harness.Scenario {
 		Claim:     "Under 200 requests/s and no fault at all, every promise holds.",
 		System:    gateway.Stack{},
 		Load:      steadyAt(faster, gateway.DefaultTenants(), 20*time.Second),
-		Expect:    base(),
+		Expect:    base(gateway.QuickHits(), gateway.Cover()),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

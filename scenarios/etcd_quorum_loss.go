@@ -26,7 +26,7 @@ func EtcdQuorumLoss() harness.Scenario {
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+leadsAgain),
 		Faults: faults,
 		Probes: postgresha.Probes(),
-		Expect: base(check.StepsDown(f.Name, postgresha.SourcePatroni, postgresha.SawLeader, postgresha.TTL),
+		Expect: base(gateway.QuickHits(), check.StepsDown(f.Name, postgresha.SourcePatroni, postgresha.SawLeader, postgresha.TTL),
 			check.LeadsAgain(f.Name, postgresha.SourcePatroni, postgresha.SawLeader, leadsAgain),
 			check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, seenAtOnce),
 			check.RecoversWithin(f.Name, lease)),

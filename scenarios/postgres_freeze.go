@@ -21,7 +21,7 @@ func PostgresFreeze() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+tail),
 		Faults: during(f, faultAt, lasts),
-		Expect: base(check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, primaryStepsDown),
+		Expect: base(gateway.QuickHits(), check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, primaryStepsDown),
 			check.RecoversWithin(f.Name, lease)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawHitsAndMisses()},
 	}

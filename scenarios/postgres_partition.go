@@ -21,7 +21,7 @@ func PostgresPartition() harness.Scenario {
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+tail),
 		Faults: during(f, faultAt, lasts),
 		Probes: sessions(),
-		Expect: base(check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, seenAtOnce),
+		Expect: base(gateway.QuickHits(), gateway.Cover(), check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, seenAtOnce),
 			check.RecoversWithin(f.Name, lease), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawHitsAndMisses()},
 	}

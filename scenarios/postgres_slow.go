@@ -22,7 +22,7 @@ func PostgresSlow() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
-		Expect: base(check.WorstAddedLatency(f.Name, 2*postgresBudget+slack),
+		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, 2*postgresBudget+slack),
 			check.RecoversAfterHeal(f.Name, lease),
 			check.StaysZero(gateway.MetricBreaker), check.StaysZero(gateway.MetricUnavailable(redisha.Role))),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},

@@ -21,7 +21,7 @@ func RedisDown() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    faults,
-		Expect:    base(check.RecoversWithin(f.Name, lease)),
+		Expect:    base(gateway.QuickHits(), gateway.Cover(), check.RecoversWithin(f.Name, lease)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

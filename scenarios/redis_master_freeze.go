@@ -21,7 +21,7 @@ func RedisMasterFreeze() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    during(f, faultAt, lasts),
-		Expect:    base(check.WorstAddedLatency(f.Name, redisBudget+slack), check.RecoversWithin(f.Name, lease)),
+		Expect:    base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, redisBudget+slack), check.RecoversWithin(f.Name, lease)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, redisha.SourceRole, redisha.SawMaster), claims.SawHitsAndMisses()},
 	}
 }

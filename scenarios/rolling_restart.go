@@ -21,7 +21,7 @@ func RollingRestart() harness.Scenario {
 	)
 	replicas := []string{"gateway-1", "gateway-2", "gateway-3"}
 	var plan fault.Plan
-	expect := base(check.EndsOnBuild(version, replicas...))
+	expect := base(gateway.QuickHits(), check.EndsOnBuild(version, replicas...))
 	for i, name := range replicas {
 		plan = append(plan, fault.Step{At: faultAt + time.Duration(i)*turn, For: ends, Fault: gateway.Upgrade(name, version)})
 		expect = append(expect, check.CleanExit(name), haproxy.ServesAgain(name))

@@ -35,7 +35,7 @@ func SlowLLM() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   client,
 		Faults: during(f, faultAt, lasts),
-		Expect: base(check.WorstAddedLatency(f.Name, inVain+slack), claims.CallsHeldBack(f.Name, settled, probes),
+		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, inVain+slack), claims.CallsHeldBack(f.Name, settled, probes),
 			check.RecoversAfterHeal(f.Name, breakerOpen+time.Second), check.RetryAfterHonest()),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 		Short:     true,

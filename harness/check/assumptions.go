@@ -66,10 +66,12 @@ func contradiction(q *evidence.Request) string {
 		return "is unsent, yet was sent"
 	case q.Outcome != evidence.Unsent && q.End < q.Sent:
 		return "ended before it was sent"
-	case q.Outcome == evidence.OK && !success, q.Outcome == evidence.Refused && success:
+	case q.Outcome == evidence.OK && !success, q.Outcome == evidence.Refused && success, q.Outcome == evidence.Rejected && (success || q.Status != q.Want):
 		return fmt.Sprintf("is %s with status %d", q.Outcome, q.Status)
-	case q.Outcome == evidence.OK && q.Reason != "":
-		return "is ok, yet gives a reason why it is not: " + q.Reason
+	case q.Outcome == evidence.OK && q.Want != 0:
+		return fmt.Sprintf("is ok, yet was to get status %d", q.Want)
+	case q.Succeeded() && q.Reason != "":
+		return fmt.Sprintf("is %s, yet gives a reason why it is not: %s", q.Outcome, q.Reason)
 	case q.Outcome != evidence.Refused && q.RetryAfter != 0:
 		return "is not refused, yet advised to come again"
 	}

@@ -47,6 +47,8 @@ func assumptionCases() []verdictCase {
 		{"due too soon", whole, "", seventh(func(q *evidence.Request) { q.Due = time.Second }), check.Unknown, "request 6 was due before the one"},
 		{"ok with an error", whole, "", seventh(func(q *evidence.Request) { q.Status = 500 }), check.Unknown, "is ok with status 500"},
 		{"refused with success", whole, "", seventh(func(q *evidence.Request) { q.Outcome = evidence.Refused }), check.Unknown, "is refused with status 200"},
+		{"rejected with another status", whole, "", seventh(func(q *evidence.Request) { q.Outcome, q.Want = evidence.Rejected, 401 }), check.Unknown, "is rejected with status 200"},
+		{"ok and unwanted", whole, "", seventh(func(q *evidence.Request) { q.Want = 401 }), check.Unknown, "is ok, yet was to get status 401"},
 		{"ok with a reason", whole, "", seventh(func(q *evidence.Request) { q.Reason = "timeout" }), check.Unknown, "is ok, yet gives a reason"},
 		{"ok with advice", whole, "", seventh(func(q *evidence.Request) { q.RetryAfter = time.Second }), check.Unknown, "is not refused, yet advised"},
 		{"interrupted", whole, "", seventh(func(q *evidence.Request) { q.Outcome, q.Reason = evidence.Aborted, evidence.ReasonCancelled }),

@@ -120,7 +120,7 @@ func everyRequestOnce(run *evidence.Run) error {
 		return fmt.Errorf("%d requests were planned and %d are recorded", o.planned, o.recorded)
 	case uint64(known) != o.recorded:
 		return fmt.Errorf("%d recorded requests have no known outcome", o.recorded-uint64(known))
-	case o.count[evidence.OK]+o.count[evidence.Refused] == 0:
+	case o.count[evidence.OK]+o.count[evidence.Rejected]+o.count[evidence.Refused] == 0:
 		return errors.New("no request was answered at all")
 	}
 	return nil

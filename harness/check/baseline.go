@@ -30,7 +30,7 @@ func baselineAt(r *Run, until time.Duration) (baseline, error) {
 	b := baseline{Classes: classes, late: !keptSchedule(r.Run)}
 	latencies := make([][]time.Duration, len(classes.Names))
 	for i, q := range evidence.Requests.Each(r.Run) {
-		if class := classes.Of[i]; q.Outcome == evidence.OK && q.End < until {
+		if class := classes.Of[i]; q.Succeeded() && q.End < until {
 			latencies[class] = append(latencies[class], q.Latency())
 		}
 	}

@@ -105,7 +105,7 @@ func LatencyDuring(fault, class string, factor float64) Check {
 		}
 		place := slices.Index(classes.Names, class)
 		before := undisturbedOf(r.Run, func(i int, t *evidence.Request) bool {
-			return int(classes.Of[i]) == place && t.Outcome == evidence.OK && t.End < f.Ordered
+			return int(classes.Of[i]) == place && t.Succeeded() && t.End < f.Ordered
 		})
 		during := undisturbedOf(r.Run, func(i int, t *evidence.Request) bool {
 			return int(classes.Of[i]) == place && t.Waited() && f.Active <= t.Due && t.Due < f.Healing
@@ -137,6 +137,47 @@ func compareLatency(run *evidence.Run, before, during undisturbed, fault, reques
 	}
 	return Failf(figures, nil, "the p99 of %s rose from %.1f to %.1f ms during %q, by a factor of %.2f; %.2f is allowed",
 		requests, Milliseconds(was), Milliseconds(now), fault, is, factor), nil
+}
+
+// leastMedian is how many latencies a median that is held against a limit must rest on.
+const leastMedian = 20
+
+// MedianWithin: before the first fault, or in all of the load if there was none, the median of the latencies of the requests of the
+// class that succeeded was at most limit. Beside claims that compare a request with what is normal for the service, this one says
+// what normal may be: else one that is slow in everything passes. Requests that were under way during CPU steal time are left out;
+// Unknown if they are more than half, or if what is left is too little.
+func MedianWithin(class string, limit time.Duration) Check {
+	return New("MedianWithin", func(r *Run) (Verdict, error) {
+		classes, err := r.Classes()
+		if err != nil {
+			return Verdict{}, err
+		}
+		until := evidence.Forever
+		for _, in := range evidence.Injections.Each(r.Run) {
+			until = min(until, in.Ordered)
+		}
+		place := slices.Index(classes.Names, class)
+		normal := undisturbedOf(r.Run, func(i int, q *evidence.Request) bool {
+			return int(classes.Of[i]) == place && q.Succeeded() && q.End < until
+		})
+		figures := map[string]float64{"requests": float64(len(normal.latencies)), "left_out": float64(normal.leftOut), "limit_ms": Milliseconds(limit)}
+		v, requests := Verdict{Figures: figures}, withClass("requests", class)
+		switch {
+		case normal.tooMany():
+			return v, fmt.Errorf("%d of the %s before any fault met CPU steal time: too many to leave out", normal.leftOut, requests)
+		case len(normal.latencies) < leastMedian:
+			return v, fmt.Errorf("%d %s succeeded before any fault, too few for a median; %d are wanted", len(normal.latencies), requests, leastMedian)
+		}
+		median := percentile(normal.latencies, 50)
+		figures["median_ms"] = Milliseconds(median)
+		switch {
+		case median <= limit:
+			return Passf(figures, "the median of %d %s before any fault was %.1f ms; %.0f ms are allowed", len(normal.latencies), requests, Milliseconds(median), Milliseconds(limit)), nil
+		case !keptSchedule(r.Run), percentile(normal.services, 50) <= limit:
+			return v, fmt.Errorf("the median of %s before any fault was %.1f ms, since the load generator was late", requests, Milliseconds(median))
+		}
+		return Failf(figures, nil, "the median of %d %s before any fault was %.1f ms; %.0f ms are allowed", len(normal.latencies), requests, Milliseconds(median), Milliseconds(limit)), nil
+	})
 }
 
 // LatencyWithin: that percentile, 0 to 100, of the latencies of the requests due in the window was at most limit, whatever

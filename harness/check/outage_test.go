@@ -108,6 +108,7 @@ func outageCases() []outageCase {
 	during := check.LatencyDuring(outageFault, quick, 1.5)
 	within := check.RecoversWithin(outageFault, time.Second)
 	afterHeal := check.RecoversAfterHeal(outageFault, time.Second)
+	median := check.MedianWithin(quick, 10*ms)
 	over := check.FailedOver(outageFault, "roles", "leader")
 	nobody := check.NobodyStays(outageFault, check.Lead{Source: "roles", What: "leader"}, check.Clients{Source: "sessions", What: "clients"}, time.Second)
 	// handover is a lead that goes over at 21.1 s, with the clients of the old leader as they change.
@@ -146,6 +147,18 @@ func outageCases() []outageCase {
 		{"too few during", during, both(oftener, removed(21, 30, quick)), check.Unknown, "too few to compare", "requests_during", 18},
 		{"too few before", during, both(oftener, removed(0, 19, quick)), check.Unknown, "too few to compare", "requests_before", 20},
 		{"fault did nothing", during, unconfirmed, check.Unknown, "not confirmed", "", 0},
+
+		{"quick in the middle", median, unchanged, check.Pass, "was 4.0 ms; 10 ms are allowed", "median_ms", 4},
+		{"slow in everything", median, between(0, 60, quick, delayed(7*ms)), check.Fail, "was 11.0 ms; 10 ms are allowed", "median_ms", 11},
+		{"slow to begin with alone", median, between(0, 14, quick, delayed(7*ms)), check.Pass, "", "median_ms", 4},
+		{"slow after the fault alone", median, between(20, 60, quick, delayed(7*ms)), check.Pass, "", "median_ms", 4},
+		{"slow to be rejected", median, between(0, 60, quick, func(q *evidence.Request) {
+			q.Outcome, q.Want, q.Status, q.End = evidence.Rejected, 401, 401, q.End+7*ms
+		}), check.Fail, "was 11.0 ms", "", 0},
+		{"only slow ones", check.MedianWithin("other", ms), unchanged, check.Unknown, "0 requests (other) succeeded", "", 0},
+		{"too few for a median", median, removed(0, 18.5, quick), check.Unknown, "too few for a median", "", 0},
+		{"slow, in CPU steal time", median, both(between(0, 60, quick, delayed(7*ms)), stolen(9, 60)), check.Unknown, "too many to leave out", "", 0},
+		{"slow, and asked late", median, requests(func(q *evidence.Request) { q.Sent, q.End = q.Sent+30*ms, q.End+30*ms }), check.Unknown, "the load generator was late", "", 0},
 
 		{"no need to recover", within, unchanged, check.Pass, "after 100 ms", "recovery_slow_ms", 100},
 		{"recovers in time", within, between(20.1, 20.9, slow, refused), check.Pass, "after 900 ms", "recovery_slow_ms", 900},

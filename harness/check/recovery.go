@@ -124,7 +124,7 @@ func recoveryOf(run *evidence.Run, b baseline, class uint8, from time.Duration) 
 		if asked = true; unknown != nil {
 			return recovered{name: c.name, doubt: unknown}, asked
 		}
-		slow, answered := t.Latency() > normal+noise, t.Outcome == evidence.OK
+		slow, answered := t.Latency() > normal+noise, t.Succeeded()
 		if slow && answered && b.blameless(t.Service(), normal+noise) || b.late && forRate(t) {
 			continue // it tells nothing of the service
 		}

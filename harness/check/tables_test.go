@@ -23,7 +23,7 @@ type verdictCase struct {
 
 // scriptedCases are all that alter a scripted history.
 func scriptedCases() []verdictCase {
-	return slices.Concat(availabilityCases(), assumptionCases(), clockCases(), healthCases(), samplingCases(), processCases(), gaugesCases(), staysZeroCases(),
+	return slices.Concat(availabilityCases(), rejectionCases(), assumptionCases(), clockCases(), healthCases(), samplingCases(), processCases(), gaugesCases(), staysZeroCases(),
 		retryAfterCases(), rolloutCases())
 }
 

@@ -16,6 +16,7 @@ type Outcome string
 // The outcomes. Their counts always sum to the number of planned requests.
 const (
 	OK        Outcome = "ok"        // 2xx, complete and well formed
+	Rejected  Outcome = "rejected"  // not 2xx, and the very status that the load wants for it: it must not be served
 	Refused   Outcome = "refused"   // not 2xx, and recognised by the profile of the load as the documented way to refuse
 	Failed    Outcome = "failed"    // any other status, a malformed answer, or no connection
 	Ambiguous Outcome = "ambiguous" // sent, and no complete answer came (timeout, reset, EOF): it may have run
@@ -24,7 +25,9 @@ const (
 )
 
 // Outcomes lists every outcome in the order in which reports show them.
-func Outcomes() []Outcome { return []Outcome{OK, Refused, Failed, Ambiguous, Aborted, Unsent} }
+func Outcomes() []Outcome {
+	return []Outcome{OK, Rejected, Refused, Failed, Ambiguous, Aborted, Unsent}
+}
 
 // ReasonCancelled is the reason of a request that was under way when the run was interrupted. It is aborted, yet by no plan.
 const ReasonCancelled = "cancelled"
@@ -33,10 +36,11 @@ const ReasonCancelled = "cancelled"
 type Request struct {
 	Seq        uint64        `json:"seq"` // numbered from 0 without gaps, in order of Due
 	Due        time.Duration `json:"due_ns"`
-	Sent       time.Duration `json:"sent_ns"` // 0 with Unsent
-	End        time.Duration `json:"end_ns"`  // last byte, or the moment the client gave up
-	Conns      int           `json:"conns"`   // connections that carried it; above 1 the transport retried
-	Status     int           `json:"status"`  // HTTP status, 0 without a response
+	Sent       time.Duration `json:"sent_ns"`        // 0 with Unsent
+	End        time.Duration `json:"end_ns"`         // last byte, or the moment the client gave up
+	Conns      int           `json:"conns"`          // connections that carried it; above 1 the transport retried
+	Status     int           `json:"status"`         // HTTP status, 0 without a response
+	Want       int           `json:"want,omitempty"` // the status other than 2xx that it must get; 0 for a request that is to be served
 	Outcome    Outcome       `json:"outcome"`
 	ID         string        `json:"id"` // the request id that the client chose and sent
 	Stage      string        `json:"stage"`
@@ -56,6 +60,9 @@ func (r *Request) Latency() time.Duration { return r.End - r.Due }
 
 // Service is the part of the latency that the load generator has no part in.
 func (r *Request) Service() time.Duration { return r.End - r.Sent }
+
+// Succeeded reports whether it got what the load wants for it: a good answer, or its rejection.
+func (r *Request) Succeeded() bool { return r.Outcome == OK || r.Outcome == Rejected }
 
 // Waited reports whether somebody sent the request and waited for its answer to the end.
 func (r *Request) Waited() bool { return r.Outcome != Unsent && r.Outcome != Aborted }

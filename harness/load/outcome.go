@@ -22,7 +22,7 @@ const (
 	reasonRefused     = "refused"      // nobody listens: the request never ran
 	reasonDial        = "dial"         // no connection for another reason: the request never ran
 	reasonResources   = "resources"    // this machine ran out of files or ports: the generator's fault
-	reasonStatus      = "status"       // a status that is neither 2xx nor a documented refusal
+	reasonStatus      = "status"       // a status that is neither what the load wants nor a documented refusal
 	reasonMalformed   = "malformed"    // not HTTP, or a 2xx whose body is not what it should be
 	reasonClientAbort = "client_abort" // the client cancelled, as planned
 	reasonNotSent     = "not_sent"     // the run ended before the request was due
@@ -49,9 +49,16 @@ func (g *generator) understand(r *plannedRequest, resp Response) {
 }
 
 func (p Profile) understand(r *evidence.Request, resp Response, rec *evidence.Recorder) {
-	if resp.Status >= 200 && resp.Status < 300 {
+	switch served := resp.Status >= 200 && resp.Status < 300; {
+	case served && r.Want == 0:
 		r.Outcome = evidence.OK
 		if p.Read != nil && p.Read(resp, rec) != nil {
+			r.Outcome, r.Reason = evidence.Failed, reasonMalformed
+		}
+		return
+	case resp.Status == r.Want:
+		r.Outcome = evidence.Rejected
+		if p.Reject != nil && p.Reject(resp) != nil {
 			r.Outcome, r.Reason = evidence.Failed, reasonMalformed
 		}
 		return

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
@@ -42,6 +44,39 @@ func TestClassify(t *testing.T) {
 	for _, test := range tests {
 		if outcome, reason := classify(test.err); outcome != test.outcome || reason != test.reason {
 			t.Errorf("%v: %s %q", test.err, outcome, reason)
+		}
+	}
+}
+
+func TestWhatMustNotBeServed(t *testing.T) {
+	p := Profile{
+		Reject: func(r Response) error {
+			if string(r.Body) != "no" {
+				return errors.New("another form")
+			}
+			return nil
+		},
+		Refusal: func(status int, _ http.Header, _ []byte) (time.Duration, bool) { return time.Second, status == 503 },
+	}
+	tests := []struct {
+		want, status int
+		body         string
+		outcome      evidence.Outcome
+		reason       string
+	}{
+		{401, 401, "no", evidence.Rejected, ""},
+		{401, 401, "never", evidence.Failed, reasonMalformed},
+		{401, 200, "no", evidence.Failed, reasonStatus},
+		{401, 403, "no", evidence.Failed, reasonStatus},
+		{401, 503, "later", evidence.Refused, ""},
+		{0, 401, "no", evidence.Failed, reasonStatus},
+		{0, 200, "no", evidence.OK, ""},
+	}
+	for _, test := range tests {
+		r := evidence.Request{Want: test.want}
+		p.understand(&r, Response{Status: test.status, Body: []byte(test.body)}, nil)
+		if r.Outcome != test.outcome || r.Reason != test.reason {
+			t.Errorf("%+v: %s %q", test, r.Outcome, r.Reason)
 		}
 	}
 }

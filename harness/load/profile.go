@@ -28,11 +28,21 @@ type Request struct {
 	Class  string // for the record: what the load calls this kind of request; empty where all are of one kind
 	User   string // whose token it carries; empty for none
 	Key    string // for the record: requests of one user with one key ask for the same
+	Want   int    // the status other than 2xx that it must get, such as 401; 0 for a request that is to be served
 	// Timeout is how long this client waits, from the moment of sending; the profile's if zero.
 	Timeout time.Duration
 	// AbortAfter is when the client closes the connection, from the moment of sending, unless it has its answer by then. The
 	// request is then aborted, as planned. Zero, or a time beyond the timeout, plans no abort.
 	AbortAfter time.Duration
+}
+
+// Wanting gives each request of a stage the status that it must get.
+func Wanting(status int, request func(k uint64, r *rand.Rand) Request) func(uint64, *rand.Rand) Request {
+	return func(k uint64, r *rand.Rand) Request {
+		q := request(k, r)
+		q.Want = status
+		return q
+	}
 }
 
 // Response is a complete response to the request with the sequence number Seq, which was sent with the request id ID.
@@ -54,7 +64,7 @@ type Stage struct {
 	Request func(k uint64, r *rand.Rand) Request
 }
 
-// Profile is the load of a scenario and how its answers are to be understood. Read and Refusal are called concurrently.
+// Profile is the load of a scenario and how its answers are to be understood. Its functions are called concurrently.
 type Profile struct {
 	Warmup  []Stage // sent before the load by WarmUp; every request of it must be answered ok
 	Stages  []Stage
@@ -62,6 +72,9 @@ type Profile struct {
 	// Read understands a complete 2xx response; an error means that the body is not what it should be. What Read learned it
 	// may record, in kinds of its own. In the warm-up the recorder is nil. A nil Read takes every 2xx for ok.
 	Read func(Response, *evidence.Recorder) error
+	// Reject understands a complete response that has the status which its request wants; an error means that it is not what it
+	// should be. A nil Reject looks at the status alone.
+	Reject func(Response) error
 	// Refusal recognises the documented way to refuse a request among the other responses; nil recognises none.
 	Refusal func(status int, h http.Header, body []byte) (retryAfter time.Duration, ok bool)
 	Allow   []evidence.Allowance // refusals that the scenario permits

@@ -81,7 +81,7 @@
   };
 
   // troubles lie at the bottom of the stack, where one request in a thousand still shows
-  const stackOrder = ["failed", "ambiguous", "refused", "aborted", "unsent", "ok"];
+  const stackOrder = ["failed", "ambiguous", "refused", "aborted", "unsent", "rejected", "ok"];
   const layers = stackOrder.map(name => t.outcomes.find(o => o.name === name))
     .filter(o => o && (o.name === "ok" || o.counts.some(n => n > 0)));
   const totals = t.x.map((_, i) => layers.reduce((sum, o) => sum + o.counts[i], 0));
