@@ -57,6 +57,7 @@ func oncePerKey() check.Check {
 type recorded struct {
 	plan         evidence.Plan
 	requests     []evidence.Request
+	warmup       []evidence.Request // that were not ok
 	effects      []effect
 	samples      []evidence.Sample
 	exits        []evidence.Exit
@@ -81,7 +82,7 @@ func newRecorded() *recorded {
 	}
 	r.plan.Load = []evidence.Stage{{Name: "steady", Requests: uint64(len(r.requests))}}
 	r.nodes = []evidence.Node{{Name: "app-1", Role: "app", Subject: true}, {Name: "store-1", Role: "store"}, {Name: "helper-1", Role: "helper"}}
-	r.windows = []evidence.Window{{Name: evidence.PhaseLoad, From: loadFrom, To: loadTo},
+	r.windows = []evidence.Window{{Name: evidence.PhaseBaseline, From: loadFrom - time.Second, To: loadFrom}, {Name: evidence.PhaseLoad, From: loadFrom, To: loadTo},
 		{Name: evidence.PhaseQuiesce, From: loadTo, To: loadTo + 6*time.Second}, {Name: evidence.PhaseCollect, From: loadTo + 6*time.Second, To: loadTo + 7*time.Second}}
 	for at := loadFrom - time.Second; at < loadTo+6*time.Second; at += time.Second {
 		r.samples = append(r.samples, evidence.Sample{At: at, Node: "app-1", Boot: "1", Values: map[string]float64{"active": 0}})
@@ -114,6 +115,7 @@ func (r *recorded) save(t testing.TB, dir string) {
 		t.Fatal(err)
 	}
 	put(rec, evidence.Requests, r.requests)
+	put(rec, evidence.Warmup, r.warmup)
 	put(rec, effects, r.effects)
 	put(rec, evidence.Samples, r.samples)
 	put(rec, evidence.Exits, r.exits)
@@ -165,6 +167,13 @@ func late(by time.Duration) func(*evidence.Request) {
 // actTwice lets a request have its effect twice.
 func (r *recorded) actTwice() { r.effects = append(r.effects, r.effects[len(r.effects)/2]) }
 
+// warmedUp has one request of the warm-up end like that.
+func warmedUp(o evidence.Outcome, status int) func(*recorded) {
+	return func(r *recorded) {
+		r.warmup = []evidence.Request{{ID: evidence.WarmupPrefix + "1-0", Stage: "fill", Due: time.Second, Sent: time.Second, End: 2 * time.Second, Status: status, Outcome: o}}
+	}
+}
+
 func (r *recorded) forget(node, what string) {
 	r.observations = slices.DeleteFunc(r.observations, func(o evidence.Observation) bool { return o.Node == node && o.What == what })
 }
@@ -202,6 +211,13 @@ func TestWhoIsToBlame(t *testing.T) {
 		{"a fault that only the saved plan has", nil, func(r *recorded) { r.plan.Faults = []evidence.Step{{Fault: "kill store-1"}, {Fault: slow.Name}} },
 			check.Unknown, `fault "latency helper-1" is not confirmed: it was planned, and the scenario of this build does not have it`},
 		{"a fault without effect, and a double effect", nil, func(r *recorded) { r.exits = nil; r.actTwice() }, check.Fail, "OncePerKey"},
+
+		{"a warm-up that was answered wrongly", nil, warmedUp(evidence.Failed, 500), check.Fail, "WarmedUp: 1 requests of the warm-up were answered wrongly"},
+		{"a warm-up that was refused", nil, warmedUp(evidence.Refused, 503), check.Unknown, "WarmedUp: 1 requests of the warm-up were not answered ok: 1 refused (503)"},
+		{"a warm-up that was refused, and the load, too", nil, func(r *recorded) {
+			warmedUp(evidence.Refused, 503)(r)
+			r.each(loadFrom, func(c *evidence.Request) { c.Outcome, c.Status, c.RetryAfter = evidence.Refused, 503, time.Second })
+		}, check.Fail, "NothingDropped: 1000 of 1000 requests were dropped: 1000 refused (503)"},
 
 		{"a slow load generator", nil, func(r *recorded) { r.each(0, late(50*time.Millisecond)) }, check.Unknown, "LoadKeptSchedule: requests were sent late: lag p99 50.0 ms, limit 20 ms"},
 		{"a load generator that stalls from the fault on", nil, func(r *recorded) { r.each(ordered, late(time.Second)) }, check.Unknown, "LoadKeptSchedule"},

@@ -33,7 +33,8 @@ type Options struct {
 
 // Run starts the scenario's system, runs its plan, saves the evidence and judges it. It returns an error only when there
 // is no judgement: the scenario is unfit, the set-up failed (ErrSetup), or the evidence could not be saved. A set-up that
-// failed is a judgement after all where the evidence proves that it was the service's doing, such as a panic. A run that
+// failed is a judgement after all where the evidence proves that it was the service's doing, such as a panic. A warm-up that was
+// answered, but not ok, is no failed set-up: the run goes on and is judged, with these requests in its evidence. A run that
 // ctx cuts short is healed, saved and judged like any other; its incompleteness shows in the verdict. So does a panic of a
 // probe; one of the system or of the load is an error.
 func Run(ctx context.Context, s Scenario, opt Options) (*evidence.Run, check.Judgement, error) {
@@ -187,12 +188,20 @@ func (r *runner) probeCollected(name string) {
 	evidence.Observations.Put(r.rec, evidence.Observation{At: r.rec.Now(), Source: evidence.SourceProbe, Node: name, What: evidence.ProbeCollected})
 }
 
-// warmUp sends the warm-up and then leaves the system alone, so that leaks have a level to be measured against.
+// warmUp sends the warm-up and then leaves the system alone, so that leaks have a level to be measured against. Requests that were
+// not answered ok are evidence: the run goes on, and check.WarmedUp judges them.
 func (r *runner) warmUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, warmupLimit, fmt.Errorf("warm-up not done within %s", warmupLimit))
 	defer cancel()
-	if err := load.WarmUp(ctx, r.Load, r.target(), r.Seed); err != nil {
+	notOK, err := load.WarmUp(ctx, r.Load, r.target(), r.Seed, r.rec.Now)
+	for _, q := range notOK {
+		evidence.Warmup.Put(r.rec, q)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: warm-up: %w", ErrSetup, err)
+	}
+	if len(notOK) > 0 {
+		r.Logf("%d requests of the warm-up were not answered ok", len(notOK))
 	}
 	from := r.rec.Now()
 	defer func() { r.phase(evidence.PhaseBaseline, from) }()

@@ -147,7 +147,7 @@ func TestRun(t *testing.T) {
 					t.Errorf("%s: %s: %s", want, v.Status, v.Reason)
 				}
 			}
-			for _, want := range []string{"EvidenceComplete", "HealthyBefore", "HealthyAfter", "NoUnplannedDeath"} {
+			for _, want := range []string{"EvidenceComplete", "HealthyBefore", "WarmedUp", "HealthyAfter", "NoUnplannedDeath"} {
 				if v := statusOf(j.Assumptions, want); v.Status != check.Pass {
 					t.Errorf("%s: %s: %s", want, v.Status, v.Reason)
 				}
@@ -198,6 +198,33 @@ func TestRun(t *testing.T) {
 					t.Errorf("%s: %s", j.Status, j.Reason)
 				}
 			}},
+		"a warm-up that is answered wrongly": {logs: clean, alter: warmedBy(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+				const reason = "WarmedUp: 10 requests of the warm-up were answered wrongly or not at all: 10 failed (status 418); the first was warm-0-0"
+				if j.Status != check.Fail || !strings.HasPrefix(j.Reason, reason) {
+					t.Errorf("%s: %s", j.Status, j.Reason)
+				}
+				for i, q := range evidence.Warmup.Of(run) {
+					if q.Seq != uint64(i) || q.Outcome != evidence.Failed || q.Reason != "status" || q.Status != http.StatusTeapot {
+						t.Errorf("%+v", q)
+					}
+				}
+				goneThrough(t, run, j)
+			}},
+		"a warm-up that is dropped": {logs: clean, alter: warmedBy(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
+			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+				if j.Status != check.Fail || !strings.Contains(j.Reason, "10 ambiguous") {
+					t.Errorf("%s: %s", j.Status, j.Reason)
+				}
+				goneThrough(t, run, j)
+			}},
+		"a warm-up that is refused": {logs: clean, alter: warmedBy(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
+			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+				if j.Status != check.Unknown || j.Reason != "WarmedUp: 10 requests of the warm-up were not answered ok: 10 refused (503)" {
+					t.Errorf("%s: %s", j.Status, j.Reason)
+				}
+				goneThrough(t, run, j)
+			}},
 		"interrupted in the load":     {logs: clean, cut: cutInLoad, judge: interrupted},
 		"interrupted at the baseline": {logs: clean, cut: cutAtBaseline, judge: interrupted},
 	} {
@@ -227,6 +254,35 @@ func TestRun(t *testing.T) {
 	}
 	for _, judge := range later {
 		judge()
+	}
+}
+
+// warmedBy has a system warmed up by ten requests that are answered like this. It refuses with status 503, and answers all else ok.
+func warmedBy(t *testing.T, answer http.HandlerFunc) func(*harness.Scenario) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("X-Request-Id"), evidence.WarmupPrefix) {
+			answer(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return func(s *harness.Scenario) {
+		s.System = fakeSystem{target: server.URL}
+		s.Load.Warmup = []load.Stage{{Name: "warm-up", Shape: load.Herd(10, 0), Request: s.Load.Stages[0].Request}}
+		s.Load.Refusal = func(status int, _ http.Header, _ []byte) (time.Duration, bool) {
+			return time.Second, status == http.StatusServiceUnavailable
+		}
+	}
+}
+
+// goneThrough is a run after a warm-up of which ten requests were not ok: all of it is there, and the load was answered.
+func goneThrough(t *testing.T, run *evidence.Run, j check.Judgement) {
+	if n := len(evidence.Warmup.Of(run)); n != 10 || !run.Collected("fake") || !run.Collected(evidence.ProbeLogs) {
+		t.Errorf("%d requests of the warm-up are recorded; collected: %t, %t", n, run.Collected("fake"), run.Collected(evidence.ProbeLogs))
+	}
+	for _, v := range []check.Verdict{statusOf(j.Checks, "NothingDropped"), statusOf(j.Assumptions, "EvidenceComplete")} {
+		if v.Status != check.Pass {
+			t.Errorf("%s: %s: %s", v.Check, v.Status, v.Reason)
+		}
 	}
 }
 
@@ -272,13 +328,16 @@ func begin(t *testing.T, s harness.Scenario, opt harness.Options, cut string) <-
 	return done
 }
 
+// nowhere is where nobody listens.
+const nowhere = "http://127.0.0.1:1"
+
 // TestTheServiceSpoilsTheSetup: then it is not the set-up that failed.
 func TestTheServiceSpoilsTheSetup(t *testing.T) {
 	panics := harness.Options{Driver: fakeDriver{map[string]string{"app-1": "panic: oops\n"}}, Logf: t.Logf}
 	neverReady, cold := fakeScenario(t), fakeScenario(t)
 	neverReady.System = fakeSystem{broken: errors.New("app-1 is never ready")}
 	cold.Load.Warmup = []load.Stage{{Name: "warm-up", Shape: load.Constant(10, time.Second), Request: cold.Load.Stages[0].Request}}
-	cold.System = fakeSystem{target: "http://127.0.0.1:1"} // where nobody listens
+	cold.System = fakeSystem{target: nowhere}
 	for name, s := range map[string]harness.Scenario{"at its start": neverReady, "at the warm-up": cold} {
 		opt := panics
 		opt.Dir = t.TempDir()
@@ -291,15 +350,19 @@ func TestTheServiceSpoilsTheSetup(t *testing.T) {
 
 // TestFailedSetup is no verdict, and leaves what the nodes wrote.
 func TestFailedSetup(t *testing.T) {
-	s := fakeScenario(t)
-	s.System = fakeSystem{broken: errors.New("no quorum")}
-	dir := t.TempDir()
-	_, j, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{map[string]string{"app-1": "why\n"}}, Dir: dir, Logf: t.Logf})
-	if !errors.Is(err, harness.ErrSetup) || len(j.Checks) != 0 {
-		t.Errorf("%v, %+v", err, j)
-	}
-	if b, err := os.ReadFile(filepath.Join(dir, evidence.LogsDir, "app-1.log")); err != nil || string(b) != "why\n" {
-		t.Errorf("%q, %v", b, err)
+	broken, deaf := fakeScenario(t), fakeScenario(t)
+	broken.System = fakeSystem{broken: errors.New("no quorum")}
+	deaf.Load.Warmup = []load.Stage{{Name: "warm-up", Shape: load.Herd(10, 0), Request: deaf.Load.Stages[0].Request}}
+	deaf.System = fakeSystem{target: nowhere}
+	for name, s := range map[string]harness.Scenario{"never ready": broken, "nobody listens": deaf} {
+		dir := t.TempDir()
+		_, j, err := harness.Run(t.Context(), s, harness.Options{Driver: fakeDriver{map[string]string{"app-1": "why\n"}}, Dir: dir, Logf: t.Logf})
+		if !errors.Is(err, harness.ErrSetup) || len(j.Checks) != 0 {
+			t.Errorf("%s: %v, %+v", name, err, j)
+		}
+		if b, err := os.ReadFile(filepath.Join(dir, evidence.LogsDir, "app-1.log")); err != nil || string(b) != "why\n" {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
 	}
 }
 

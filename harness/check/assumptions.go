@@ -13,7 +13,7 @@ import (
 // Assumptions are what every run takes for granted. A broken one turns a pass into Unknown, except where it is the service
 // itself that broke it.
 func Assumptions() []Check {
-	return []Check{EvidenceComplete(), ClocksAgree(), HealthyBefore(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled()}
+	return []Check{EvidenceComplete(), ClocksAgree(), HealthyBefore(), WarmedUp(), HealthyAfter(), LoadKeptSchedule(), NoUnplannedDeath(), ProbesSampled()}
 }
 
 // EvidenceComplete: the evidence is whole and does not contradict itself. Every file ends where the manifest says, and no probe

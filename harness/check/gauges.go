@@ -36,12 +36,13 @@ const (
 // GaugesReturnToZero: on every replica each of the gauges in flight was never negative, in any boot, and in its last boot is zero
 // within 5 s of the last activity, and stays so. Its high-water mark was above zero on some replica, else nothing was tested.
 // What a process holds ends at most 10 % or 10 above its level after the warm-up, whichever is more.
+// A rise proves nothing if requests of the warm-up were not answered ok: that level is not the one under load.
 //
 // Unknown if a replica could not be scraped at the end, or if what is too high then was last scraped before the 5 s were over, or
 // if the load never began: nobody knows then when the last activity was.
 func GaugesReturnToZero(names Gauges) Check {
 	return New("GaugesReturnToZero", func(r *Run) (Verdict, error) {
-		g := gauges{Gauges: names, rest: LastResponse(r.Run), peak: map[string]float64{}}
+		g := gauges{Gauges: names, rest: LastResponse(r.Run), peak: map[string]float64{}, cold: len(evidence.Warmup.Of(r.Run)) > 0}
 		if names.Since != nil {
 			g.rest = max(g.rest, names.Since(r))
 		}
@@ -79,7 +80,8 @@ type gauges struct {
 	Gauges
 	rest     time.Duration // the last activity was over then
 	replicas int
-	compared int // what replicas hold that was exported before and after the load
+	compared int  // what replicas hold that was exported before and after the load
+	cold     bool // requests of the warm-up were not answered ok
 	peak     map[string]float64
 	broken   string
 	unproven error
@@ -172,7 +174,7 @@ func (g *gauges) level(r *Replica, loadFrom time.Duration, end evidence.Sample) 
 			continue
 		}
 		report := g.doubts
-		if end.At > g.rest+zeroWithin {
+		if end.At > g.rest+zeroWithin && !g.cold {
 			report = g.breaks
 		}
 		report("%s of %s rose from %g after the warm-up to %g, %.1f s after the last response", name, r.Name, was, now, (end.At - g.rest).Seconds())

@@ -55,6 +55,7 @@ func gaugesCases() []verdictCase {
 			})(h)
 		}, check.Fail, "was -1 on app-2"},
 		{"never zero", zero, "", both(on, samples("app-1", 0, more(gauge, 1))), check.Fail, "is 1 on app-1"},
+		{"never zero after a warm-up that was refused", zero, "", both(on, samples("app-1", 0, more(gauge, 1)), warmed(1, evidence.Refused, "", 503)), check.Fail, "is 1 on app-1"},
 		{"zero, then not", zero, "", both(on, func(h *history) {
 			samples("app-1", lastSeen(h)-time.Second, func(s *evidence.Sample) { s.Values[gauge] = 2 })(h)
 		}), check.Fail, "is 2 on app-1"},
@@ -74,6 +75,8 @@ func gaugesCases() []verdictCase {
 		{"negative when the set-up failed", zero, "", both(setUpFailed, samples("app-1", 0, more(gauge, -1))), check.Fail, "was -1 on app-1"},
 		{"no such gauge", check.GaugesReturnToZero(gauges("other")), "", unchanged, check.Unknown, "does not export other"},
 		{"leak", zero, "", both(on, grows("go_goroutines", 11)), check.Fail, "go_goroutines of app-1 rose from 40"},
+		{"leak, or more than after a warm-up that was refused", zero, "", both(on, grows("go_goroutines", 11), warmed(1, evidence.Refused, "", 503)), check.Unknown,
+			"go_goroutines of app-1 rose from 40"},
 		{"leak or not yet closed", zero, "", grows("go_goroutines", 11), check.Unknown, "go_goroutines of app-1 rose from 40"},
 		{"no leak", zero, "", grows("go_goroutines", 9), check.Pass, ""},
 		{"leak of what the service names", zero, "", both(on, grows(`pool_connections{state="idle"}`, 11)), check.Fail, `pool_connections{state="idle"} of app-1 rose from 8`},

@@ -45,6 +45,7 @@ type trouble struct {
 type history struct {
 	plan         evidence.Plan
 	requests     []evidence.Request
+	warmup       []evidence.Request // that were not ok
 	samples      []evidence.Sample
 	exits        []evidence.Exit
 	injections   []evidence.Injection
@@ -234,7 +235,7 @@ func lastSeen(h *history) time.Duration { return h.samples[len(h.samples)-1].At 
 
 // evidence is the history as saved evidence.
 func (h *history) evidence() *evidence.Run {
-	return evidence.New(h.plan, evidence.Requests.With(h.requests...), evidence.Samples.With(h.samples...), evidence.Exits.With(h.exits...),
+	return evidence.New(h.plan, evidence.Requests.With(h.requests...), evidence.Warmup.With(h.warmup...), evidence.Samples.With(h.samples...), evidence.Exits.With(h.exits...),
 		evidence.Injections.With(h.injections...), evidence.Observations.With(h.observations...), evidence.Windows.With(h.windows...),
 		evidence.Nodes.With(h.nodes...), evidence.LogDefects.With(h.defects...), evidence.Clocks.With(h.clocks...), evidence.Leaks.With(h.leaks...))
 }

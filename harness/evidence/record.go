@@ -54,6 +54,10 @@ type Request struct {
 // Requests are the planned requests by Seq.
 var Requests = NewKind("requests", func(a, b *Request) int { return cmp.Compare(a.Seq, b.Seq) })
 
+// Warmup are the requests of the warm-up that were refused, answered wrongly or dropped, by Seq, which counts those of the warm-up
+// alone. Those that were answered ok leave no record.
+var Warmup = NewKind("warmup", func(a, b *Request) int { return cmp.Compare(a.Seq, b.Seq) })
+
 // Latency counts from the moment at which the request was due, so that a late load generator hides nothing: it is free of
 // coordinated omission.
 func (r *Request) Latency() time.Duration { return r.End - r.Due }
@@ -253,7 +257,7 @@ func SourceReach(from string) string { return "reach from " + from }
 // SawRefused or SawLost.
 func SourceConnect(from string) string { return "connect from " + from }
 
-// WarmupPrefix begins the ids of requests that prepare the system: they leave no Requests.
+// WarmupPrefix begins the ids of requests that prepare the system: they leave no Requests, and Warmup only if they went wrong.
 const WarmupPrefix = "warm-"
 
 // Names of the phases of a run, in their order.

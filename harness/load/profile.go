@@ -66,7 +66,7 @@ type Stage struct {
 
 // Profile is the load of a scenario and how its answers are to be understood. Its functions are called concurrently.
 type Profile struct {
-	Warmup  []Stage // sent before the load by WarmUp; every request of it must be answered ok
+	Warmup  []Stage // sent before the load by WarmUp; all of its requests shall be answered ok
 	Stages  []Stage
 	Timeout time.Duration // how long clients wait, from the moment of sending
 	// Read understands a complete 2xx response; an error means that the body is not what it should be. What Read learned it

@@ -9,7 +9,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// ErrWarmUp says that the warm-up was not answered as it should be.
+// ErrWarmUp says that the warm-up was not gone through.
 var ErrWarmUp = errors.New("warm-up failed")
 
 // Run sends the stages of a profile and records every planned request once its outcome is known. That includes requests that
@@ -27,30 +27,56 @@ func Run(ctx context.Context, p Profile, to Target, seed uint64, start time.Dura
 	return g.run()
 }
 
-// WarmUp sends the warm-up of a profile and returns an error unless every request of it was answered ok. Its requests are
-// not part of the plan and leave no record.
-func WarmUp(ctx context.Context, p Profile, to Target, seed uint64) error {
+// WarmUp sends the warm-up of a profile, by a clock that counts from the run's epoch. Its requests are not part of the plan and leave
+// no record. It returns those that were refused, answered wrongly or dropped, beside an error, too.
+//
+// ErrWarmUp says that it was not gone through: ctx ended first, this machine could not send, or nobody listened at all. What nobody
+// listened to is not returned. ErrProfile says that the profile is unfit.
+func WarmUp(ctx context.Context, p Profile, to Target, seed uint64, now func() time.Duration) (notOK []evidence.Request, err error) {
 	p.Stages = p.Warmup
 	g, err := newGenerator(ctx, p, to, seed)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var bad []evidence.Request
+	var w warmUp
 	g.idPrefix = evidence.WarmupPrefix + g.idPrefix
-	g.onRequest = func(r evidence.Request) {
-		if r.Outcome != evidence.OK {
-			bad = append(bad, r)
-		}
+	g.clock = clock{now: now, start: now()}
+	g.onRequest = w.add
+	if err = g.run(); err == nil {
+		err = w.gap(ctx)
 	}
-	began := time.Now()
-	g.clock = clock{now: func() time.Duration { return time.Since(began) }}
-	if err := g.run(); err != nil {
-		return err
+	if w.conns == 0 {
+		return nil, err
 	}
-	if len(bad) > 0 {
-		r := bad[0]
-		return fmt.Errorf("%w: %d requests not ok, among them %s of stage %q: %s %s, status %d",
-			ErrWarmUp, len(bad), r.ID, r.Stage, r.Outcome, r.Reason, r.Status)
+	return w.notOK, err
+}
+
+// warmUp is what became of the requests of a warm-up.
+type warmUp struct {
+	notOK  []evidence.Request // refused, answered wrongly or dropped
+	unsent int                // or not followed to their end
+	conns  int                // that carried requests
+}
+
+func (w *warmUp) add(r evidence.Request) {
+	w.conns += r.Conns
+	switch {
+	case r.Outcome == evidence.Unsent, r.Reason == evidence.ReasonCancelled:
+		w.unsent++
+	case r.Outcome == evidence.Failed, r.Outcome == evidence.Ambiguous, r.Outcome == evidence.Refused:
+		w.notOK = append(w.notOK, r)
+	}
+}
+
+// gap is why the service was not asked all of it; nil if it was.
+func (w *warmUp) gap(ctx context.Context) error {
+	switch {
+	case w.unsent > 0 && ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrWarmUp, context.Cause(ctx))
+	case w.unsent > 0:
+		return fmt.Errorf("%w: %d requests could not be sent", ErrWarmUp, w.unsent)
+	case w.conns == 0 && len(w.notOK) > 0:
+		return fmt.Errorf("%w: nobody listens: no connection could be opened for any of %d requests", ErrWarmUp, len(w.notOK))
 	}
 	return nil
 }

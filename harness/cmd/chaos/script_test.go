@@ -50,17 +50,18 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// record writes the evidence of a scenario into a folder: of a node that answered one request, or that panicked, or of a
-// harness that was killed while it wrote.
+// record writes the evidence of a scenario into a folder: of a node that answered one request, or that panicked, or that answered
+// the warm-up wrongly, or of a harness that was killed while it wrote.
 func record(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
-		ts.Fatalf("usage: record folder scenario answers|panics|cut")
+		ts.Fatalf("usage: record folder scenario answers|panics|warms-up-wrongly|cut")
 	}
 	rec, err := evidence.NewRecorder(ts.MkAbs(args[0]), time.Unix(1_700_000_000, 0))
 	ts.Check(err)
 	ts.Check(rec.WritePlan(evidence.Plan{Scenario: args[1], Claim: "Something.", Load: []evidence.Stage{{Requests: 1}}}))
 	const from, to = 10 * time.Second, 11 * time.Second
 	evidence.Nodes.Put(rec, evidence.Node{Name: "web-1", Role: "web", Subject: true})
+	evidence.Windows.Put(rec, evidence.Window{Name: evidence.PhaseBaseline, From: from - time.Second, To: from})
 	evidence.Windows.Put(rec, evidence.Window{Name: evidence.PhaseLoad, From: from, To: to})
 	evidence.Windows.Put(rec, evidence.Window{Name: evidence.PhaseCollect, From: to, To: to})
 	evidence.Observations.Put(rec, evidence.Observation{At: time.Second, Source: evidence.SourceReady, Node: "web-1", What: evidence.SawUp})
@@ -70,8 +71,12 @@ func record(ts *testscript.TestScript, neg bool, args []string) {
 	evidence.Samples.Put(rec, evidence.Sample{At: from, Node: "web-1"})
 	evidence.Clocks.Put(rec, evidence.Clock{At: from, Node: evidence.ClockHarness})
 	evidence.Requests.Put(rec, evidence.Request{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK})
-	if args[2] == "panics" {
+	switch args[2] {
+	case "panics":
 		evidence.LogDefects.Put(rec, evidence.LogDefect{Node: "web-1", Line: 3, What: evidence.LogPanic, Text: "panic: oops\n\ngoroutine 1"})
+	case "warms-up-wrongly":
+		evidence.Warmup.Put(rec, evidence.Request{ID: "warm-r-0", Stage: "fill", Due: time.Second, Sent: time.Second, End: 2 * time.Second, Conns: 1, Status: 200,
+			Outcome: evidence.Failed, Reason: "malformed"})
 	}
 	ts.Check(rec.Close())
 	if args[2] == "cut" {
