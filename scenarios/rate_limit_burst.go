@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
-	"github.com/sentinel-chaos/sentinel/harness/load"
 )
 
 // RateLimitBurst lets one key flood through all replicas, at six times its limit, while two others stay below theirs. The
@@ -24,14 +22,9 @@ func RateLimitBurst() harness.Scenario {
 		from, lasts   = 5 * time.Second, 10 * time.Second
 		refusable     = 0.8 // of the misses due meanwhile: the flood's 1,200 less the 240 that are let through, and some 70 others
 	)
-	floods := func(name string, start, length time.Duration) load.Stage {
-		return load.Stage{Name: name, Start: start, Shape: load.Constant(flood, length), Request: func(k uint64, _ *rand.Rand) load.Request {
-			return gateway.Query("acme", about(name+" question", k))
-		}}
-	}
 	client := steadyAt(others, []string{"globex", "initech"}, from+lasts+5*time.Second)
-	client.Stages = append(client.Stages, floods("flood", from, lasts))
-	client.Warmup = append(client.Warmup, floods("first flood", 3*time.Second, 300*time.Millisecond))
+	client.Stages = append(client.Stages, floods("flood", flood, from, lasts))
+	client.Warmup = append(client.Warmup, floods("first flood", flood, 3*time.Second, 300*time.Millisecond))
 	client.Allow = []evidence.Allowance{{From: from, To: from + lasts + time.Second, Share: refusable, Classes: []string{record.Miss}}}
 	return harness.Scenario{
 		Name:   "rate-limit-burst",

@@ -23,6 +23,7 @@ func All() []harness.Scenario {
 	return append([]harness.Scenario{
 		ThunderingHerd(),
 		SigtermMidLoad(),
+		SigtermWhileStarting(),
 		Calm(),
 		RedisMasterKill(),
 		RedisMasterFreeze(),
@@ -39,10 +40,12 @@ func All() []harness.Scenario {
 		GatewayFreeze(),
 		SlowLLM(),
 		RateLimitBurst(),
+		LimitsWithoutRedis(),
 		BadRequests(),
 		KeyRevocation(),
 		RedisMasterPartition(),
 		RedisResets(),
+		RedisFlapping(),
 		RedisSlow(),
 		PostgresSlow(),
 		PostgresFreeze(),
@@ -155,6 +158,14 @@ func steadyAt(rate float64, tenants []string, length time.Duration) load.Profile
 	rehearsal.Start = fillFor + time.Second
 	client.Warmup = []load.Stage{fill(tenants, hot), rehearsal}
 	return client
+}
+
+// floods has one tenant ask at a rate what nobody asked before: what a limit lets through is a call then, and its moment is in the
+// LLM's ledger.
+func floods(name string, rate float64, start, length time.Duration) load.Stage {
+	return load.Stage{Name: name, Start: start, Shape: load.Constant(rate, length), Request: func(k uint64, _ *rand.Rand) load.Request {
+		return gateway.Query("acme", about(name+" question", k))
+	}}
 }
 
 // herd is 1,000 requests at once, from that moment on, for few cold keys of two tenants, and 400 more over the next 2 s. It

@@ -354,8 +354,8 @@ func TestFailoversAreObserved(t *testing.T) {
 
 // TestNobodyPollsStoresWithoutNeed: where no store fails, none is observed.
 func TestNobodyPollsStoresWithoutNeed(t *testing.T) {
-	for _, sc := range []harness.Scenario{scenarios.Calm(), scenarios.ThunderingHerd(), scenarios.SigtermMidLoad(), scenarios.RollingRestart(),
-		scenarios.SoakSigterm(), scenarios.SoakUniqueKeys(), scenarios.SlowLLM()} {
+	for _, sc := range []harness.Scenario{scenarios.Calm(), scenarios.ThunderingHerd(), scenarios.SigtermMidLoad(), scenarios.SigtermWhileStarting(),
+		scenarios.RollingRestart(), scenarios.SoakSigterm(), scenarios.SoakUniqueKeys(), scenarios.SlowLLM()} {
 		for _, name := range probesOf(sc) {
 			if slices.Contains(storeProbes, name) {
 				t.Errorf("%s has %s", sc.Name, name)

@@ -152,3 +152,41 @@ func StaysZero(metric string) Check {
 		return Passf(map[string]float64{"nodes": float64(len(nodes))}, "%s was 0 on all %d nodes throughout", metric, len(nodes)), nil
 	})
 }
+
+// SawRises is a guard: from the start of the load on, the metric of some node of the service rose that many times at least, each time
+// from one scrape to the next of the same boot. What is not exported counts as zero. It fails nothing: what did not happen proves less.
+func SawRises(metric string, least int) Check {
+	return New("SawRises", func(r *Run) (Verdict, error) {
+		load, err := r.Load()
+		if err != nil {
+			return Verdict{}, err
+		}
+		most, where := 0, ""
+		for _, p := range Replicas(r.Run) {
+			if n := p.rises(metric, load.From); n > most {
+				most, where = n, p.Name
+			}
+		}
+		figures := map[string]float64{"rises": float64(most), "wanted": float64(least)}
+		if most < least {
+			return Unknownf(figures, "%s rose %d times at most on one node; %d are wanted", metric, most, least), nil
+		}
+		return Passf(figures, "%s rose %d times on %s", metric, most, where), nil
+	})
+}
+
+// rises counts how often the metric rose.
+func (r *Replica) rises(metric string, from time.Duration) (n int) {
+	var last *evidence.Sample
+	for i := range r.Samples {
+		s := &r.Samples[i]
+		if s.At < from || s.Error != "" {
+			continue
+		}
+		if last != nil && s.Boot == last.Boot && s.Values[metric] > last.Values[metric] {
+			n++
+		}
+		last = s
+	}
+	return n
+}

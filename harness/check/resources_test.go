@@ -127,3 +127,39 @@ func staysZeroCases() []verdictCase {
 		{"no nodes", zero, "", func(h *history) { h.nodes, h.samples = nil, nil }, check.Unknown, "no node"},
 	}
 }
+
+// sawRisesCases are about a gauge of a state that comes and goes: on app-2 it is 1 in every other second, for the first time from
+// 11 s on, so that it rises twice before the history ends.
+func sawRisesCases() []verdictCase {
+	const state = "store_away"
+	set := func(node string, of func(at time.Duration) float64) func(*history) {
+		return samples(node, 0, func(s *evidence.Sample) { s.Values[state] = of(s.At) })
+	}
+	flapping := set(victim, func(at time.Duration) float64 { return float64(at / time.Second % 2) })
+	from := func(moment time.Duration) func(time.Duration) float64 {
+		return func(at time.Duration) float64 {
+			if at < moment {
+				return 0
+			}
+			return 5
+		}
+	}
+	once := check.SawRises(state, 1)
+	return []verdictCase{
+		{"rose", check.SawRises(state, 2), "", flapping, check.Pass, state + " rose 2 times on app-2"},
+		{"rose, where another did less", check.SawRises(state, 2), "", both(flapping, set("app-3", from(11*time.Second))), check.Pass, "2 times on app-2"},
+		{"rose too seldom", check.SawRises(state, 3), "", flapping, check.Unknown, "rose 2 times at most on one node; 3 are wanted"},
+		{"rose on each once", check.SawRises(state, 2), "", both(set("app-1", from(11*time.Second)), set("app-3", from(12*time.Second))), check.Unknown, "1 times at most"},
+		{"a counter that is not exported at first", once, "", samples("app-1", 12*time.Second, func(s *evidence.Sample) { s.Values[state] = 3 }), check.Pass, "on app-1"},
+		{"was so all the time", once, "", set(victim, from(0)), check.Unknown, "rose 0 times"},
+		{"rose before the load", once, "", set(victim, from(loadFrom-200*time.Millisecond)), check.Unknown, "rose 0 times"},
+		{"another process", once, "", samples(victim, 12*time.Second, func(s *evidence.Sample) { s.Boot, s.Values[state] = boot2, 1 }), check.Unknown, "rose 0 times"},
+		{"never exported", once, "", unchanged, check.Unknown, "rose 0 times"},
+		{"rose on a dependency", once, "", func(h *history) {
+			for i := range 2 {
+				h.samples = append(h.samples, evidence.Sample{At: lastSeen(h), Node: "store-1", Boot: boot1, Values: map[string]float64{state: float64(i)}})
+			}
+		}, check.Unknown, "rose 0 times"},
+		{"no load", once, "", both(flapping, func(h *history) { h.windows = nil }), check.Unknown, "start of the load"},
+	}
+}

@@ -24,7 +24,7 @@ type verdictCase struct {
 // scriptedCases are all that alter a scripted history.
 func scriptedCases() []verdictCase {
 	return slices.Concat(availabilityCases(), rejectionCases(), assumptionCases(), clockCases(), healthCases(), samplingCases(), processCases(), gaugesCases(), staysZeroCases(),
-		retryAfterCases(), warmUpCases(), rolloutCases())
+		sawRisesCases(), retryAfterCases(), warmUpCases(), rolloutCases())
 }
 
 func (c verdictCase) run() *check.Run {
@@ -65,6 +65,7 @@ var neverFail = map[string]string{
 	"EvidenceComplete": "evidence that is not whole proves nothing",
 	"ClocksAgree":      "no clock is the service's",
 	"FailedOver":       "a guard: that nobody took over makes the fault less than it should be",
+	"SawRises":         "a guard: what was not seen to happen makes the run prove less",
 	"HealthyBefore":    "a system that was not up before the load was not tested",
 }
 

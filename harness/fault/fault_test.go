@@ -338,6 +338,8 @@ func TestNoopIsNotConfirmed(t *testing.T) {
 		missing string
 	}{
 		{fault.Term(x), "exit of x-1"},
+		{fault.TermTwice(x, time.Second), "exit of x-1"},
+		{fault.TermStarting(x, time.Second), "exit of x-1"},
 		{fault.Kill(x), "exit of x-1"},
 		{fault.Pause(x), "no observer saw x-1 go down"},
 		{fault.CPUQuota(x, 1), "keep x-1 from the CPU"},

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -52,8 +53,14 @@ func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
+// unlockTimeout bounds the release of the lock, for which goose gives all the time there is. A process that is told to end may
+// have to wait for it. A connection that does not reply is closed, and the lock ends with it.
+const unlockTimeout = time.Second
+
 // SessionUnlock releases the lock.
 func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, unlockTimeout)
+	defer cancel()
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(migrationLock)); err != nil {
 		return fmt.Errorf("release the migration lock: %w", err)
 	}

@@ -138,7 +138,7 @@ func (a *app) run(term context.Context) error {
 	work, stopWork := context.WithCancel(context.Background())
 	defer stopWork()
 	background := a.start(work)
-	go a.becomeReady(term)
+	background.Go(func() { a.becomeReady(term) })
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)
@@ -171,22 +171,30 @@ const (
 // fillTimeout is for how long a replica that could serve waits for its connections: if PostgreSQL has none to give, hits need none.
 const fillTimeout = 10 * time.Second
 
-// becomeReady migrates, however long PostgreSQL takes to come, opens connections, and then makes the API ready. A replica that
-// still had to open them would be slow to its first clients.
-func (a *app) becomeReady(ctx context.Context) {
+// becomeReady makes the API ready, unless the process is told to end before that.
+func (a *app) becomeReady(term context.Context) {
+	a.prepare(term)
+	if term.Err() != nil {
+		return
+	}
+	a.api.Started()
+	a.log.Info("ready")
+}
+
+// prepare migrates, however long PostgreSQL takes to come, and opens connections: a replica that still had to open them would be
+// slow to its first clients. It returns at once when ctx ends.
+func (a *app) prepare(ctx context.Context) {
 	for backoff := (dependency.Backoff{Next: migratePause, Most: longestPause}); ; {
 		err := a.migrate(ctx)
 		if err == nil {
-			a.fill(ctx)
-			a.api.Started()
-			a.log.Info("ready")
-			return
+			break
 		}
 		a.log.Warn("not ready", "error", err)
 		if backoff.Wait(ctx) != nil {
 			return
 		}
 	}
+	a.fill(ctx)
 }
 
 func (a *app) migrate(ctx context.Context) error {
@@ -196,9 +204,9 @@ func (a *app) migrate(ctx context.Context) error {
 }
 
 func (a *app) fill(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, fillTimeout)
+	bounded, cancel := context.WithTimeout(ctx, fillTimeout)
 	defer cancel()
-	if err := a.postgres.Fill(ctx); err != nil {
+	if err := a.postgres.Fill(bounded); err != nil && ctx.Err() == nil {
 		a.log.Warn("ready without all connections to PostgreSQL", "error", err)
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,6 +63,79 @@ func (c client) awaitStatus(what string, want int) {
 		}
 		return nil
 	})
+}
+
+// awaitState waits until /ready says so.
+func (c client) awaitState(want string) {
+	servers.Await(c.t, "the gateway is "+want, func(context.Context) error {
+		if _, got := c.send("GET", "/ready", "", ""); got["status"] != want {
+			return fmt.Errorf("it says %v", got)
+		}
+		return nil
+	})
+}
+
+// A replica that gets SIGTERM before it is ready, and once more while it ends, was never ready, and ends clean.
+func TestSIGTERMWhileStarting(t *testing.T) {
+	for name, postgres := range map[string]func(*testing.T) (dsn string, awaitMigration func()){
+		"no PostgreSQL":            func(t *testing.T) (string, func()) { return "postgres://" + nobody(t) + "/sentinel", func() {} },
+		"another replica migrates": migrating,
+	} {
+		t.Run(name, func(t *testing.T) {
+			listen := nobody(t)
+			dsn, awaitMigration := postgres(t)
+			required(t)
+			t.Setenv("SENTINEL_LISTEN", listen)
+			t.Setenv("SENTINEL_POSTGRES_DSN", dsn)
+			t.Setenv("SENTINEL_REDIS_SENTINELS", nobody(t))
+			t.Setenv("SENTINEL_DRAIN", "2s") // long enough to be seen
+			code := make(chan int, 1)
+			go func() { code <- run() }()
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			api := client{t, "http://" + listen, &http.Client{Transport: transport}}
+			awaitMigration()
+			for _, state := range []string{"starting", "draining"} {
+				api.awaitState(state)
+				if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := <-code; got != exitClean {
+				t.Errorf("exit code %d", got)
+			}
+		})
+	}
+}
+
+// nobody is an address at which nobody listens.
+func nobody(t *testing.T) string {
+	addr, _ := servers.FreeAddr(t)
+	return addr
+}
+
+// migrating is a PostgreSQL whose migration lock somebody holds until the test ends. The function waits until somebody else wants it.
+func migrating(t *testing.T) (dsn string, awaitMigration func()) {
+	const lock = 0x7365_6e74_696e_656c // postgres.migrationLock
+	dsn = servers.StartPostgres(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(t.Context(), "SELECT pg_advisory_lock($1)", int64(lock)); err != nil {
+		t.Fatal(err)
+	}
+	return dsn, func() {
+		servers.Await(t, "a replica waits for the migration lock", func(ctx context.Context) error {
+			var waiting int
+			err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").Scan(&waiting)
+			if err == nil && waiting != 1 {
+				err = fmt.Errorf("%d wait", waiting)
+			}
+			return err
+		})
+	}
 }
 
 // A request that is in flight when SIGTERM comes is answered, its row is in the ledger, and the process ends clean.

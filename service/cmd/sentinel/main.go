@@ -23,6 +23,9 @@ const (
 func main() { os.Exit(run()) }
 
 func run() int {
+	// Before all else: whoever has no handler yet is killed by a SIGTERM. A second one changes nothing.
+	term, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
 	config, err := loadConfig()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sentinel:", err)
@@ -35,8 +38,6 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "sentinel: configuration:", err)
 		return exitUsage
 	}
-	term, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
 	if err := gateway.run(term); err != nil {
 		log.Error("stopped with work left", "error", err)
 		return exitDirty
