@@ -30,7 +30,7 @@ func LimitsWithoutRedis() harness.Scenario {
 	client := steadyAt(others, []string{"globex", "initech"}, at+lasts+shortTail)
 	client.Stages = append(client.Stages, floods("flood", flood, from, floodLasts))
 	client.Warmup = append(client.Warmup, floods("first flood", flood, 3*time.Second, 300*time.Millisecond))
-	client.Allow = []evidence.Allowance{{From: from, To: from + floodLasts, Share: refusable, Classes: []string{record.Miss}}}
+	client.Allow = []evidence.Allowance{{From: from, To: from + floodLasts + time.Second, Share: refusable, Classes: []string{record.Miss}}}
 	faults := redisha.Down(at, lasts)
 	return harness.Scenario{
 		Name:   "limits-without-redis",
