@@ -64,6 +64,17 @@ func index(r Results, o overview) ([]byte, error) {
 	}{l, r, badgeOf(r.Status()), tally(r), runFacts(r), o, allRecoveries(r), outageRows(r.Scenarios)})
 }
 
+func mutantsIndex(p mutantsPage) ([]byte, error) {
+	l, err := newLook()
+	if err != nil {
+		return nil, err
+	}
+	return execute("mutants.html", struct {
+		look
+		mutantsPage
+	}{l, p})
+}
+
 func execute(name string, data any) ([]byte, error) {
 	t, err := template.ParseFS(templates, "templates/*.html")
 	if err != nil {

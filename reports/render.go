@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
 // Render reads a run's folder and writes every rendered file in it: a report.html per scenario, index.html,
-// results.json, junit.xml and summary.md.
+// results.json, junit.xml and summary.md. Of a run of mutants the index is the matrix of mutants and checks, and there are no
+// results.json, junit.xml and summary.md, where a mutant that was caught would be a failure.
 func Render(runDir string, opt Options) (Results, error) {
 	run, err := evidence.ReadSession(runDir)
 	if err != nil {
@@ -30,7 +32,16 @@ func Render(runDir string, opt Options) (Results, error) {
 		measured = append(measured, s)
 	}
 	r := results(run, measured)
-	return r, writeOverviews(runDir, r, newOverview(r, measured))
+	var m check.Matrix
+	err = evidence.ReadJSON(filepath.Join(runDir, evidence.MutantsFile), &m)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return r, writeOverviews(runDir, r, newOverview(r, measured))
+	case err != nil:
+		return r, err
+	default:
+		return r, writeOverview(runDir, indexFile, func() ([]byte, error) { return mutantsIndex(newMutantsPage(r, m, measured)) })
+	}
 }
 
 // RenderScenario writes report.html in the folder of one scenario.
@@ -70,13 +81,17 @@ func writeOverviews(runDir string, r Results, o overview) error {
 		{summaryFile, func() ([]byte, error) { return summary(r, o), nil }},
 		{indexFile, func() ([]byte, error) { return index(r, o) }},
 	} {
-		b, err := out.render()
-		if err != nil {
-			return fmt.Errorf("render %s: %w", out.name, err)
-		}
-		if err := evidence.WriteFile(filepath.Join(runDir, out.name), b); err != nil {
+		if err := writeOverview(runDir, out.name, out.render); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func writeOverview(runDir, name string, render func() ([]byte, error)) error {
+	b, err := render()
+	if err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	return evidence.WriteFile(filepath.Join(runDir, name), b)
 }

@@ -44,7 +44,7 @@ type Connection struct {
 
 // Reports are written into the folder that they are about, from what is saved there.
 type Reports struct {
-	// Run writes all reports of a run. It counts the scenarios, and those that passed.
+	// Run writes all reports of a run, or of a run of mutants. It counts the scenarios, and those that passed.
 	Run func(dir string) (passed, all int, err error)
 	// Scenario writes the report of one scenario.
 	Scenario func(dir string) error

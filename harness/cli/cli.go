@@ -32,7 +32,7 @@ type commands struct {
 	Report  reportCmd  `cmd:"" help:"Write the reports of a saved run again."`
 	Images  imagesCmd  `cmd:"" help:"Build or fetch every image that the scenarios need."`
 	Clean   cleanCmd   `cmd:"" help:"Remove our images and what killed runs left behind."`
-	Mutants mutantsCmd `cmd:"" help:"Build the service with each seeded defect and see that the named check catches it."`
+	Mutants mutantsCmd `cmd:"" help:"Build the service with each seeded defect and see that the named check catches it, and passes without the defect."`
 }
 
 // console is what every command gets: the App, and where to read and write.

@@ -35,7 +35,17 @@ func (cmd judgeCmd) Run(c *console) error {
 		}
 		code = maxSeverity(code, one)
 	}
-	return statusOf(code)
+	m, err := rejudge(cmd.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return statusOf(code)
+	}
+	if err != nil {
+		return err
+	}
+	if err := printMatrix(c.out, m); err != nil {
+		return err
+	}
+	return statusOf(statusCode(m.Status()))
 }
 
 // notRun tells which scenarios a run was asked for and never began, and returns the exit code that this asks for. A single

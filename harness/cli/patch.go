@@ -11,19 +11,18 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
 // mutantExt is how the name of a mutant's file ends.
 const mutantExt = ".mutant"
 
-// mutant is a seeded defect: edits of the service, with the scenario and the check that must catch it.
+// mutant is a seeded defect: edits of the service, with the scenario and the check that must catch it. Its name is that of its file
+// without mutantExt.
 type mutant struct {
-	Name     string // the file's name without mutantExt
-	Defect   string
-	Scenario string
-	Check    string
-	edits    []edit   // at least one, in the order in which they are made
-	files    []string // that are edited, once each; slash-separated, from the module's root
+	check.Mutant
+	edits []edit   // at least one, in the order in which they are made
+	files []string // that are edited, once each; slash-separated, from the module's root
 }
 
 // edit puts whole lines in the place of whole lines of a file, which must occur there exactly once.
@@ -63,7 +62,7 @@ func parseMutant(name string, b []byte) (mutant, error) {
 	if err != nil {
 		return mutant{}, fmt.Errorf("%w %s: %w", errPatch, name, err)
 	}
-	m := mutant{Name: name, Defect: fields["Defect"], Scenario: fields["Scenario"], Check: fields["Check"]}
+	m := mutant{Mutant: check.Mutant{Name: name, Class: fields["Class"], Defect: fields["Defect"], Scenario: fields["Scenario"], Check: fields["Check"]}}
 	if m.Defect == "" || m.Scenario == "" || m.Check == "" {
 		return m, fmt.Errorf("%w %s: it needs the lines Defect:, Scenario: and Check: before its first section", errPatch, name)
 	}
@@ -87,8 +86,8 @@ func parseFields(text string) (map[string]string, error) {
 		line = strings.TrimSpace(line)
 		switch found := field.FindStringSubmatch(line); {
 		case line == "":
-		case found != nil && !slices.Contains([]string{"Defect", "Scenario", "Check", "Why"}, found[1]):
-			return nil, fmt.Errorf("the field %s: is none of Defect:, Scenario:, Check: and Why:", found[1])
+		case found != nil && !slices.Contains([]string{"Defect", "Class", "Scenario", "Check", "Why"}, found[1]):
+			return nil, fmt.Errorf("the field %s: is none of Defect:, Class:, Scenario:, Check: and Why:", found[1])
 		case found != nil && fields[found[1]] != "":
 			return nil, fmt.Errorf("it has the field %s: twice", found[1])
 		case found != nil:

@@ -5,12 +5,15 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
 const (
-	header = "Defect: it is wrong\nScenario: steady\nCheck: NothingDropped\nWhy: because\nof this: it is\n\n"
+	header = "Defect: it is wrong\nClass: content\nScenario: steady\nCheck: NothingDropped\nWhy: because\nof this: it is\n\n"
 	source = "package p\n\nfunc f() {\n\tone()\n\ttwo()\n\tone()\n}\n\nfunc g() {}\n"
 )
 
@@ -28,11 +31,13 @@ func TestParseMutant(t *testing.T) {
 	find, replace := section("p/p.go find", "\ttwo()"), section("p/p.go replace", "\tthree()")
 	for _, c := range []struct{ name, text, want string }{
 		{"good", header + find + replace, ""},
+		{"no class", strings.Replace(header, "Class: content\n", "", 1) + find + replace, ""},
 		{"deletes", header + find + section("p/p.go replace"), ""},
 		{"two edits", header + find + replace + section("p/q.go find", "x") + section("p/q.go replace", "y"), ""},
 		{"no check", "Defect: it is wrong\nScenario: steady\n" + find + replace, "it needs the lines"},
 		{"empty check", strings.Replace(header, "NothingDropped", "", 1) + find + replace, "it needs the lines"},
 		{"unknown field", "Defects: it is wrong\n" + header + find + replace, "the field Defects: is none of"},
+		{"class twice", header + "Class: bounds\n" + find + replace, "Class: twice"},
 		{"field twice", header + "Check: CleanExit\n" + find + replace, "Check: twice"},
 		{"no field", "This is wrong.\n" + header + find + replace, "before any field"},
 		{"no section", header, "it edits nothing"},
@@ -51,6 +56,17 @@ func TestParseMutant(t *testing.T) {
 			_, err := parseMutant("bad", []byte(c.text))
 			wantError(t, err, c.want)
 		})
+	}
+}
+
+// TestMutantFields: what a mutant's header says is what the mutant is.
+func TestMutantFields(t *testing.T) {
+	m, err := parseMutant("shaky", []byte(header+section("p.go find", "x")+section("p.go replace")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (check.Mutant{Name: "shaky", Class: "content", Defect: "it is wrong", Scenario: "steady", Check: "NothingDropped"}); m.Mutant != want {
+		t.Errorf("%+v, want %+v", m.Mutant, want)
 	}
 }
 
@@ -110,14 +126,7 @@ func TestApplyOverlap(t *testing.T) {
 // a scenario and a check that exist, is tested beside the catalogue: see VerifyMutants.
 func TestShippedMutants(t *testing.T) {
 	root := filepath.Join("..", "..")
-	mutants, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(mutants) == 0 {
-		t.Fatalf("no mutant in %s", mutantsDir)
-	}
-	for _, m := range mutants {
+	for _, m := range shippedMutants(t, root) {
 		texts, err := m.patched(root)
 		if err != nil {
 			t.Error(err)
@@ -131,6 +140,36 @@ func TestShippedMutants(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestShippedClasses: each mutant that is kept names one of the classes in the table of their README.
+func TestShippedClasses(t *testing.T) {
+	root := filepath.Join("..", "..")
+	readme, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(mutantsDir), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|").FindAllSubmatch(readme, -1) {
+		classes[string(row[1])] = true
+	}
+	for _, m := range shippedMutants(t, root) {
+		if !classes[m.Class] {
+			t.Errorf("%s has the class %q, which %s/README.md does not list", m.Name, m.Class, mutantsDir)
+		}
+	}
+}
+
+func shippedMutants(t *testing.T, root string) []mutant {
+	t.Helper()
+	mutants, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(mutants) == 0 {
+		t.Fatalf("no mutant in %s", mutantsDir)
+	}
+	return mutants
 }
 
 func wantError(t *testing.T, err error, want string) {

@@ -115,21 +115,21 @@ func (e *entry) tally() string {
 	return strings.Join(parts, ", ")
 }
 
-// end shows how the scenario came out and returns the exit code that it asks for. The next one is on show then.
-func (e *entry) end(j check.Judgement, err error) (code int) {
+// end shows how the scenario came out, and below it the line last, if there is one. The next one is on show then.
+func (e *entry) end(j check.Judgement, err error, last string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer e.leave()
 	if err != nil {
 		e.line("%s", check.OneLine(err.Error()))
-		code = exitCode(err)
 	}
-	if len(j.Checks) == 0 { // nothing was judged
-		return code
+	if len(j.Checks) > 0 { // else nothing was judged
+		e.line("requests: %s", e.tally())
+		printJudgement(e.out(), "", j)
 	}
-	e.line("requests: %s", e.tally())
-	printJudgement(e.out(), "", j)
-	return maxSeverity(code, statusCode(j.Status))
+	if last != "" {
+		e.line("%s", last)
+	}
 }
 
 // leave makes room for those behind, and shows what they have to tell.

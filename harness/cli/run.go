@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
 )
 
 type runCmd struct {
@@ -36,19 +37,50 @@ func (cmd runCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	s.Race = cmd.Race
-	if err := s.Expect(picked...); err != nil {
+	jobs := scenarioJobs(picked)
+	if err := s.expect(jobs); err != nil {
 		return err
 	}
-	return c.conclude(s, runAll(ctx, s, picked, p))
+	return c.conclude(s, runAll(ctx, s, jobs, p, func(job, check.Judgement) string { return "" }))
 }
 
-// runAll runs the scenarios one after another and returns the worst that happened. When there is nothing to run nodes on, the
-// others are not tried.
-func runAll(ctx context.Context, s *Session, picked []harness.Scenario, p *progress) error {
+// job is one run of a scenario.
+type job struct {
+	harness.Scenario
+	folder  string // of its evidence, inside of the session's
+	overlay string // `go build -overlay` file; empty runs the service as it is
+	title   string // for people, as about is
+	about   string // one line
+}
+
+// scenarioJobs run each scenario once.
+func scenarioJobs(all []harness.Scenario) []job {
+	var jobs []job
+	for _, sc := range all {
+		jobs = append(jobs, job{Scenario: sc, folder: sc.Name, title: sc.Name, about: sc.Claim})
+	}
+	return jobs
+}
+
+// code is the exit code that the job's end asks for. What a build fails that has a defect is no failure of the run.
+func (x job) code(j check.Judgement, err error) int {
+	code := exitCode(err)
+	if x.overlay == "" && len(j.Checks) > 0 { // else nothing was judged
+		code = maxSeverity(code, statusCode(j.Status))
+	}
+	return code
+}
+
+// hears is told what came of each job, and returns a last line for people. It is called from several goroutines.
+type hears func(job, check.Judgement) string
+
+// runAll runs jobs one after another and returns the worst that happened. While one comes to rest, is judged and removed, the next
+// one is set up. When there is nothing to run nodes on, the others are not tried.
+func runAll(ctx context.Context, s *Session, jobs []job, p *progress, told hears) error {
 	var worst outcomes
 	var runs sync.WaitGroup
 	defer runs.Wait()
-	for i, sc := range picked {
+	for i, x := range jobs {
 		slot, err := s.Next(ctx)
 		if err != nil {
 			err = errInterrupted
@@ -56,16 +88,23 @@ func runAll(ctx context.Context, s *Session, picked []harness.Scenario, p *progr
 		if why := cmp.Or(worst.fatal(), err); why != nil {
 			slot.Release()
 			worst.add(ExitUnknown, nil)
-			if err := s.NotRun(sc, why.Error()); err != nil {
+			told(x, unjudged(why))
+			if err := s.notRun(x.folder, x.about, check.OneLine(why.Error())); err != nil {
 				return err
 			}
 			continue
 		}
-		entry := p.begin(fmt.Sprintf("[%d/%d] %s", i+1, len(picked), sc.Name), sc.Claim)
+		slot.Overlay = x.overlay
+		x.title = fmt.Sprintf("[%d/%d] %s", i+1, len(jobs), x.title)
+		entry := p.begin(x.title, x.about)
 		runs.Go(func() {
 			defer slot.Release()
-			j, err := slot.Run(ctx, sc, sc.Name, entry.display())
-			code := entry.end(j, err)
+			j, err := slot.Run(ctx, x.Scenario, x.folder, entry.display())
+			if err != nil && len(j.Checks) == 0 {
+				j = unjudged(err)
+			}
+			entry.end(j, err, told(x, j))
+			code := x.code(j, err)
 			if code == ExitSetup && ctx.Err() != nil && !errors.Is(err, ErrLeftovers) {
 				code = ExitUnknown // interrupted while it was being set up: nothing is wrong with the set-up
 			}
@@ -75,6 +114,9 @@ func runAll(ctx context.Context, s *Session, picked []harness.Scenario, p *progr
 	runs.Wait()
 	return statusOf(worst.code)
 }
+
+// unjudged is what is known of a run without a judgement.
+func unjudged(err error) check.Judgement { return check.Judgement{Reason: check.OneLine(err.Error())} }
 
 var errInterrupted = errors.New("interrupted before it began")
 

@@ -30,6 +30,8 @@ func (s *Session) Next(ctx context.Context) (*Slot, error) {
 
 // Slot is the right to run one scenario.
 type Slot struct {
+	Overlay string // `go build -overlay` file under which the Go programs are built; empty builds them as they are
+
 	session *Session
 	release func()
 }
@@ -47,10 +49,10 @@ func (slot *Slot) Release() {
 // which the reports say too, or, with ErrLeftovers, that the judgement stands and nodes could not be removed.
 func (slot *Slot) Run(ctx context.Context, sc harness.Scenario, folder string, show Display) (check.Judgement, error) {
 	s := slot.session
-	d, err := s.Driver.Connect(ctx, Connection{Run: s.record.Run + "-" + folder, Root: s.Root, Overlay: s.Overlay, Race: s.Race, Logf: show.Logf})
+	d, err := s.Driver.Connect(ctx, Connection{Run: s.record.Run + "-" + folder, Root: s.Root, Overlay: slot.Overlay, Race: s.Race, Logf: show.Logf})
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errNoDriver, err)
-		return check.Judgement{}, errors.Join(err, s.NotRun(sc, check.OneLine(err.Error())))
+		return check.Judgement{}, errors.Join(err, s.notRun(folder, sc.Claim, check.OneLine(err.Error())))
 	}
 	releaseLoad := func() {}
 	defer func() { releaseLoad() }()
@@ -63,7 +65,7 @@ func (slot *Slot) Run(ctx context.Context, sc harness.Scenario, folder string, s
 			return err
 		}}
 	j, err := s.runOn(ctx, sc, opt)
-	return j, errors.Join(err, s.begun(sc), removeNodes(ctx, d))
+	return j, errors.Join(err, s.begun(folder), removeNodes(ctx, d))
 }
 
 // runSlot is held by one run at a time.

@@ -25,10 +25,10 @@ var errNoDriver = fmt.Errorf("%w", harness.ErrSetup)
 // Session is one run of one or more scenarios into one folder. The command line and `go test` both use it.
 type Session struct {
 	Config
-	Dir     string // reports/out/<run>
-	Overlay string // `go build -overlay` file under which the service is built; empty builds it as it is
-	Race    bool   // builds the Go programs with the race detector
+	Dir  string // reports/out/<run>
+	Race bool   // builds the Go programs with the race detector
 
+	run         runner
 	setUp, load runSlot
 
 	mu      sync.Mutex
@@ -36,10 +36,13 @@ type Session struct {
 	waiting []evidence.NotRun // still to be run
 }
 
+// runner runs a scenario as harness.Run does.
+type runner func(context.Context, harness.Scenario, harness.Options) (*evidence.Run, check.Judgement, error)
+
 // NewSession makes the run's folder and points `latest` at it. It tells logf the run's id, seed and driver.
 func NewSession(c Config, logf func(string, ...any)) (*Session, error) {
 	id := newRunID()
-	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), setUp: newRunSlot(), load: newRunSlot(),
+	s := &Session{Config: c, Dir: filepath.Join(c.Out, id), run: harness.Run, setUp: newRunSlot(), load: newRunSlot(),
 		record: evidence.Session{Run: id, Started: time.Now().UTC(), Seed: c.Seed, Driver: c.Driver.Kind.Name()}}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errUsage, envOut, err)
@@ -58,12 +61,12 @@ func newRunID() string {
 
 // runOn runs the scenario, and leaves in its folder why it could not be run.
 func (s *Session) runOn(ctx context.Context, sc harness.Scenario, opt harness.Options) (check.Judgement, error) {
-	_, j, err := harness.Run(ctx, sc, opt)
+	_, j, err := s.run(ctx, sc, opt)
 	if err == nil {
 		return j, nil
 	}
 	if !isScenarioDir(opt.Dir) {
-		return j, errors.Join(err, s.NotRun(sc, check.OneLine(err.Error())))
+		return j, errors.Join(err, s.notRun(filepath.Base(opt.Dir), sc.Claim, check.OneLine(err.Error())))
 	}
 	return j, errors.Join(err, evidence.WriteJSON(filepath.Join(opt.Dir, evidence.VerdictsFile), check.Judgement{Reason: check.OneLine(err.Error())}))
 }
@@ -83,36 +86,41 @@ func removeNodes(ctx context.Context, d env.Driver) error {
 // Expect puts scenarios into the reports that are still to be run, so that of a run that is killed nobody takes what it got to
 // for all.
 func (s *Session) Expect(all ...harness.Scenario) error {
+	return s.expect(scenarioJobs(all))
+}
+
+func (s *Session) expect(jobs []job) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, sc := range all {
-		s.waiting = append(s.waiting, unrun(sc, "the run was cut short before it began"))
+	for _, x := range jobs {
+		s.waiting = append(s.waiting, evidence.NotRun{Name: x.folder, Claim: x.about, Reason: "the run was cut short before it began"})
 	}
 	return s.write()
 }
 
 // NotRun puts a scenario that was not run into the reports, so that nobody takes its absence for a pass.
 func (s *Session) NotRun(sc harness.Scenario, reason string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.record.NotRun = append(s.record.NotRun, unrun(sc, reason))
-	return s.drop(sc)
+	return s.notRun(sc.Name, sc.Claim, reason)
 }
 
-func unrun(sc harness.Scenario, reason string) evidence.NotRun {
-	return evidence.NotRun{Name: sc.Name, Claim: sc.Claim, Reason: reason}
-}
-
-// begun takes the scenario off those that are still to be run.
-func (s *Session) begun(sc harness.Scenario) error {
+// notRun names the folder that the run would have had.
+func (s *Session) notRun(folder, claim, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.drop(sc)
+	s.record.NotRun = append(s.record.NotRun, evidence.NotRun{Name: folder, Claim: claim, Reason: reason})
+	return s.drop(folder)
+}
+
+// begun takes the run with that folder off those that are still to be run.
+func (s *Session) begun(folder string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drop(folder)
 }
 
 // drop is called with the lock held, as write is.
-func (s *Session) drop(sc harness.Scenario) error {
-	s.waiting = slices.DeleteFunc(s.waiting, func(n evidence.NotRun) bool { return n.Name == sc.Name })
+func (s *Session) drop(folder string) error {
+	s.waiting = slices.DeleteFunc(s.waiting, func(n evidence.NotRun) bool { return n.Name == folder })
 	return s.write()
 }
 

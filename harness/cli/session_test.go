@@ -23,9 +23,9 @@ func TestWhatIsStillToBeRunIsOnDisk(t *testing.T) {
 		want []string
 	}{
 		{"asked for", func() error { return s.Expect(all...) }, []string{"steady: " + waits, "stranger: " + waits, "panics: " + waits}},
-		{"one begun", func() error { return s.begun(all[0]) }, []string{"stranger: " + waits, "panics: " + waits}},
+		{"one begun", func() error { return s.begun(all[0].Name) }, []string{"stranger: " + waits, "panics: " + waits}},
 		{"one not run", func() error { return s.NotRun(all[1], "no engine") }, []string{"stranger: no engine", "panics: " + waits}},
-		{"the last begun", func() error { return s.begun(all[2]) }, []string{"stranger: no engine"}},
+		{"the last begun", func() error { return s.begun(all[2].Name) }, []string{"stranger: no engine"}},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.name, err)

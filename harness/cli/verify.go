@@ -38,8 +38,12 @@ func VerifyMutants(ctx context.Context, root, dir string, catalogue []harness.Sc
 	return errors.Join(errs...)
 }
 
-// named returns nil if the scenario and the check that the mutant names exist.
+// named returns nil if the scenario and the check that the mutant names exist, and no scenario has the mutant's own name: the folders
+// of their runs would be one.
 func (m mutant) named(catalogue []harness.Scenario) error {
+	if slices.ContainsFunc(catalogue, func(sc harness.Scenario) bool { return sc.Name == m.Name }) {
+		return fmt.Errorf("%w %s: a scenario has that name", errPatch, m.Name)
+	}
 	for _, sc := range catalogue {
 		if sc.Name != m.Scenario {
 			continue

@@ -10,7 +10,8 @@ import (
 
 // Names of what is in a folder of a session, which has one folder for each scenario that was begun, and in each of these.
 const (
-	SessionFile = "run.json" // a Session
+	SessionFile = "run.json"     // a Session
+	MutantsFile = "mutants.json" // what became of mutants, if the session ran some
 
 	PlanFile     = "plan.json"     // a Plan; it marks the folder of a scenario
 	VerdictsFile = "verdicts.json" // what the judge made of the evidence
@@ -18,7 +19,7 @@ const (
 	LogsDir      = "logs"          // one log per node
 )
 
-// Session is what the scenarios of one `chaos run` share.
+// Session is what the scenarios of one `chaos run` share, or the runs of one `chaos mutants`.
 type Session struct {
 	Run     string    `json:"run"`
 	Started time.Time `json:"started"`
@@ -29,7 +30,7 @@ type Session struct {
 
 // NotRun is a scenario that was asked for but never started, or not by the time at which the session was written.
 type NotRun struct {
-	Name   string `json:"name"`
+	Name   string `json:"name"` // of the folder that it would have: the scenario's, or a mutant's
 	Claim  string `json:"claim"`
 	Reason string `json:"reason"`
 }

@@ -50,11 +50,11 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// record writes the evidence of a scenario into a folder: of a node that answered one request, or that panicked, or that answered
-// the warm-up wrongly, or of a harness that was killed while it wrote.
+// record writes the evidence of a scenario into a folder: of a node that answered one request, that dropped it, or that panicked, or
+// that answered the warm-up wrongly, or of a harness that was killed while it wrote.
 func record(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
-		ts.Fatalf("usage: record folder scenario answers|panics|warms-up-wrongly|cut")
+		ts.Fatalf("usage: record folder scenario answers|drops|panics|warms-up-wrongly|cut")
 	}
 	rec, err := evidence.NewRecorder(ts.MkAbs(args[0]), time.Unix(1_700_000_000, 0))
 	ts.Check(err)
@@ -70,7 +70,11 @@ func record(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	evidence.Samples.Put(rec, evidence.Sample{At: from, Node: "web-1"})
 	evidence.Clocks.Put(rec, evidence.Clock{At: from, Node: evidence.ClockHarness})
-	evidence.Requests.Put(rec, evidence.Request{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK})
+	request := evidence.Request{ID: "r-0", Due: from, Sent: from, End: from + time.Millisecond, Status: 200, Outcome: evidence.OK}
+	if args[2] == "drops" {
+		request.Status, request.Outcome, request.Reason = 500, evidence.Failed, "status"
+	}
+	evidence.Requests.Put(rec, request)
 	switch args[2] {
 	case "panics":
 		evidence.LogDefects.Put(rec, evidence.LogDefect{Node: "web-1", Line: 3, What: evidence.LogPanic, Text: "panic: oops\n\ngoroutine 1"})
