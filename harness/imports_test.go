@@ -14,8 +14,8 @@ const module = "github.com/sentinel-chaos/sentinel/"
 
 // The packages of harness/ without the command line, and what observes and breaks a system.
 var (
-	core   = []string{"harness", "harness/evidence", "harness/env", "harness/check", "harness/load", "harness/fault", "harness/probe"}
-	breaks = []string{"harness/evidence", "harness/env", "harness/check", "harness/load", "harness/fault", "harness/probe"}
+	core   = []string{"harness", "harness/evidence", "harness/env", "harness/check", "harness/corrupt", "harness/load", "harness/fault", "harness/probe"}
+	breaks = []string{"harness/evidence", "harness/env", "harness/check", "harness/corrupt", "harness/load", "harness/fault", "harness/probe"}
 )
 
 // allowed says which packages of this module a package may import. The longest prefix that matches decides. A name that ends in /...
@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"harness/internal/panics": {},
 	"harness/check":           {"harness/evidence", "harness/check/checktest"},
 	"harness/check/checktest": {"harness/check", "harness/evidence"},
+	"harness/corrupt":         {"harness/evidence"},
 	"harness/load":            {"harness/evidence", "harness/internal/panics"},
 	"harness/probe":           {"harness/env", "harness/evidence", "harness/internal/panics"},
 	"harness/fault":           {"harness/env", "harness/evidence", "harness/probe", "harness/internal/panics"},

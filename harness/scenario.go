@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/corrupt"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -42,6 +43,9 @@ type Observed interface{ Probes() []probe.Probe }
 type Classifier interface {
 	Classify(*evidence.Run) (check.Classes, error)
 }
+
+// Exempting is a system with records that may be corrupted without a check that need notice.
+type Exempting interface{ Exemptions() []corrupt.Exemption }
 
 // Draw makes a plan of random choices, all of which come from r.
 type Draw func(r *rand.Rand) fault.Plan

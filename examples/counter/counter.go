@@ -14,6 +14,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/fixtures/stores/redisha"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/corrupt"
 	"github.com/sentinel-chaos/sentinel/harness/env"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
@@ -85,6 +86,9 @@ func (System) Probes() []probe.Probe {
 	return []probe.Probe{probe.Metrics(probe.Scrape{Role: role, Port: port, Every: look, Keep: keep}),
 		probe.Ready(role, port, "/ready", look), haproxy.AccessLog(role)}
 }
+
+// Exemptions name corruptions of the access log that no check need notice.
+func (System) Exemptions() []corrupt.Exemption { return haproxy.Exemptions() }
 
 // Scenarios are what counters promise.
 func Scenarios() []harness.Scenario {

@@ -19,7 +19,7 @@ import (
 // Exit codes. Of several, the first in this order wins: failed, set-up, inconclusive, passed.
 const (
 	ExitPass    = 0
-	ExitFail    = 1 // a claim failed
+	ExitFail    = 1 // a claim failed, or no check noticed a corruption
 	ExitUsage   = 2
 	ExitUnknown = 3 // inconclusive
 	ExitSetup   = 4
@@ -29,6 +29,7 @@ type commands struct {
 	List    listCmd    `cmd:"" help:"List the scenarios and what each one claims."`
 	Run     runCmd     `cmd:"" help:"Run scenarios (all of them without names) and write the reports."`
 	Judge   judgeCmd   `cmd:"" help:"Judge a saved run again; reads and writes only its folder."`
+	Corrupt corruptCmd `cmd:"" help:"Spoil a saved run's evidence, one record at a time, and tell which corruptions no check notices."`
 	Report  reportCmd  `cmd:"" help:"Write the reports of a saved run again."`
 	Images  imagesCmd  `cmd:"" help:"Build or fetch every image that the scenarios need."`
 	Clean   cleanCmd   `cmd:"" help:"Remove our images and what killed runs left behind."`
@@ -72,7 +73,7 @@ func (c *console) dispatch(ctx context.Context, args []string) (code int, err er
 		kong.Description("Does this service keep its promises while the things it depends on fail?"+
 			"\n\n"+envDriver+"="+strings.Join(c.driverNames(), "|")+", "+envSeed+"=n (the same seed gives the same plan), "+
 			envOut+"=folder for the reports."+
-			"\n\nExit code: 0 all passed, 1 a claim failed, 2 usage, 3 inconclusive, 4 set-up failed."))
+			"\n\nExit code: 0 all passed, 1 a claim failed or a corruption was missed, 2 usage, 3 inconclusive, 4 set-up failed."))
 	if err != nil {
 		return ExitSetup, err
 	}

@@ -9,8 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"sync"
@@ -76,11 +74,10 @@ func (k *Kind[T]) sort(all []T) {
 }
 
 func (k *Kind[T]) read(r *Run) []T {
-	if r.dir == "" { // built by hand
-		return nil
+	if a := r.altered; a != nil && a.kind != k.name {
+		return k.Of(a.of)
 	}
-	path := filepath.Join(r.dir, k.name+suffix)
-	f, err := os.Open(path)
+	f, err := r.open(k.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // nothing of this kind was recorded; if something was, Open has missed the file
 	}
@@ -91,7 +88,7 @@ func (k *Kind[T]) read(r *Run) []T {
 	defer f.Close()
 	all, err := readLines[T](f, r.intern)
 	if err != nil {
-		r.fail(fmt.Errorf("%s: %w", path, err))
+		r.fail(fmt.Errorf("%s: %w", r.path(k.name), err))
 		return nil
 	}
 	k.sort(all)

@@ -27,8 +27,9 @@ type Run struct {
 	// Complete is false when the harness was cut short: absence of a record then proves nothing.
 	Complete bool
 
-	dir  string   // of the records; empty for a run that was built by hand
-	kept sync.Map // records by *Kind, and what Derive made by type
+	dir     string      // of the records; empty for a run that was built by hand
+	altered *alteration // nil for a run that is none of another
+	kept    sync.Map    // records by *Kind, and what Derive made by type
 
 	mu      sync.Mutex
 	strings map[string]string
@@ -66,9 +67,9 @@ func Open(dir string) (*Run, error) {
 
 // whole reports whether the files hold as many records as the manifest says, and nothing else is there.
 func whole(dir string, m manifest) (bool, error) {
-	files, err := fs.Glob(os.DirFS(dir), "*"+suffix)
+	files, err := kindFiles(dir)
 	if err != nil {
-		return false, fmt.Errorf("list evidence: %w", err)
+		return false, err
 	}
 	all := len(files) == len(m.Records)
 	for kind, want := range m.Records {
@@ -107,6 +108,9 @@ func countLines(path string) (n uint64, cut bool, err error) {
 func (r *Run) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.err == nil && r.altered != nil {
+		return r.altered.of.Err()
+	}
 	return r.err
 }
 
