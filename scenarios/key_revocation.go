@@ -16,8 +16,8 @@ import (
 func KeyRevocation() harness.Scenario {
 	const (
 		tenant     = "acme"
-		tenantPace = 30 // requests/s, ten of each replica
-		before     = time.Second
+		tenantPace = 30                     // requests/s, ten of each replica
+		before     = 500 * time.Millisecond // longer than a request takes until its key is known
 		lasts      = 8 * time.Second
 	)
 	f := gateway.KeyRevoked(tenant)

@@ -22,7 +22,7 @@ func RedisFlapping() harness.Scenario {
 		at       = 5 * time.Second
 		down, up = time.Second, 3 * time.Second / 2
 		times    = 5
-		felt     = 3 // of these on one replica: a failover may keep Redis away from one pause to the next
+		felt     = 2 // of these on one replica: a failover may keep Redis away from one pause to the next
 		tail     = 8 * time.Second
 	)
 	var plan fault.Plan

@@ -35,7 +35,7 @@ func SigtermWhileStarting() harness.Scenario {
 		Claim:  "A replica that gets SIGTERM while it starts, and one that gets it twice, exit 0 in time and serve again when they are started once more; under 200 requests/s none is dropped or silently retried.",
 		System: gateway.Stack{},
 		Load:   steadyAt(faster, gateway.DefaultTenants(), twiceAt+ends+backFor),
-		Faults: fault.Plan{{At: at, For: ends, Fault: term}, {At: at + ends, For: ends, Fault: starting},
+		Faults: fault.Plan{{At: at, For: ends, Fault: term}, {At: at + ends/2, For: ends, Fault: starting},
 			{At: twiceAt, For: ends, Fault: again}},
 		Expect: base(check.CleanExit(unready), check.CleanExit(twice), haproxy.ServesAgain(unready), haproxy.ServesAgain(twice)),
 		Sometimes: []check.Check{claims.InFlightAt(term.Name, 0), claims.InFlightAt(again.Name, 0),

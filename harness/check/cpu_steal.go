@@ -46,8 +46,7 @@ type undisturbed struct {
 
 // undisturbedOf are those of which is, given the place and the request, reports true.
 func undisturbedOf(run *evidence.Run, is func(int, *evidence.Request) bool) (u undisturbed) {
-	steal, all := evidence.Derive(run, newCPUSteal), len(evidence.Requests.Of(run))
-	u.latencies, u.services = make([]time.Duration, 0, all), make([]time.Duration, 0, all)
+	steal := evidence.Derive(run, newCPUSteal)
 	for i, q := range evidence.Requests.Each(run) {
 		switch {
 		case !is(i, q):

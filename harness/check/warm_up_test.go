@@ -31,6 +31,10 @@ func warmUpCases() []verdictCase {
 			`2 requests of the warm-up were answered wrongly or not at all: 2 failed (malformed 200); the first was warm-1-0 of the stage "fill"`},
 		{"not answered", warm, "", warmed(1, evidence.Ambiguous, "timeout", 0), check.Fail, "1 ambiguous (timeout)"},
 		{"refused", warm, "", refused, check.Unknown, "2 requests of the warm-up were not answered ok: 2 refused (503)"},
+		{"no connection", warm, "", func(h *history) {
+			warmed(1, evidence.Failed, "dial", 0)(h)
+			h.warmup[0].Conns = 0
+		}, check.Unknown, "1 failed (dial)"},
 		{"refused, and answered wrongly", warm, "", both(refused, warmed(1, evidence.Failed, "status", 500)), check.Fail, "1 failed (status 500); the first was warm-1-2"},
 		{"of no known outcome", warm, "", warmed(1, "fine", "", 200), check.Unknown, "1 fine (200)"},
 		{"cut short", warm, "", noBaseline, check.Unknown, "did not get past its warm-up"},

@@ -14,11 +14,11 @@ import (
 // saysEnded is how long the engine may take to say that a node has ended: some milliseconds, as a rule.
 const saysEnded = 200 * time.Millisecond
 
-// TermStarting is Term for a target that is being started. Another fault of the plan has ended it, and is healed at about this one's
-// time: this one waits until the target runs again, and sends SIGTERM that long after.
+// TermStarting is Term for a target that is being started. Another fault of the plan has ended it, or is about to, and is healed after
+// the time of this one: this one waits until the target has ended and runs again, and sends SIGTERM that long after.
 func TermStarting(t Target, after time.Duration) Fault {
 	f := t.at(evidence.FaultTerm, func(ctx context.Context, e *env.Env, n *env.Node, _ *rand.Rand) (env.Undo, error) {
-		if err := awaitStart(ctx, n); err != nil {
+		if err := awaitRestart(ctx, n); err != nil {
 			return nil, err
 		}
 		if err := env.Sleep(ctx, after); err != nil {
@@ -30,10 +30,14 @@ func TermStarting(t Target, after time.Duration) Fault {
 	return f
 }
 
-// awaitStart waits until the node runs, for as long as the heal that starts it may take.
-func awaitStart(ctx context.Context, n *env.Node) error {
+// awaitRestart waits until the node has ended, and then until it runs, for as long as the heal that starts it may take. What still runs
+// at first is the process that is about to end.
+func awaitRestart(ctx context.Context, n *env.Node) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, healWithin, fmt.Errorf("not started within %s", healWithin))
 	defer cancel()
+	if _, err := n.Wait(ctx); err != nil {
+		return fmt.Errorf("await the end of %s: %w", n.Name, err)
+	}
 	return env.Await(ctx, "the start of "+n.Name, func(ctx context.Context) error { return runs(ctx, n) })
 }
 

@@ -55,7 +55,7 @@ func TestTermStarting(t *testing.T) {
 		p := newSlowStarter(320 * time.Millisecond)
 		node := fault.Node("x-1")
 		plan := fault.Plan{{For: 2 * time.Second, Fault: fault.Term(node)},
-			{At: 2 * time.Second, For: time.Second, Fault: fault.TermStarting(node, 400*time.Millisecond)}}
+			{At: 500 * time.Millisecond, For: time.Second, Fault: fault.TermStarting(node, 400*time.Millisecond)}}
 		got, err := execute(t.Context(), t, plan, envOf(t, p, "x-1"))
 		if err != nil || len(got) != 2 || got[1].Fault != "term x-1 while it starts" || got[1].Kind != evidence.FaultTerm || got[1].Target != "x-1" {
 			t.Fatalf("%+v, %v", got, err)

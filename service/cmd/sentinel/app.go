@@ -182,7 +182,7 @@ func (a *app) becomeReady(term context.Context) {
 }
 
 // prepare migrates, however long PostgreSQL takes to come, and opens connections: a replica that still had to open them would be
-// slow to its first clients. It returns at once when ctx ends.
+// slow to its first clients. It returns when ctx ends, after a second at most.
 func (a *app) prepare(ctx context.Context) {
 	for backoff := (dependency.Backoff{Next: migratePause, Most: longestPause}); ; {
 		err := a.migrate(ctx)
