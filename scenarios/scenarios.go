@@ -82,6 +82,7 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 		claims.NothingKept(),
 		claims.LedgerComplete(),
 		check.NoPanics(),
+		check.PanicsCounted(gateway.MetricPanics),
 		check.NoSecretsLeaked(),
 	}, more...)
 }
