@@ -40,6 +40,7 @@ func Exemptions() []Exemption {
 	return []Exemption{
 		{evidence.Requests.Name(), []string{"stage"}, people, nil},
 		{evidence.Requests.Name(), []string{"class"}, "only the load knows what it calls a request", nil},
+		{evidence.Requests.Name(), []string{"credential"}, "no user has more than one", When(oneCredentialEach)},
 		{samples, []string{"at_ns", "node", "boot", "values", "error", Deleted, Doubled}, look, nil},
 		{injections, []string{"ordered_ns"}, "an order given earlier is as good, if the exit came after it", nil},
 		{injections, []string{Doubled}, "the same order again", nil},
@@ -54,6 +55,10 @@ func Exemptions() []Exemption {
 		{nodes, []string{"store"}, "read where a node was cut off from all stores", When(notCutOff)},
 		{nodes, []string{Doubled}, "the same node again, and no subject", When(supporting)},
 	}
+}
+
+func oneCredentialEach(run *evidence.Run, _ evidence.Request) bool {
+	return !slices.ContainsFunc(evidence.Requests.Of(run), func(q evidence.Request) bool { return q.Credential != "" })
 }
 
 // decidesNothing: the load and the collection must have been gone through.

@@ -138,7 +138,7 @@ type Node struct {
 // Target is where the load goes.
 type Target struct {
 	URL    string            // e.g. http://198.18.0.9:8080
-	Tokens map[string]string // value of the Authorization header by user; never recorded
+	Tokens map[string]string // value of the Authorization header by user, or by the name of another credential; never recorded
 }
 
 // Env is one running system. It is safe for concurrent use.

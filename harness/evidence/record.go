@@ -44,10 +44,11 @@ type Request struct {
 	Outcome    Outcome       `json:"outcome"`
 	ID         string        `json:"id"` // the request id that the client chose and sent
 	Stage      string        `json:"stage"`
-	Class      string        `json:"class,omitempty"`  // what the load calls its kind; empty where all are of one kind
-	User       string        `json:"user,omitempty"`   // whose credentials it carried
-	Key        string        `json:"key,omitempty"`    // requests of one user with one key ask for the same
-	Reason     string        `json:"reason,omitempty"` // class of failure: timeout, reset, eof, refused, dial, status, malformed, ...
+	Class      string        `json:"class,omitempty"`      // what the load calls its kind; empty where all are of one kind
+	User       string        `json:"user,omitempty"`       // whose credentials it carried
+	Credential string        `json:"credential,omitempty"` // which of these, by a name; empty for the first
+	Key        string        `json:"key,omitempty"`        // requests of one user with one key ask for the same
+	Reason     string        `json:"reason,omitempty"`     // class of failure: timeout, reset, eof, refused, dial, status, malformed, ...
 	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
 }
 
@@ -73,7 +74,7 @@ func (r *Request) Waited() bool { return r.Outcome != Unsent && r.Outcome != Abo
 
 // Intern shares the strings that many requests have.
 func (r *Request) Intern(one func(string) string) {
-	r.Stage, r.Class, r.User, r.Key = one(r.Stage), one(r.Class), one(r.User), one(r.Key)
+	r.Stage, r.Class, r.User, r.Credential, r.Key = one(r.Stage), one(r.Class), one(r.User), one(r.Credential), one(r.Key)
 	r.Outcome, r.Reason = Outcome(one(string(r.Outcome))), one(r.Reason)
 }
 

@@ -231,6 +231,27 @@ func TestRequestOnTheWire(t *testing.T) {
 	}
 }
 
+func TestOneUserByTwoCredentials(t *testing.T) {
+	s := serve(t, func(c net.Conn, r *http.Request) bool {
+		if want := map[string]string{"1": "Bearer secret", "2": "Bearer other"}[r.Header.Get("X-Which")]; r.Header.Get("Authorization") != want {
+			t.Errorf("headers: %v", r.Header)
+		}
+		return answer(200, "", "ok")(c, r)
+	})
+	p := profile(load.Stage{Shape: load.Herd(2, 0), Request: func(k uint64, _ *rand.Rand) load.Request {
+		q := load.Request{Method: http.MethodPost, Path: "/", Header: http.Header{"X-Which": {"1"}}, User: "acme"}
+		if k == 1 {
+			q.Credential, q.Header = "acme-2", http.Header{"X-Which": {"2"}}
+		}
+		return q
+	}})
+	for i, r := range run(t, t.Context(), p, s.url()) {
+		if r.User != "acme" || (r.Credential == "acme-2") != (i == 1) {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // A request that the kernel does not take at once is sent all the same, by a worker.
 func TestLargeRequest(t *testing.T) {
 	const size = 4 << 20
