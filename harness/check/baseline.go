@@ -29,7 +29,9 @@ func baselineAt(r *Run, until time.Duration) (baseline, error) {
 	}
 	b := baseline{Classes: classes, late: !keptSchedule(r.Run)}
 	latencies := make([][]time.Duration, len(classes.Names))
-	for i, q := range evidence.Requests.Each(r.Run) {
+	all := evidence.Requests.Of(r.Run)
+	for i := range all[:firstDue(all, until)] {
+		q := &all[i]
 		if class := classes.Of[i]; q.Succeeded() && q.End < until {
 			latencies[class] = append(latencies[class], q.Latency())
 		}

@@ -104,11 +104,11 @@ func LatencyDuring(fault, class string, factor float64) Check {
 			return Verdict{}, err
 		}
 		place := slices.Index(classes.Names, class)
-		before := undisturbedOf(r.Run, func(i int, t *evidence.Request) bool {
+		before := undisturbedOf(r.Run, evidence.Window{To: f.Ordered}, func(i int, t *evidence.Request) bool {
 			return int(classes.Of[i]) == place && t.Succeeded() && t.End < f.Ordered
 		})
-		during := undisturbedOf(r.Run, func(i int, t *evidence.Request) bool {
-			return int(classes.Of[i]) == place && t.Waited() && f.Active <= t.Due && t.Due < f.Healing
+		during := undisturbedOf(r.Run, evidence.Window{From: f.Active, To: f.Healing}, func(i int, t *evidence.Request) bool {
+			return int(classes.Of[i]) == place && t.Waited()
 		})
 		return compareLatency(r.Run, before, during, fault, withClass("requests", class), factor)
 	})
@@ -157,7 +157,7 @@ func MedianWithin(class string, limit time.Duration) Check {
 			until = min(until, in.Ordered)
 		}
 		place := slices.Index(classes.Names, class)
-		normal := undisturbedOf(r.Run, func(i int, q *evidence.Request) bool {
+		normal := undisturbedOf(r.Run, evidence.Window{To: until}, func(i int, q *evidence.Request) bool {
 			return int(classes.Of[i]) == place && q.Succeeded() && q.End < until
 		})
 		figures := map[string]float64{"requests": float64(len(normal.latencies)), "left_out": float64(normal.leftOut), "limit_ms": Milliseconds(limit)}
