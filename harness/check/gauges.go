@@ -26,8 +26,8 @@ type Gauges struct {
 }
 
 const (
-	// zeroWithin is how soon after the last activity a gauge must be zero.
-	zeroWithin = 5 * time.Second
+	// ZeroWithin is how soon after the last activity a gauge must be zero.
+	ZeroWithin = 5 * time.Second
 	// leakShare and leakCount are how far above its level after the warm-up a resource may end: whichever is more.
 	leakShare = 0.10
 	leakCount = 10
@@ -131,7 +131,7 @@ func (g *gauges) zero(node, name string, rest []evidence.Sample) {
 		case !exported:
 			g.doubts("%s does not export %s", node, name)
 			return
-		case v != 0 && s.At > g.rest+zeroWithin:
+		case v != 0 && s.At > g.rest+ZeroWithin:
 			g.breaks("%s is %g on %s, %.1f s after the last response", name, v, node, (s.At - g.rest).Seconds())
 			return
 		case v != 0 && i == len(rest)-1:
@@ -174,7 +174,7 @@ func (g *gauges) level(r *Replica, loadFrom time.Duration, end evidence.Sample) 
 			continue
 		}
 		report := g.doubts
-		if end.At > g.rest+zeroWithin && !g.cold {
+		if end.At > g.rest+ZeroWithin && !g.cold {
 			report = g.breaks
 		}
 		report("%s of %s rose from %g after the warm-up to %g, %.1f s after the last response", name, r.Name, was, now, (end.At - g.rest).Seconds())
