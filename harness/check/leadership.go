@@ -8,8 +8,8 @@ import (
 )
 
 // NoSplitBrain: source never saw two nodes lead in one term, which it tells as the detail of its observation; and two in
-// different terms, such as a former leader that has just come back, for no longer than within at a time. A node that any
-// observer calls down leads nobody.
+// different terms, such as a former leader that has just come back, for no longer than within at a time. A node leads if that
+// was the last that source said of it, unless any observer calls it down: then not until the same observer says otherwise.
 func NoSplitBrain(source, lead string, within time.Duration) Check {
 	return New("NoSplitBrain", func(r *Run) (Verdict, error) {
 		w := newLeadWatch(source, lead)
@@ -36,15 +36,17 @@ func NoSplitBrain(source, lead string, within time.Duration) Check {
 // leadWatch follows who leads.
 type leadWatch struct {
 	source, lead string
-	terms        map[string]string // of those who lead at present, by node
-	leaders      map[string]bool   // all that ever did
-	two          time.Duration     // since when there is more than one; 0 if there is not
+	called       map[string]string          // of those that source called lead last, their terms by node
+	down         map[string]map[string]bool // the observers that call a node down, by node
+	leads        map[string]bool            // those that lead at present
+	leaders      map[string]bool            // all that ever did
+	two          time.Duration              // since when there is more than one; 0 if there is not
 	longest      time.Duration
 	split        string
 }
 
 func newLeadWatch(source, lead string) *leadWatch {
-	return &leadWatch{source: source, lead: lead, terms: map[string]string{}, leaders: map[string]bool{}}
+	return &leadWatch{source: source, lead: lead, called: map[string]string{}, down: map[string]map[string]bool{}, leads: map[string]bool{}, leaders: map[string]bool{}}
 }
 
 func (w *leadWatch) noneSeen() error {
@@ -54,12 +56,18 @@ func (w *leadWatch) noneSeen() error {
 func (w *leadWatch) see(o *evidence.Observation) {
 	switch {
 	case o.Source == w.source && o.What == w.lead:
-		w.elect(o)
-	case o.Source == w.source, o.What == evidence.SawDown:
-		delete(w.terms, o.Node)
+		w.called[o.Node] = o.Detail
+	case o.Source == w.source:
+		delete(w.called, o.Node)
+	}
+	w.hear(o)
+	if _, called := w.called[o.Node]; called && len(w.down[o.Node]) == 0 {
+		w.elect(o.Node)
+	} else {
+		delete(w.leads, o.Node)
 	}
 	switch {
-	case len(w.terms) < 2:
+	case len(w.leads) < 2:
 		w.count(o.At)
 		w.two = 0
 	case w.two == 0:
@@ -67,13 +75,25 @@ func (w *leadWatch) see(o *evidence.Observation) {
 	}
 }
 
-func (w *leadWatch) elect(o *evidence.Observation) {
-	for node, term := range w.terms {
-		if node != o.Node && term == o.Detail && w.split == "" {
-			w.split = node + " and " + o.Node + " were both " + w.lead + " in " + term
+// hear notes whether the observer calls the node down.
+func (w *leadWatch) hear(o *evidence.Observation) {
+	switch {
+	case o.What != evidence.SawDown:
+		delete(w.down[o.Node], o.Source)
+	case w.down[o.Node] == nil:
+		w.down[o.Node] = map[string]bool{o.Source: true}
+	default:
+		w.down[o.Node][o.Source] = true
+	}
+}
+
+func (w *leadWatch) elect(node string) {
+	for other := range w.leads {
+		if other != node && w.called[other] == w.called[node] && w.split == "" {
+			w.split = other + " and " + node + " were both " + w.lead + " in " + w.called[node]
 		}
 	}
-	w.terms[o.Node], w.leaders[o.Node] = o.Detail, true
+	w.leads[node], w.leaders[node] = true, true
 }
 
 // count ends, at that moment, a time of two leaders.
@@ -84,7 +104,7 @@ func (w *leadWatch) count(until time.Duration) {
 }
 
 // StepsDown: the node that led when the fault became active was seen by source to lead no longer, at most within later, and
-// until the order to heal no node led. Unknown unless one led before and the fault lasted longer than that.
+// until the order to heal no node led. Unknown unless one led then and the fault lasted longer than that.
 func StepsDown(fault, source, lead string, within time.Duration) Check {
 	return New("StepsDown", func(r *Run) (Verdict, error) {
 		f, err := r.Fault(fault)
@@ -99,7 +119,7 @@ func StepsDown(fault, source, lead string, within time.Duration) Check {
 		figures := map[string]float64{"stepped_down_ms": after, "limit_ms": Milliseconds(within)}
 		switch {
 		case !led:
-			return Verdict{Figures: figures}, fmt.Errorf("%s saw no node that was %s before %q", source, lead, fault)
+			return Verdict{Figures: figures}, fmt.Errorf("%s saw no node that was %s at %q", source, lead, fault)
 		case last-f.Active > within:
 			return Failf(figures, nil, "a node was still %s %.0f ms after %q; %.0f ms are allowed", lead, after, fault, Milliseconds(within)), nil
 		}
@@ -114,14 +134,16 @@ func lastLed(run *evidence.Run, f Fault, w *leadWatch) (led bool, last time.Dura
 		if o.At >= f.Healing {
 			break
 		}
-		before := len(w.terms)
+		before := len(w.leads)
 		w.see(o)
-		led = led || o.At <= f.Active && len(w.terms) > 0
+		if o.At < f.Active {
+			led = len(w.leads) > 0
+		}
 		if o.At > f.Active && before > 0 {
 			last = o.At
 		}
 	}
-	if len(w.terms) > 0 {
+	if len(w.leads) > 0 {
 		last = f.Healing
 	}
 	return led, last
@@ -139,7 +161,7 @@ func LeadsAgain(fault, source, lead string, within time.Duration) Check {
 		for _, o := range evidence.Observations.Each(r.Run) {
 			w.see(o)
 			switch {
-			case len(w.terms) == 0:
+			case len(w.leads) == 0:
 				since = evidence.Forever
 			case since == evidence.Forever:
 				since = o.At
