@@ -42,6 +42,12 @@ func processCases() []verdictCase {
 		{"unseen", clean, term, noExits, check.Unknown, "nobody recorded"},
 		{"another node", check.CleanExit("app-1"), term, unchanged, check.Unknown, "never sent SIGTERM"},
 		{"killed", clean, kill, unchanged, check.Unknown, "never sent SIGTERM"},
+		{"late after a signal that failed", clean, term, func(h *history) {
+			h.exits[0].At += 10 * time.Second
+			first := h.injections[0]
+			first.Fault, first.Error, first.Ordered, first.Healing = "earlier", "no engine", first.Ordered-time.Second, first.Ordered-time.Millisecond
+			h.injections = []evidence.Injection{first, h.injections[0]}
+		}, check.Fail, "took 10900 ms"},
 		{"no grace", clean, term, drop(evidence.ParamGrace), check.Unknown, "grace"},
 		{"signal failed", clean, term, func(h *history) { h.injections[0].Error = "no engine" }, check.Unknown, "no engine"},
 
