@@ -109,17 +109,12 @@ func noUnplannedDeath(r *Run) (Verdict, error) {
 // planned looks for a fault that was meant to end the node and has not been used to explain an end yet.
 func planned(run *evidence.Run, e *evidence.Exit, grace time.Duration, used map[evidence.Injection]bool) bool {
 	for _, in := range evidence.Injections.Each(run) {
-		if ends(in, e) && in.Target == e.Node && !used[*in] && in.Felt(grace+deathSlack).Holds(e.At) {
+		if in.Target == e.Node && in.MayEnd(e.Code) && !used[*in] && in.Felt(grace+deathSlack).Holds(e.At) {
 			used[*in] = true
 			return true
 		}
 	}
 	return false
-}
-
-// ends reports whether the fault is of a kind that ends processes so.
-func ends(in *evidence.Injection, e *evidence.Exit) bool {
-	return in.Kind == evidence.FaultTerm || in.Kind == evidence.FaultKill && e.Code == evidence.KilledCode
 }
 
 // NoPanics: no program whose log was read reported a panic, a fatal error of its runtime or a data race, recovered from or not.

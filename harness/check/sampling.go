@@ -15,13 +15,10 @@ const (
 	refusalLimit = 5 * time.Second
 )
 
-// takesAway are the kinds of faults whose target does not answer.
-var takesAway = []string{evidence.FaultTerm, evidence.FaultKill, evidence.FaultPause}
-
 // ProbesSampled: from the start of the load to the end of the run's rest, no node of the service went without a scrape for more
 // than 2 s, the confirmed downtime of faults on it aside. A probe that did not look leaves the run without a verdict. A node
-// that was asked and did not answer for 5 s fails it, unless a SIGTERM, kill or pause that the harness had not healed may have kept it from
-// that, confirmed or not.
+// that was asked and did not answer for 5 s fails it, unless a SIGTERM, kill, pause or other fault that silences, which the harness had not healed,
+// may have kept it from that, confirmed or not.
 func ProbesSampled() Check { return New("ProbesSampled", probesSampled) }
 
 func probesSampled(r *Run) (Verdict, error) {
@@ -81,7 +78,7 @@ func (s *sampling) judge(r *Run, name string, l looks) {
 	refusal := l.refusal(blind, down)
 	s.samples += len(l.asked) - 2
 	s.gap, s.refusal = max(s.gap, gap), max(s.refusal, refusal)
-	if refusal > refusalLimit && l.refusal(blind, r.UnderFault(name, takesAway...)) > refusalLimit {
+	if refusal > refusalLimit && l.refusal(blind, r.Silenced(name)) > refusalLimit {
 		s.breaks("%s did not answer scrapes for %.1f s, and no fault was on it", name, refusal.Seconds())
 	}
 	switch {
@@ -117,8 +114,8 @@ func (l looks) refusal(blind, down []evidence.Span) time.Duration {
 }
 
 func confirmedDowntime(r *Run, node string) (down []evidence.Span) {
-	for _, f := range r.Confirmed(takesAway...) {
-		if f.Target == node {
+	for _, f := range r.Faults {
+		if in, _ := r.Injection(f.Name); f.Confirmed && f.Target == node && in.MaySilence() {
 			down = append(down, f.Span())
 		}
 	}

@@ -38,6 +38,12 @@ func samplingCases() []verdictCase {
 		{"dead and confirmed", sampled, term, forget(victim), check.Pass, ""},
 		{"dead and not confirmed", sampled, term, both(unconfirmed, forget(victim)), check.Unknown, "app-2 was not looked at for"},
 		{"paused and confirmed", sampled, pause, forget(victim), check.Pass, ""},
+		{"silenced by a fault of the system's own, and confirmed", sampled, kill, both(forget(victim), ownKind(func(in *evidence.Injection) { in.Silences = true })), check.Pass, ""},
+		{"ended by a fault of the system's own, and confirmed", sampled, kill, both(forget(victim), ownKind(func(in *evidence.Injection) { in.Ends = true })), check.Pass, ""},
+		{"silent under a fault of the system's own that does not silence", sampled, kill, both(forget(victim), ownKind(func(*evidence.Injection) {})), check.Unknown,
+			"app-2 was not looked at for"},
+		{"silenced by a fault of the system's own that could not be healed", sampled, kill,
+			both(on, undoFailed, silent(victim, 4*time.Second), ownKind(func(in *evidence.Injection) { in.Silences = true })), check.Unknown, "and a fault on it is not confirmed"},
 		{"does not answer", sampled, "", both(on, silent("app-3", 2*time.Second)), check.Fail, "app-3 did not answer scrapes"},
 		{"does not answer in a kill that is not confirmed", sampled, kill, func(h *history) {
 			unconfirmed(h)
