@@ -124,6 +124,9 @@ func outageCases() []outageCase {
 		return both(append(clients, saw(21.1, "roles", "store-2", "leader"))...)
 	}
 	came, left := saw(11, "sessions", "store-1", "clients"), saw(21, "sessions", "store-1", "none")
+	blind := func(at float64) func(*history) {
+		return saw(at, evidence.SourceBlind("sessions"), "store-1", evidence.SawUnknown)
+	}
 	return []outageCase{
 		{"none slower", worst, unchanged, check.Pass, "more than 0.0 ms", "normal_slow_ms", 300},
 		{"slower within the limit", worst, between(20, 21, slow, delayed(350*ms)), check.Pass, "350.0 ms", "worst_added_slow_ms", 350},
@@ -214,6 +217,10 @@ func outageCases() []outageCase {
 		{"all left before", nobody, handover(came, left), check.Pass, "0 ms after", "longest_stay_ms", 0},
 		{"one stays within the limit", nobody, handover(came, saw(21.9, "sessions", "store-1", "none")), check.Pass, "800 ms after", "longest_stay_ms", 800},
 		{"one stays too long", nobody, handover(came, saw(22.2, "sessions", "store-1", "none")), check.Fail, "1.1 s after store-2 had become leader", "longest_stay_ms", 1100},
+		{"nobody can tell how long they stay", nobody, handover(came, blind(21.2)), check.Unknown, "sessions could not tell whether clients were connected to store-1", "longest_stay_ms", 100},
+		{"nobody can tell for a moment", nobody, handover(came, blind(21.2), saw(21.9, "sessions", "store-1", "none")), check.Pass, "", "longest_stay_ms", 100},
+		{"nobody can tell, and they had stayed too long", nobody, handover(came, blind(22.2)), check.Fail, "1.1 s after store-2 had become leader", "", 0},
+		{"all left, and nobody can tell for a moment", nobody, handover(came, left, blind(25), saw(26, "sessions", "store-1", "none")), check.Pass, "0 ms after", "", 0},
 		{"one stays to the end", nobody, handover(came), check.Fail, "clients were connected to store-1 for 1", "", 0},
 		{"one comes back", nobody, handover(came, left, saw(32, "sessions", "store-1", "clients"), saw(33, "sessions", "store-1", "none")), check.Fail, "for 11.9 s", "", 0},
 		{"one comes back to stay", nobody, handover(came, left, saw(32, "sessions", "store-1", "clients")), check.Fail, "clients were connected", "", 0},

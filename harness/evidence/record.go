@@ -198,6 +198,7 @@ const (
 	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
 	SawFree      = "free"      // it did not
+	SawUnknown   = "unknown"   // by SourceBlind
 	SawStolen    = "stolen"    // a hypervisor took time from the machine; else SawFree
 
 	ProbeFailed    = "failed"
@@ -262,6 +263,9 @@ const (
 	SourceVersion = "version" // the node's own word
 	SourceBuild   = "build"   // the engine's
 )
+
+// SourceBlind tells of nodes of which a source can say nothing any more: SawUnknown, until that source speaks of the node again.
+func SourceBlind(source string) string { return source + ", blind" }
 
 // SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
 func SourceReach(from string) string { return "reach from " + from }
