@@ -120,7 +120,7 @@ func StaysZero(metric string) Check {
 		if err != nil {
 			return Verdict{}, err
 		}
-		var doubt error
+		var f finding
 		for _, p := range Replicas(r.Run) {
 			scrapes := 0
 			for _, s := range p.Samples {
@@ -130,19 +130,16 @@ func StaysZero(metric string) Check {
 				scrapes++
 				switch v, exported := s.Values[metric]; {
 				case v != 0:
-					return Failf(nil, nil, "%s was %g on %s, %.1f s after the start of the load", metric, v, p.Name, (s.At - load.From).Seconds()), nil
+					f.breaks("%s was %g on %s, %.1f s after the start of the load", metric, v, p.Name, (s.At - load.From).Seconds())
 				case !exported:
-					doubt = fmt.Errorf("%s was scraped and did not export %s", p.Name, metric)
+					f.doubts("%s was scraped and did not export %s", p.Name, metric)
 				}
 			}
 			if scrapes == 0 {
-				doubt = fmt.Errorf("%s was not scraped", p.Name)
+				f.doubts("%s was not scraped", p.Name)
 			}
 		}
-		if doubt != nil {
-			return Verdict{}, doubt
-		}
-		return Passf(map[string]float64{"nodes": float64(len(nodes))}, "%s was 0 on all %d nodes throughout", metric, len(nodes)), nil
+		return f.verdict(map[string]float64{"nodes": float64(len(nodes))}, "%s was 0 on all %d nodes throughout", metric, len(nodes))
 	})
 }
 
