@@ -48,7 +48,7 @@ func All() []harness.Scenario {
 		RedisResets(),
 		RedisFlapping(),
 		RedisSlow(),
-		RedisPacketLoss(),
+		PostgresPacketLoss(),
 		PostgresSlow(),
 		PostgresFreeze(),
 		PostgresPartition(),
