@@ -81,7 +81,7 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 		claims.TenantIsolation(),
 		claims.SameKeySameAnswer(authorities...),
 		claims.NothingLeftHeld(upstream.Role),
-		claims.NothingKept(),
+		claims.NothingKept(upstream.Role),
 		claims.LedgerComplete(),
 		check.NoPanics(),
 		check.NoSecretsLeaked(),
