@@ -77,7 +77,8 @@ type Proc interface {
 // Program says what a node runs: Go or Image is set. Neither means what the driver has for servers that are installed from
 // packages.
 type Program struct {
-	Go    string // a main package of the module at hand, built static, e.g. ./cmd/shop
+	// Go is a main package, built static: ./cmd/shop of the module at hand, or the import path of one in a module that it requires.
+	Go    string
 	Image string // an image by its name, for a service that is built elsewhere
 	// Version is what the linker writes into main.version, for Go only; empty leaves it as it is. Another one is another build.
 	Version string
