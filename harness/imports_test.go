@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 	"fixtures/images":         {"harness/env/...", "fixtures/docker/engine", "fixtures/docker/flock"},
 	"fixtures/drivertest":     {"harness/env/...", "fixtures/drivertest/..."},
 	"fixtures/stores":         slices.Concat(breaks, []string{"fixtures/stores/...", "fixtures/internal/..."}),
-	"fixtures/haproxy":        slices.Concat(breaks, []string{"fixtures/stores/postgresha", "fixtures/internal/..."}),
+	"fixtures/haproxy":        slices.Concat(breaks, []string{"fixtures/internal/..."}),
 	"fixtures/upstream":       slices.Concat(breaks, []string{"fixtures/upstream/...", "fixtures/internal/..."}),
 	"fixtures/internal":       slices.Concat(breaks, []string{"fixtures/internal/..."}),
 	"fixtures/gateway":        slices.Concat(core, []string{"harness/check/checktest", "fixtures/gateway/...", "fixtures/stores/...", "fixtures/haproxy", "fixtures/upstream", "fixtures/internal/..."}),
