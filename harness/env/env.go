@@ -5,7 +5,6 @@ package env
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,9 +12,6 @@ import (
 	"sync"
 	"time"
 )
-
-// ErrNoNode says that a node of that name was never launched.
-var ErrNoNode = errors.New("no such node")
 
 // System is what is put under test, with everything it depends on. Start returns once all of it is ready to serve, or an
 // error that names what was awaited; whatever was launched until then is the Env's to remove.
@@ -187,14 +183,14 @@ func (e *Env) Launch(ctx context.Context, s Spec) (*Node, error) {
 	return n, nil
 }
 
-// Node finds a node by its name.
+// Node finds a launched node by its name.
 func (e *Env) Node(name string) (*Node, error) {
 	for _, n := range e.Nodes() {
 		if n.Name == name {
 			return n, nil
 		}
 	}
-	return nil, fmt.Errorf("%q: %w", name, ErrNoNode)
+	return nil, fmt.Errorf("%q: no such node", name)
 }
 
 // Nodes returns all nodes by name.
