@@ -286,7 +286,7 @@ func TestCatalogue(t *testing.T) {
 }
 
 // storeProbes observe the stores, which costs so much that only who needs them has them.
-var storeProbes = []string{"redis-alive", "redis-sentinels-alive", "redis-sentinel-events", "postgres-alive", "patroni-state", "postgres-sessions"}
+var storeProbes = []string{"redis-alive", "redis-sentinels-alive", "postgres-alive", "patroni-state", "postgres-sessions"}
 
 // probesOf names the observers of a scenario: its own, and those of its system and its faults.
 func probesOf(sc harness.Scenario) (names []string) {
