@@ -124,8 +124,10 @@ func nobodyStays(f fault.Fault) check.Check {
 		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, 2*time.Second)
 }
 
-// sessions observe what nobodyStays needs beside what the faults of Postgres bring.
-func sessions() []probe.Probe { return []probe.Probe{haproxy.PostgresSessions()} }
+// sessions observe what nobodyStays needs beside what the faults of Postgres bring, as often as these ask Patroni who leads.
+func sessions() []probe.Probe {
+	return []probe.Probe{haproxy.PostgresSessions(postgresha.Role, postgresha.LookEvery)}
+}
 
 // during is a plan of one fault.
 func during(f fault.Fault, at, lasts time.Duration) fault.Plan {
