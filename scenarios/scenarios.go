@@ -32,6 +32,7 @@ func All() []harness.Scenario {
 		PostgresCrash(),
 		PostgresSwitchover(),
 		PostgresStandbyFreeze(),
+		PostgresStandbyStarved(),
 		HerdWithoutRedis(),
 		HerdWithoutPostgres(),
 		RedisFailoverWithoutPostgres(),
@@ -48,6 +49,7 @@ func All() []harness.Scenario {
 		RedisResets(),
 		RedisFlapping(),
 		RedisSlow(),
+		PostgresPacketLoss(),
 		PostgresSlow(),
 		PostgresFreeze(),
 		PostgresPartition(),
@@ -81,7 +83,7 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 		claims.KeysBilledApart(),
 		claims.SameKeySameAnswer(authorities...),
 		claims.NothingLeftHeld(upstream.Role),
-		claims.NothingKept(),
+		claims.NothingKept(upstream.Role),
 		claims.LedgerComplete(),
 		check.NoPanics(),
 		check.PanicsCounted(gateway.MetricPanics),
@@ -125,8 +127,10 @@ func nobodyStays(f fault.Fault) check.Check {
 		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, 2*time.Second)
 }
 
-// sessions observe what nobodyStays needs beside what the faults of Postgres bring.
-func sessions() []probe.Probe { return []probe.Probe{haproxy.PostgresSessions()} }
+// sessions observe what nobodyStays needs beside what the faults of Postgres bring, as often as these ask Patroni who leads.
+func sessions() []probe.Probe {
+	return []probe.Probe{haproxy.PostgresSessions(postgresha.Role, postgresha.LookEvery)}
+}
 
 // during is a plan of one fault.
 func during(f fault.Fault, at, lasts time.Duration) fault.Plan {
