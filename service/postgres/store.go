@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,12 +130,17 @@ func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) error {
 
 const heartbeatSQL = `INSERT INTO heartbeats (replica, at) VALUES ($1, now()) ON CONFLICT (replica) DO UPDATE SET at = excluded.at`
 
-// ping commits, since a primary whose synchronous standby hangs still reads.
+// ping commits, since a primary whose synchronous standby hangs still reads. A server without a free connection is exhausted for who
+// needs one. Operations go on asking, as the others of the pool may serve them.
 func (s *Store) ping(ctx context.Context) error {
-	return s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err := s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		_, err := conn.Exec(ctx, heartbeatSQL, s.replica)
 		return err
 	})
+	if sqlState(err) == tooManyConnections {
+		return fmt.Errorf("%w: %w", dependency.ErrExhausted, err)
+	}
+	return err
 }
 
 // Fill returns when all connections that are kept open are open, or with the context's error.
@@ -184,7 +190,7 @@ func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn)
 	if err != nil && serverUnfit(err) {
 		_ = conn.Conn().Close(ctx) // Release then removes it from the pool
 	}
-	return err
+	return marked(err)
 }
 
 // SQLSTATE codes of a server that cannot serve the next operation either. A former primary answers 25006 for as long as the
@@ -202,6 +208,20 @@ func serverUnfit(err error) bool {
 		return true
 	}
 	return false
+}
+
+// SQLSTATE codes of a server that lacks something: all of the class, such as 53100, which says that the disk is full, and 53300.
+const (
+	insufficientResources = "53"
+	tooManyConnections    = "53300"
+)
+
+// marked marks the error of a server that lacks what the operation needs. It has done nothing of it.
+func marked(err error) error {
+	if strings.HasPrefix(sqlState(err), insufficientResources) {
+		return fmt.Errorf("%w: %w", dependency.ErrExhausted, err)
+	}
+	return err
 }
 
 // SQLSTATE codes of a schema that is not up to date.
