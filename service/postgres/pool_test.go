@@ -105,6 +105,16 @@ func testCrowded(t *testing.T, s *Store) {
 	if !errors.Is(refused, dependency.ErrExhausted) {
 		t.Errorf("got %v", refused)
 	}
+	crowded.gate.Reset()
+	if err := crowded.mayConnect(t.Context(), cfg); err != nil {
+		t.Errorf("the pool does not fill itself: %v", err)
+	}
+	if _, err := crowded.Acquire(t.Context(), t.Name(), "a", time.Hour, nil); err == nil || crowded.Up() {
+		t.Errorf("got %v, up %t", err, crowded.Up())
+	}
+	if err := crowded.mayConnect(t.Context(), cfg); !errors.Is(err, errCrowded) {
+		t.Errorf("the pool fills itself: %v", err)
+	}
 	if err := crowded.Write(t.Context(), nil); sqlState(err) != tooManyConnections || errors.Is(err, dependency.ErrExhausted) {
 		t.Errorf("an operation got %v", err)
 	}

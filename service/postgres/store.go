@@ -53,6 +53,7 @@ type Store struct {
 	reports   chan struct{} // holds a token while a report is made
 	filling   sync.Mutex    // held in the pause before a connection that nobody waits for
 	opening   opening
+	crowded   atomic.Bool // the last probe was refused a connection
 	unready   atomic.Bool // a connection was opened before the schema was there, and knows no statements
 }
 
@@ -94,14 +95,19 @@ func awaiting(ctx context.Context) context.Context { return context.WithValue(ct
 // without a pause. Left to itself the pool opens all connections at once, as all replicas do when PostgreSQL is back. On a small
 // machine that takes a second in which nothing else gets done.
 //
-// Whoever waits, only a few are opened at a time.
+// Whoever waits, only a few are opened at a time. While the probe gets no connection, the pool does not ask for any.
 func (s *Store) mayConnect(ctx context.Context, c *pgx.ConnConfig) error {
 	s.opening.bound(&c.Config)
-	if ctx.Value(awaited{}) != nil {
+	switch {
+	case ctx.Value(awaited{}) != nil:
 		return nil
+	case s.crowded.Load() && !s.gate.Up():
+		return errCrowded
 	}
 	return s.pauseFilling(ctx)
 }
+
+var errCrowded = errors.New("PostgreSQL has no connection")
 
 func (s *Store) pauseFilling(ctx context.Context) error {
 	s.filling.Lock()
@@ -137,7 +143,9 @@ func (s *Store) ping(ctx context.Context) error {
 		_, err := conn.Exec(ctx, heartbeatSQL, s.replica)
 		return err
 	})
-	if sqlState(err) == tooManyConnections {
+	crowded := sqlState(err) == tooManyConnections
+	s.crowded.Store(crowded)
+	if crowded {
 		return fmt.Errorf("%w: %w", dependency.ErrExhausted, err)
 	}
 	return err
