@@ -24,7 +24,7 @@ type Options struct {
 	Conns     int32         // at most; all but rareConns are kept open
 	Replica   string        // this gateway's name
 	Budget    time.Duration // for one operation with all its attempts
-	StaleFor  time.Duration // how long after its expiry an answer may still be asked for
+	Retention time.Duration // of claims that are over, at least as long as an answer may still be asked for after its expiry; above 0 for Sweep
 	Recovered func()        // called when an unavailable PostgreSQL answers again, before requests get to it; may be nil
 }
 
@@ -39,7 +39,6 @@ const (
 	ledgerConns    = 2                      // beyond those of requests, behind which rows must not wait
 	rareConns      = 2                      // beyond these, for the probe and a report
 	connLifetime   = time.Hour
-	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
 
 // Store is the gateway's LedgerStore, AnswerStore, KeyStore and one of its LeaseStores, and knows what was used. It is safe for concurrent use.
@@ -68,7 +67,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	cfg.MaxConnLifetime = connLifetime
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
-	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, kept: cfg.MinConns, reports: make(chan struct{}, 1), opening: newOpening()}
+	s := &Store{replica: o.Replica, retention: o.Retention, kept: cfg.MinConns, reports: make(chan struct{}, 1), opening: newOpening()}
 	s.gate = dependency.NewGate(dependency.Options{
 		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Recovered: o.Recovered, Log: log,
 	})
