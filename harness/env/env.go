@@ -91,6 +91,7 @@ type Spec struct {
 	Env     map[string]string // added to the program's own environment
 	Files   map[string][]byte // absolute path to content, there before the start, readable by User
 	Scratch []string          // absolute paths of fast, empty folders owned by User
+	Room    int64             // bytes that each of them holds at most, 0 for as many as the machine has
 	Ports   []int             // TCP ports that the harness itself dials
 	User    string            // user name, empty for the program's default
 	NoFile  int               // limit of open files, 0 for the default
