@@ -40,7 +40,7 @@ func Exemptions() []Exemption {
 	return []Exemption{
 		{evidence.Requests.Name(), []string{"stage"}, people, nil},
 		{evidence.Requests.Name(), []string{"class"}, "only the load knows what it calls a request", nil},
-		{samples, []string{"at_ns", "node", "boot", "values", "error", Deleted, Doubled}, look, nil},
+		{samples, []string{"at_ns", "took_ns", "node", "boot", "values", "error", Deleted, Doubled}, look, nil},
 		{injections, []string{"ordered_ns"}, "an order given earlier is as good, if the exit came after it", nil},
 		{injections, []string{Doubled}, "the same order again", nil},
 		{observations, []string{"at_ns", "source", "node", "what", Deleted, Doubled}, opinion, nil},

@@ -77,9 +77,11 @@ func (r *Request) Intern(one func(string) string) {
 	r.Outcome, r.Reason = Outcome(one(string(r.Outcome))), one(r.Reason)
 }
 
-// Sample is one scrape of one node, or the failure to scrape it.
+// Sample is one scrape of one node, or the failure to scrape it. Its values are of some moment from when the node was asked until it had
+// answered.
 type Sample struct {
-	At     time.Duration      `json:"at_ns"`
+	At     time.Duration      `json:"at_ns"`             // when it was asked
+	Took   time.Duration      `json:"took_ns,omitempty"` // until it had answered; 0 if that was not recorded
 	Node   string             `json:"node"`
 	Boot   string             `json:"boot,omitempty"` // changes with every start of the process
 	Values map[string]float64 `json:"values,omitempty"`
