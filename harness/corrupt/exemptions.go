@@ -46,6 +46,8 @@ func Exemptions() []Exemption {
 		{observations, []string{"at_ns", "source", "node", "what", Deleted, Doubled}, opinion, nil},
 		{observations, []string{"detail"}, people, nil},
 		{evidence.Clocks.Name(), []string{"at_ns", "node", "error_ns", Deleted, Doubled}, clocks, nil},
+		{evidence.Accounts.Name(), []string{"at_ns", "node", "resident_bytes", "descriptors", Deleted, Doubled}, "one account among hundreds; what is off in many is noticed", nil},
+		{evidence.Accounts.Name(), []string{"sockets"}, people, nil},
 		{windows, []string{"from_ns", "to_ns"}, bounds, nil},
 		{windows, []string{"name", Deleted}, "a phase that no check reads", When(decidesNothing)},
 		{windows, []string{Doubled}, "the same bounds again", nil},

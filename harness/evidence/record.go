@@ -310,6 +310,21 @@ var Clocks = NewKind("clocks", func(a, b *Clock) int { return cmp.Compare(a.At, 
 // ClockHarness is the Node of the harness's own wall clock.
 const ClockHarness = "harness"
 
+// Account is what a node's main process held, by the kernel's account.
+type Account struct {
+	At          time.Duration `json:"at_ns"`
+	Node        string        `json:"node"`
+	Resident    int64         `json:"resident_bytes"`
+	Descriptors int           `json:"descriptors"` // open file descriptors
+	Sockets     int           `json:"sockets"`     // of these, sockets
+}
+
+// Accounts are what processes held, by time.
+var Accounts = NewKind("accounts", func(a, b *Account) int { return cmp.Compare(a.At, b.At) })
+
+// Intern shares the strings that many accounts have.
+func (a *Account) Intern(one func(string) string) { a.Node = one(a.Node) }
+
 // Allowance is a share of requests that the scenario permits to be refused.
 type Allowance struct {
 	From    time.Duration `json:"from_ns"` // offsets from the start of the load, not from the epoch
