@@ -8,6 +8,14 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
+// ownKind makes the fault one of the system's own.
+func ownKind(alter func(*evidence.Injection)) func(*history) {
+	return func(h *history) {
+		h.injections[0].Kind, h.faults[0].Kind = "oom", "oom"
+		alter(&h.injections[0])
+	}
+}
+
 // processCases are about how processes ended, and what their logs report.
 func processCases() []verdictCase {
 	const term, kill = evidence.FaultTerm, evidence.FaultKill
@@ -42,6 +50,12 @@ func processCases() []verdictCase {
 		{"unseen", clean, term, noExits, check.Unknown, "nobody recorded"},
 		{"another node", check.CleanExit("app-1"), term, unchanged, check.Unknown, "never sent SIGTERM"},
 		{"killed", clean, kill, unchanged, check.Unknown, "never sent SIGTERM"},
+		{"late after a signal that failed", clean, term, func(h *history) {
+			h.exits[0].At += 10 * time.Second
+			first := h.injections[0]
+			first.Fault, first.Error, first.Ordered, first.Healing = "earlier", "no engine", first.Ordered-time.Second, first.Ordered-time.Millisecond
+			h.injections = []evidence.Injection{first, h.injections[0]}
+		}, check.Fail, "took 10900 ms"},
 		{"no grace", clean, term, drop(evidence.ParamGrace), check.Unknown, "grace"},
 		{"signal failed", clean, term, func(h *history) { h.injections[0].Error = "no engine" }, check.Unknown, "no engine"},
 
@@ -53,6 +67,8 @@ func processCases() []verdictCase {
 		{"the service died", deaths, "", both(watched, died("app-1")), check.Fail, "app-1 ended with code 2"},
 		{"it died again", deaths, kill, both(watched, died(victim)), check.Fail, "app-2 ended with code 2"},
 		{"it died by itself when it was to be killed", deaths, kill, code(2), check.Fail, "app-2 ended with code 2"},
+		{"by a fault of the system's own that ends", deaths, kill, both(watched, code(2), ownKind(func(in *evidence.Injection) { in.Ends = true })), check.Pass, ""},
+		{"by a fault of the system's own that does not", deaths, kill, both(watched, ownKind(func(in *evidence.Injection) { in.Silences = true })), check.Fail, "app-2 ended with code 137"},
 		{"a dependency died", deaths, "", both(watched, died("store-1")), check.Unknown, "store-1 ended with code 2"},
 		{"both died", deaths, "", died("store-1", "app-1"), check.Fail, "app-1"},
 

@@ -42,6 +42,7 @@ func Exemptions() []Exemption {
 		{evidence.Requests.Name(), []string{"class"}, "only the load knows what it calls a request", nil},
 		{samples, []string{"at_ns", "took_ns", "node", "boot", "values", "error", Deleted, Doubled}, look, nil},
 		{injections, []string{"ordered_ns"}, "an order given earlier is as good, if the exit came after it", nil},
+		{injections, []string{"ends", "silences"}, "an excuse for what did not happen", When(excusesNothing)},
 		{injections, []string{Doubled}, "the same order again", nil},
 		{observations, []string{"at_ns", "source", "node", "what", Deleted, Doubled}, opinion, nil},
 		{observations, []string{"detail"}, people, nil},
@@ -73,5 +74,7 @@ func unnamed(run *evidence.Run, n evidence.Node) bool {
 func notCutOff(run *evidence.Run, _ evidence.Node) bool {
 	return !slices.ContainsFunc(evidence.Injections.Of(run), func(in evidence.Injection) bool { return in.Kind == evidence.FaultPartition })
 }
+
+func excusesNothing(_ *evidence.Run, in evidence.Injection) bool { return !in.Ends && !in.Silences }
 
 func supporting(_ *evidence.Run, n evidence.Node) bool { return !n.Subject }

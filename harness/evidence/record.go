@@ -119,6 +119,9 @@ type Injection struct {
 	Healing time.Duration `json:"healing_ns"`         // when the heal was ordered; 0 if never
 	Error   string        `json:"error,omitempty"`    // the injector's, if it failed
 	Undo    string        `json:"undo_err,omitempty"` // the heal's, if it failed
+	// What a kind of the system's own does to its target. Of the Fault constants it is known: see MayEnd and MaySilence.
+	Ends     bool `json:"ends,omitempty"`     // its process ends
+	Silences bool `json:"silences,omitempty"` // it answers nobody
 }
 
 // Injections are the faults by the time they were ordered.
@@ -146,6 +149,16 @@ func (i Injection) Felt(after time.Duration) Span {
 		return Span{i.Ordered, Forever}
 	}
 	return Span{i.Ordered, i.Healing + after}
+}
+
+// MayEnd reports whether the fault is meant to end the target's process, with that exit code.
+func (i Injection) MayEnd(code int) bool {
+	return i.Ends || i.Kind == FaultTerm || i.Kind == FaultKill && code == KilledCode
+}
+
+// MaySilence reports whether the target answers nobody while the fault is on it. One whose process has ended does not.
+func (i Injection) MaySilence() bool {
+	return i.Ends || i.Silences || i.Kind == FaultTerm || i.Kind == FaultKill || i.Kind == FaultPause
 }
 
 // Kinds of faults that checks know: what each excuses differs.
@@ -187,6 +200,7 @@ const (
 	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
 	SawFree      = "free"      // it did not
+	SawUnknown   = "unknown"   // by SourceBlind
 	SawStolen    = "stolen"    // a hypervisor took time from the machine; else SawFree
 
 	ProbeFailed    = "failed"
@@ -251,6 +265,9 @@ const (
 	SourceVersion = "version" // the node's own word
 	SourceBuild   = "build"   // the engine's
 )
+
+// SourceBlind tells of nodes of which a source can say nothing any more: SawUnknown, until that source speaks of the node again.
+func SourceBlind(source string) string { return source + ", blind" }
 
 // SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
 func SourceReach(from string) string { return "reach from " + from }

@@ -30,6 +30,8 @@ type Fault struct {
 	Observe []probe.Probe
 	// Confirm finds the proof that it took effect and ended.
 	Confirm Confirm
+	// Ends says of a kind of the system's own that the target's process ends, and Silences that it answers nobody meanwhile.
+	Ends, Silences bool
 }
 
 // Injected is a fault that was ordered.

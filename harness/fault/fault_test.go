@@ -168,6 +168,20 @@ func TestPlanKeepsItsTimes(t *testing.T) {
 	})
 }
 
+// TestWhatItDoesIsRecorded, of a kind that no check knows.
+func TestWhatItDoesIsRecorded(t *testing.T) {
+	for _, c := range []struct{ ends, silences bool }{{false, false}, {true, false}, {false, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := (&noted{began: time.Now()}).fault("a")
+			f.Ends, f.Silences = c.ends, c.silences
+			got, err := execute(t.Context(), t, fault.Plan{{Fault: f}}, newEnv(t, nil))
+			if err != nil || len(got) != 1 || got[0].Ends != c.ends || got[0].Silences != c.silences {
+				t.Errorf("%+v, %v; want %+v", got, err, c)
+			}
+		})
+	}
+}
+
 // TestEndHealsInReverse: what is broken when the run is cut short is healed, the last first, each recorded once, and nothing
 // more is broken.
 func TestEndHealsInReverse(t *testing.T) {
