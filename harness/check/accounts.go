@@ -51,13 +51,7 @@ func AccountsAgree(connections ...string) Check {
 				a.judge(&p, held{name, summed(name), func(k evidence.Account) float64 { return float64(k.Sockets) }, slackDescriptors, true})
 			}
 		}
-		switch {
-		case a.broken != "":
-			return Failf(a.figures, nil, "%s", a.broken), nil
-		case a.doubt != nil:
-			return Verdict{Figures: a.figures}, a.doubt
-		}
-		return Passf(a.figures, "what %d nodes say that they hold is what the kernel says", len(nodes)), nil
+		return a.verdict(a.figures, "what %d nodes say that they hold is what the kernel says", len(nodes))
 	})
 }
 
@@ -92,10 +86,9 @@ func summed(name string) func(evidence.Sample) (float64, bool) {
 
 // accounts gathers the findings over all nodes.
 type accounts struct {
+	finding
 	byNode  map[string][]evidence.Account // by time
 	figures map[string]float64
-	broken  string
-	doubt   error
 }
 
 func (a *accounts) judge(p *Replica, h held) {
@@ -106,7 +99,7 @@ func (a *accounts) judge(p *Replica, h held) {
 		}
 		said, exported := h.said(s)
 		if !exported {
-			a.doubt = fmt.Errorf("%s does not export %s", p.Name, h.name)
+			a.doubts("%s does not export %s", p.Name, h.name)
 			return
 		}
 		least, most, known := a.around(p.Name, s, h.known)
@@ -125,9 +118,9 @@ func (a *accounts) judge(p *Replica, h held) {
 	a.figures[h.name+"_off"] += float64(off)
 	switch {
 	case compared < fewAccounts:
-		a.doubt = fmt.Errorf("%s of %s was compared with the kernel's account in %d scrapes; %d are wanted", h.name, p.Name, compared, fewAccounts)
-	case float64(off) > accountOff*float64(compared) && a.broken == "":
-		a.broken = fmt.Sprintf("%s of %s was not what the kernel says in %d of %d scrapes (the first: %s)", h.name, p.Name, off, compared, first)
+		a.doubts("%s of %s was compared with the kernel's account in %d scrapes; %d are wanted", h.name, p.Name, compared, fewAccounts)
+	case float64(off) > accountOff*float64(compared):
+		a.breaks("%s of %s was not what the kernel says in %d of %d scrapes (the first: %s)", h.name, p.Name, off, compared, first)
 	}
 }
 
