@@ -13,10 +13,13 @@ const (
 	// soonest is the shortest advice that means anything: the header counts whole seconds, and 0 says come at once. It is also by how
 	// much an advice may be too long, since it is rounded up.
 	soonest = time.Second
-	// adviceSlack is by how much an advice may miss the moment beyond that, in either direction: a machine is busy now and then.
-	adviceSlack = 500 * time.Millisecond
-	// workOnItsWay is how much later than the replica let it through work may be seen to begin: the time that a connection may take.
-	workOnItsWay = 500 * time.Millisecond
+	// earlySlack is by how much an advice may be too short. Whoever comes then has left it to the replica's own words, so nothing but
+	// clocks can be off.
+	earlySlack = 100 * time.Millisecond
+	// lateSlack is by how much an advice may be too long, beyond its being rounded up.
+	lateSlack = 500 * time.Millisecond
+	// workOnItsWay is how much later than the replica let it through work may be seen to begin, on a machine that is busy.
+	workOnItsWay = time.Second
 )
 
 // Insight is what others than clients saw that bears on the advice of refusals. Where a function is nil, nobody saw anything.
@@ -45,10 +48,10 @@ type Work struct {
 // let the like through again. The like is what was refused with the same status: with 429 requests of the same user, else requests
 // of the same class.
 //
-//   - Not too early: 500 ms after the advised moment and later, the replica does not refuse the like if it let nobody through in
+//   - Not too early: 100 ms after the advised moment and later, the replica does not refuse the like if it let nobody through in
 //     between, so that nothing can have changed. With 429 nobody means no replica, since replicas may share a limit.
 //   - Not too late: the replica let the like through no longer before the advised moment than 1 s, by which advice is rounded up, and
-//     500 ms. Work that may have been on its way, for 500 ms, does not count. Other than with 429, only work counts: an answer may be
+//     500 ms. Work that may have been on its way, for 1 s, does not count. Other than with 429, only work counts: an answer may be
 //     somebody else's.
 //   - A user who asked with the same key again when that time had passed was not refused again by that replica with the same status.
 //     Work of the replica that failed shortly before or in between excuses it.

@@ -135,7 +135,7 @@ func (f *followUp) readOthers() {
 // tooEarly reports whether the replica refused the like after the moment that it had advised, although it had let nobody through
 // since, and whether anybody can tell.
 func (f *followUp) tooEarly(to alike, q *evidence.Request, requests []evidence.Request) (early, known bool) {
-	advised := q.End + q.RetryAfter + adviceSlack
+	advised := q.End + q.RetryAfter + earlySlack
 	places := f.refused[to]
 	next := sort.Search(len(places), func(i int) bool { return requests[places[i]].Sent > advised })
 	if next == len(places) {
@@ -154,7 +154,7 @@ func (f *followUp) tooEarly(to alike, q *evidence.Request, requests []evidence.R
 
 // tooLate reports whether the replica let the like through long before the moment that it had advised, and whether anybody can tell.
 func (f *followUp) tooLate(to alike, q *evidence.Request) (late, known bool) {
-	since, until := q.End, q.Sent+q.RetryAfter-soonest-adviceSlack
+	since, until := q.End, q.Sent+q.RetryAfter-soonest-lateSlack
 	if !to.limit {
 		since += workOnItsWay
 	}
