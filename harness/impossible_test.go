@@ -107,7 +107,7 @@ func TestUnfitLoadIsRefused(t *testing.T) {
 
 // TestPossiblePlansAreNot: roles, names and abilities that are there are no reason to refuse, nor is a target that is found later.
 func TestPossiblePlansAreNot(t *testing.T) {
-	leader := fault.Target{Name: "leader", Nodes: []string{"store"}, Find: func(context.Context, *env.Env) (*env.Node, error) { return nil, env.ErrNoNode }}
+	leader := fault.Target{Name: "leader", Nodes: []string{"store"}, Find: func(context.Context, *env.Env) (*env.Node, error) { return nil, errors.New("no leader yet") }}
 	for _, f := range []fault.Fault{fault.Kill(fault.Node("app-1")), fault.Kill(leader),
 		fault.Partition(fault.Cut{Target: leader, Peers: []string{"store"}}), partition("store-1")} {
 		if err := scenario(t, f).Validate(); err != nil {

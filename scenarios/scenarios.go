@@ -38,6 +38,7 @@ func All() []harness.Scenario {
 		RedisFailoverWithoutPostgres(),
 		ReplicaKill(),
 		ReplicaKillWithoutRedis(),
+		GatewayOutOfMemory(),
 		GatewayFreeze(),
 		SlowLLM(),
 		RateLimitBurst(),
@@ -48,8 +49,11 @@ func All() []harness.Scenario {
 		RedisResets(),
 		RedisFlapping(),
 		RedisSlow(),
-		RedisPacketLoss(),
+		PostgresPacketLoss(),
+		RedisOutOfMemory(),
 		PostgresSlow(),
+		PostgresDiskFull(),
+		TooManyConnections(),
 		PostgresFreeze(),
 		PostgresPartition(),
 		EtcdQuorumLoss(),
@@ -82,7 +86,7 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 		claims.TenantIsolation(),
 		claims.SameKeySameAnswer(authorities...),
 		claims.NothingLeftHeld(upstream.Role),
-		claims.NothingKept(),
+		claims.NothingKept(upstream.Role),
 		claims.LedgerComplete(),
 		check.NoPanics(),
 		check.NoSecretsLeaked(),
@@ -125,8 +129,10 @@ func nobodyStays(f fault.Fault) check.Check {
 		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, 2*time.Second)
 }
 
-// sessions observe what nobodyStays needs beside what the faults of Postgres bring.
-func sessions() []probe.Probe { return []probe.Probe{haproxy.PostgresSessions()} }
+// sessions observe what nobodyStays needs beside what the faults of Postgres bring, as often as these ask Patroni who leads.
+func sessions() []probe.Probe {
+	return []probe.Probe{haproxy.PostgresSessions(postgresha.Role, postgresha.LookEvery)}
+}
 
 // during is a plan of one fault.
 func during(f fault.Fault, at, lasts time.Duration) fault.Plan {

@@ -75,6 +75,13 @@ func othersOf(run *evidence.Run, target string, names []string) (out []string) {
 	return out
 }
 
+// Lasting confirms that each of the sources called the target broken for as long as the fault lasted, and whole again after its heal.
+func Lasting(broken, whole string, sources ...string) Confirm {
+	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
+		return lasting(run, in, broken, whole, sources...)
+	}
+}
+
 // lasting: active when each of the sources had called the target broken between the order and the heal, and not whole again before
 // the heal; healed when each of them called it whole after that.
 func lasting(run *evidence.Run, in evidence.Injection, broken, whole string, sources ...string) (Times, error) {
