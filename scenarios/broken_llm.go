@@ -60,12 +60,13 @@ func BrokenLLM() harness.Scenario {
 		client.Stages = append(client.Stages, load.Stage{Name: fmt.Sprintf("round %d", i+1), Start: start, Shape: load.Constant(20, at-start), Request: question})
 	}
 	return harness.Scenario{
-		Name:      "broken-llm",
-		Claim:     "While the LLM answers 500, turns callers away, sends malformed or half bodies, resets or refuses connections, or hangs, no wrong body is stored or given as an answer, misses alone are refused, until 2.5 s after the heal at most, and Retry-After is kept.",
-		System:    gateway.Stack{Env: map[string]string{"SENTINEL_BREAKER_OPEN": open.String(), "SENTINEL_CACHE_TTL": "2m", "SENTINEL_KEEP_CLAIMS": kept.String()}}, // no hit dies
-		Load:      client,
-		Faults:    plan,
-		Expect:    base(gateway.QuickHits(), claims.RetryAfterHonoured(), claims.CallsHeldBack(errs.Name, settled, rounds*3*breakerProbes)),
-		Sometimes: []check.Check{claims.SawHitsAndMisses()},
+		Name:   "broken-llm",
+		Claim:  "While the LLM answers 500, turns callers away, sends malformed or half bodies, resets or refuses connections, or hangs, no wrong body is stored or given as an answer, misses alone are refused, until 2.5 s after the heal at most, and Retry-After is kept.",
+		System: gateway.Stack{Env: map[string]string{"SENTINEL_BREAKER_OPEN": open.String(), "SENTINEL_CACHE_TTL": "2m", "SENTINEL_KEEP_CLAIMS": kept.String()}}, // no hit dies
+		Load:   client,
+		Faults: plan,
+		Expect: base(gateway.QuickHits(), claims.RetryAfterHonoured(), claims.CallsHeldBack(errs.Name, settled, rounds*3*breakerProbes),
+			check.RetryAfterHonest(claims.Insight())),
+		Sometimes: []check.Check{claims.SawHitsAndMisses(), check.SawRefusals(1)},
 	}
 }

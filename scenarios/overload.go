@@ -58,7 +58,7 @@ func Overload() harness.Scenario {
 			Env: map[string]string{"SENTINEL_MAX_QUERIES": strconv.Itoa(atATime), "SENTINEL_MAX_WAIT": wait.String()}},
 		Load: client,
 		Expect: base(check.GoodputHolds("capacity", "overload", 5, 0.8), check.RecoversAfterStage("overload", "capacity", normal),
-			check.RetryAfterHonest()),
-		Sometimes: []check.Check{claims.SawHitsAndMisses()},
+			check.RetryAfterHonest(claims.Insight())),
+		Sometimes: []check.Check{claims.SawHitsAndMisses(), check.SawRefusals(1)},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/record"
 	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/load"
 )
@@ -31,11 +32,12 @@ func RateLimitBurst() harness.Scenario {
 	client.Warmup = append(client.Warmup, floods("first flood", flood, 3*time.Second, 300*time.Millisecond))
 	client.Allow = []evidence.Allowance{{From: from, To: from + lasts + time.Second, Share: refusable, Classes: []string{record.Miss}}}
 	return harness.Scenario{
-		Name:   "rate-limit-burst",
-		Claim:  "Of a key that floods through all replicas, its burst and its rate are let through, within 1 %, and nobody else is refused anything, not even who comes with another key of the same tenant, which is billed apart.",
-		System: gateway.Stack{TwoKeys: []string{"acme"}, Env: map[string]string{"SENTINEL_RATE_KEY": strconv.Itoa(limit), "SENTINEL_RATE_KEY_BURST": strconv.Itoa(burst)}},
-		Load:   client,
-		Expect: base(claims.LimitHolds("flood")),
+		Name:      "rate-limit-burst",
+		Claim:     "Of a key that floods through all replicas, its burst and its rate are let through, within 1 %, nobody else is refused anything, not even who comes with another key of the same tenant, which is billed apart, and Retry-After holds.",
+		System:    gateway.Stack{TwoKeys: []string{"acme"}, Env: map[string]string{"SENTINEL_RATE_KEY": strconv.Itoa(limit), "SENTINEL_RATE_KEY_BURST": strconv.Itoa(burst)}},
+		Load:      client,
+		Expect:    base(claims.LimitHolds("flood"), check.RetryAfterHonest(claims.Insight())),
+		Sometimes: []check.Check{check.SawRefusals(1)},
 	}
 }
 

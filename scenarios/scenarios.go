@@ -82,6 +82,7 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 		claims.RightAnswer(),
 		haproxy.NoHiddenRetries(),
 		check.GaugesReturnToZero(gateway.Gauges()),
+		claims.GaugesAgree(gateway.InFlight()),
 		claims.Accounting(gateway.Counters()),
 		claims.TenantIsolation(),
 		claims.KeysBilledApart(),

@@ -285,6 +285,23 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
+// TestAdviceIsComparedWhereverOneMayBeRefused: who allows refusals claims that they say when to come again.
+func TestAdviceIsComparedWhereverOneMayBeRefused(t *testing.T) {
+	allow := 0
+	for _, sc := range scenarios.All() {
+		if _, gateways := sc.System.(gateway.Stack); !gateways || len(sc.Load.Allow) == 0 {
+			continue
+		}
+		allow++
+		if !slices.ContainsFunc(sc.Expect, func(c check.Check) bool { return c.Name == "RetryAfterHonest" }) {
+			t.Errorf("%s allows refusals and does not claim RetryAfterHonest", sc.Name)
+		}
+	}
+	if allow < 7 {
+		t.Errorf("only %d scenarios allow refusals", allow)
+	}
+}
+
 // storeProbes observe the stores, which costs so much that only who needs them has them.
 var storeProbes = []string{"redis-alive", "redis-sentinels-alive", "postgres-alive", "patroni-state", "postgres-sessions"}
 

@@ -37,12 +37,12 @@ func SpoofedAddresses() harness.Scenario {
 	}
 	return harness.Scenario{
 		Name:  "spoofed-addresses",
-		Claim: "Of an address that floods through all replicas, its burst and its rate are let through, within 1 %, whatever addresses its clients claim to have, and nobody else is refused anything.",
+		Claim: "Of an address that floods through all replicas, its burst and its rate are let through, within 1 %, whatever addresses its clients claim to have, nobody else is refused anything, and Retry-After holds.",
 		System: gateway.Stack{Env: map[string]string{"SENTINEL_RATE_IP": strconv.Itoa(limit), "SENTINEL_RATE_IP_BURST": strconv.Itoa(burst),
 			"SENTINEL_RATE_IP_PROXIES": proxies}},
 		Load:      client,
-		Expect:    base(claims.LimitHolds("flood")),
-		Sometimes: []check.Check{claims.SawHitsAndMisses()},
+		Expect:    base(claims.LimitHolds("flood"), check.RetryAfterHonest(claims.Insight())),
+		Sometimes: []check.Check{claims.SawHitsAndMisses(), check.SawRefusals(1)},
 	}
 }
 

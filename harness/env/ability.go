@@ -73,10 +73,23 @@ type Replacer interface {
 	Build(ctx context.Context, n *Node) (string, error)
 }
 
+// Accountant is a Driver that can ask the kernel what a node holds.
+type Accountant interface {
+	// Account reads the kernel's account of the node's main process.
+	Account(ctx context.Context, n *Node) (Account, error)
+}
+
+// Account is what a process holds, by the kernel's account.
+type Account struct {
+	Resident    int64 // bytes of memory that are resident
+	Descriptors int   // open file descriptors
+	Sockets     int   // of these, sockets
+}
+
 // Ability is something that only some drivers can do.
 type Ability interface{ missing(Driver) error }
 
-// The abilities that faults of package fault need.
+// The abilities that faults of package fault need, and probes make use of.
 const (
 	Partition   AbilityOf[Partitioner]   = "partition"
 	CPUQuota    AbilityOf[CPULimiter]    = "cpu-quota"
@@ -84,6 +97,7 @@ const (
 	Latency     AbilityOf[Delayer]       = "latency"
 	Reset       AbilityOf[Resetter]      = "reset"
 	Upgrade     AbilityOf[Replacer]      = "upgrade"
+	Accounts    AbilityOf[Accountant]    = "accounts"
 )
 
 // AbilityOf is the name of an ability that drivers have which are a T. Whoever adds a kind of fault declares T beside it.

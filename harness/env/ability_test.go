@@ -56,6 +56,13 @@ type replacer struct{ driver }
 func (replacer) Replace(context.Context, *env.Node, env.Program) error { return errRefused }
 func (replacer) Build(context.Context, *env.Node) (string, error)      { return "build-1", nil }
 
+// accountant is a driver that asks the kernel.
+type accountant struct{ driver }
+
+func (accountant) Account(context.Context, *env.Node) (env.Account, error) {
+	return env.Account{}, errRefused
+}
+
 func TestAbilities(t *testing.T) {
 	for _, c := range []struct {
 		driver env.Driver
@@ -76,6 +83,8 @@ func TestAbilities(t *testing.T) {
 		{cutter{}, []env.Ability{env.Reset}, "reset"},
 		{replacer{}, []env.Ability{env.Upgrade}, ""},
 		{slower{}, []env.Ability{env.Upgrade}, "upgrade"},
+		{accountant{}, []env.Ability{env.Accounts}, ""},
+		{slower{}, []env.Ability{env.Accounts}, "accounts"},
 	} {
 		err := env.Able(c.driver, c.needs...)
 		switch {

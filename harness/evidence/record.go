@@ -78,9 +78,11 @@ func (r *Request) Intern(one func(string) string) {
 	r.Outcome, r.Reason = Outcome(one(string(r.Outcome))), one(r.Reason)
 }
 
-// Sample is one scrape of one node, or the failure to scrape it.
+// Sample is one scrape of one node, or the failure to scrape it. Its values are of some moment from when the node was asked until it had
+// answered.
 type Sample struct {
-	At     time.Duration      `json:"at_ns"`
+	At     time.Duration      `json:"at_ns"`             // when it was asked
+	Took   time.Duration      `json:"took_ns,omitempty"` // until it had answered; 0 if that was not recorded
 	Node   string             `json:"node"`
 	Boot   string             `json:"boot,omitempty"` // changes with every start of the process
 	Values map[string]float64 `json:"values,omitempty"`
@@ -330,6 +332,21 @@ var Clocks = NewKind("clocks", func(a, b *Clock) int { return cmp.Compare(a.At, 
 
 // ClockHarness is the Node of the harness's own wall clock.
 const ClockHarness = "harness"
+
+// Account is what a node's main process held, by the kernel's account.
+type Account struct {
+	At          time.Duration `json:"at_ns"`
+	Node        string        `json:"node"`
+	Resident    int64         `json:"resident_bytes"`
+	Descriptors int           `json:"descriptors"` // open file descriptors
+	Sockets     int           `json:"sockets"`     // of these, sockets
+}
+
+// Accounts are what processes held, by time.
+var Accounts = NewKind("accounts", func(a, b *Account) int { return cmp.Compare(a.At, b.At) })
+
+// Intern shares the strings that many accounts have.
+func (a *Account) Intern(one func(string) string) { a.Node = one(a.Node) }
 
 // Allowance is a share of requests that the scenario permits to be refused.
 type Allowance struct {
