@@ -38,7 +38,6 @@ func All() []harness.Scenario {
 		RedisFailoverWithoutPostgres(),
 		ReplicaKill(),
 		ReplicaKillWithoutRedis(),
-		GatewayOutOfMemory(),
 		GatewayFreeze(),
 		SlowLLM(),
 		RateLimitBurst(),
