@@ -67,7 +67,7 @@ func TestHolderThatFindsItsOwnAnswerIsCharged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWorld(4*lease), ask("cut off", "p")
 		result, ledger := pause(t, w, r, func() {
-			own := service.Answer{CallID: "call-" + r.Key()[:6] + "-1", Text: "stored", Cost: 7}
+			own := service.Answer{CallID: "call-" + r.Key()[:6] + "-1", Token: w.postgres.holder(r.Key()), Text: "stored", Cost: 7}
 			w.redis.put(r.Key(), own)
 			w.postgres.put(r.Key(), own)
 		})

@@ -51,8 +51,10 @@ func (r Request) Key() string {
 
 // Answer is a complete answer of the upstream, as both stores keep it.
 type Answer struct {
-	CallID           string `json:"call_id"` // the upstream's own name of the call
-	Text             string `json:"text"`
+	CallID           string `json:"call_id"`          // the upstream's own name of the call, printable; it may give one name to many
+	Token            string `json:"token,omitempty"`  // of the flight that called, which no two have
+	Text             string `json:"text"`             // may be empty, or have any character in it
+	Finish           string `json:"finish,omitempty"` // why the upstream stopped, in its own word
 	Model            string `json:"model"`
 	PromptTokens     int64  `json:"prompt_tokens"`
 	CompletionTokens int64  `json:"completion_tokens"`

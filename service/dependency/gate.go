@@ -13,6 +13,9 @@ import (
 // asked.
 var ErrUnavailable = errors.New("unavailable")
 
+// ErrNever is in the error of an operation that the dependency answered, and will refuse again however often it is repeated.
+var ErrNever = errors.New("will never be taken")
+
 // Backoff between attempts within one budget, and between probes of an unavailable dependency: short against any failover,
 // long enough not to flood a server that is coming up.
 const (
@@ -93,8 +96,8 @@ func (g *Gate) change(unavailable bool) bool {
 	}
 }
 
-// Do runs op until it succeeds or the dependency is unavailable; op must be safe to repeat, and return when its context ends.
-// The error is ErrUnavailable, or that of the caller's own context.
+// Do runs op until it succeeds, fails for good or the dependency is unavailable; op must be safe to repeat, and return when its
+// context ends. The error is ErrUnavailable, ErrNever, or that of the caller's own context.
 func (g *Gate) Do(ctx context.Context, op func(context.Context) error) error {
 	if err := g.semaphore.acquire(ctx); err != nil {
 		return err
@@ -107,7 +110,7 @@ func (g *Gate) Do(ctx context.Context, op func(context.Context) error) error {
 		}
 		began := time.Now()
 		err := g.attempt(ctx, now, op)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrNever) {
 			return err
 		}
 		if g.epoch.Load() != now || g.answeredSince(began) || time.Since(began) > stallBudgets*g.Budget {
@@ -128,8 +131,8 @@ func (g *Gate) attempt(ctx context.Context, now *epoch, op func(context.Context)
 	defer context.AfterFunc(now.ctx, cancel)()
 	for backoff := (Backoff{firstBackoff, longestBackoff}); ; {
 		err := op(ctx)
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, ErrNever) {
+			return err
 		}
 		if backoff.Wait(ctx) != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,7 +186,24 @@ func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn)
 	if err != nil && serverUnfit(err) {
 		_ = conn.Conn().Close(ctx) // Release then removes it from the pool
 	}
+	if err != nil && refusesData(err) {
+		return fmt.Errorf("%w: %w", dependency.ErrNever, err)
+	}
 	return err
+}
+
+// Classes of SQLSTATE codes that blame what was sent.
+const (
+	dataException       = "22" // no column takes such a value
+	constraintViolation = "23"
+	programLimit        = "54" // such as a name that is too long for an index
+)
+
+func refusesData(err error) bool {
+	state := sqlState(err)
+	return slices.ContainsFunc([]string{dataException, constraintViolation, programLimit}, func(class string) bool {
+		return strings.HasPrefix(state, class)
+	})
 }
 
 // SQLSTATE codes of a server that cannot serve the next operation either. A former primary answers 25006 for as long as the
