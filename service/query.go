@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
+	"math/bits"
 	"net/netip"
 	"strconv"
 	"time"
@@ -85,7 +87,22 @@ type Price struct {
 	Prompt, Completion int64
 }
 
-// Of is the price of a call that used so many tokens, in nano-dollars.
-func (p Price) Of(promptTokens, completionTokens int64) int64 {
-	return p.Prompt*promptTokens + p.Completion*completionTokens
+// Of is the price of a call that used so many tokens, in nano-dollars. It is not ok if there is no such price: of fewer than none, or
+// of so many that the price is no int64.
+func (p Price) Of(promptTokens, completionTokens int64) (nanousd int64, ok bool) {
+	prompt, okPrompt := times(p.Prompt, promptTokens)
+	completion, okCompletion := times(p.Completion, completionTokens)
+	if !okPrompt || !okCompletion || prompt > math.MaxInt64-completion {
+		return 0, false
+	}
+	return prompt + completion, true
+}
+
+// times multiplies what is not negative, unless the product is too large.
+func times(a, b int64) (product int64, ok bool) {
+	if a < 0 || b < 0 {
+		return 0, false
+	}
+	high, low := bits.Mul64(uint64(a), uint64(b))
+	return int64(low), high == 0 && low <= math.MaxInt64
 }
