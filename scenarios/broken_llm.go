@@ -63,7 +63,7 @@ func BrokenLLM() harness.Scenario {
 		System:    gateway.Stack{Env: map[string]string{"SENTINEL_BREAKER_OPEN": open.String(), "SENTINEL_CACHE_TTL": "2m"}}, // no hit dies
 		Load:      client,
 		Faults:    plan,
-		Expect:    base(gateway.QuickHits(), claims.RetryAfterHonoured(), claims.CallsHeldBack(errs.Name, settled, rounds*3*breakerProbes)),
+		Expect:    base(gateway.QuickHits(), claims.RetryAfterHonoured(retryAfter), claims.CallsHeldBack(errs.Name, settled, rounds*3*breakerProbes)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }
