@@ -55,6 +55,7 @@ func All() []harness.Scenario {
 		CacheExpiry(),
 		BrokenLLM(),
 		FlappingLLM(),
+		OddLLM(),
 		ClientAborts(),
 		RollingRestart(),
 		Overload(),

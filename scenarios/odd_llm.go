@@ -1,0 +1,55 @@
+package scenarios
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
+	"github.com/sentinel-chaos/sentinel/fixtures/gateway/record"
+	"github.com/sentinel-chaos/sentinel/fixtures/upstream"
+	"github.com/sentinel-chaos/sentinel/harness"
+	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/evidence"
+	"github.com/sentinel-chaos/sentinel/harness/fault"
+	"github.com/sentinel-chaos/sentinel/harness/load"
+)
+
+// OddLLM has the LLM answer in every way that is well-formed and odd, and then ask for every kind of rest. What can be an answer is one,
+// and is there for whoever asks again; what cannot is refused to whoever asked for it, and to nobody else.
+func OddLLM() harness.Scenario {
+	const (
+		at      = faultAt / 2
+		odd     = 12 * time.Second // some 600 calls: each of 25 ways is drawn two dozen times
+		again   = 6 * time.Second  // later each question comes again: some answers are given while others are still odd
+		restAt  = at + odd + 4*time.Second
+		busy    = 2 * time.Second         // with one rest in a replica it finds the LLM well
+		maxRest = 3 * time.Second         // rests of an hour and more end then
+		inTime  = 1500 * time.Millisecond // most calls have ended by then: one that came before the heal may end in a rest after it
+		over    = inTime + maxRest
+		// Of the 25 ways, 13 bring no answer.
+		refused = 0.7
+		inVain  = 2 * llmTimeout // a request may wait for the call of another replica, or for a rest, and then for its own
+	)
+	f, rests := upstream.Odd(), upstream.OddRests(busy)
+	length := restAt + busy + over + 5*time.Second
+	client := steady(gateway.DefaultTenants(), length)
+	for i, start := range []time.Duration{0, again} {
+		client.Stages = append(client.Stages, load.Stage{Name: fmt.Sprintf("round %d", i+1), Start: start, Shape: load.Constant(20, length-start), Request: question})
+	}
+	// Misses alone, from the first that may meet it to the last.
+	client.Allow = []evidence.Allowance{
+		{From: at - time.Second/2, To: at + odd + time.Second/2, Share: refused, Classes: []string{record.Miss}},
+		{From: restAt - time.Second/2, To: restAt + busy + over, Share: 1, Classes: []string{record.Miss}},
+	}
+	return harness.Scenario{
+		Name:   "odd-llm",
+		Claim:  "While the LLM sends empty texts, odd characters, names and usages, redirects, and half answers without a length, each answer that can be one is given, stored and booked, and no other; nobody is refused for another's question. Retry-After is kept in each of its forms, for 3 s at most.",
+		System: gateway.Stack{Env: map[string]string{"SENTINEL_LLM_MAX_REST": maxRest.String(), "SENTINEL_CACHE_TTL": "2m"}}, // no hit dies
+		Load:   client,
+		Faults: fault.Plan{{At: at, For: odd, Fault: f}, {At: restAt, For: busy, Fault: rests}},
+		Expect: base(gateway.QuickHits(), gateway.Cover(), claims.RefusedForOwnCall(maxRest), claims.RetryAfterHonoured(maxRest),
+			check.WorstAddedLatency(f.Name, inVain+slack), check.StaysZero(gateway.MetricSetAside)),
+		Sometimes: []check.Check{claims.SawHitsAndMisses(), claims.SawOddAnswers()},
+	}
+}
