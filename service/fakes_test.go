@@ -35,6 +35,7 @@ type store struct {
 	marks     int
 	rows      map[string]service.Row
 	empty     *service.Limited // what Read says of buckets, if anything
+	refusals  int              // of answers that are never taken
 }
 
 type lock struct {
@@ -128,6 +129,9 @@ func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 	}
 	mark := service.Mark("")
 	switch {
+	case end.Answer.CallID == poison && !s.hasOutbox:
+		s.refusals++
+		return service.Receipt{}, fmt.Errorf("%w: a poisonous answer", dependency.ErrNever)
 	case end.Row != nil && s.hasOutbox:
 		mark = s.append(*end.Row)
 	case end.Row != nil:
@@ -247,7 +251,7 @@ func (s *store) Write(ctx context.Context, rows []service.Row) error {
 	return nil
 }
 
-// poison is the id of a call of which a ledger store takes no row, nor any that comes with one.
+// poison is the id of a call of which a ledger store takes no answer and no row, nor any row that comes with one.
 const poison = "poison"
 
 // seize gives the key to a holder from outside of the test.

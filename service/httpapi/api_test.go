@@ -147,6 +147,21 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+func TestAnswerIsNotMadeLonger(t *testing.T) {
+	const text = "<b> & </b> \x00 \u2028"
+	a, _ := newAPI(func(context.Context, service.Request) (service.Result, error) {
+		return service.Result{Answer: service.Answer{Text: text}}, nil
+	})
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/query", strings.NewReader(query))
+	r.Header.Set("Authorization", "Bearer good")
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	var got answer
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.Answer != text || !strings.Contains(w.Body.String(), "<b> & </b>") {
+		t.Errorf("%s, %v", w.Body, err)
+	}
+}
+
 func TestRequestIDIsMadeUnlessTheClientsIsFit(t *testing.T) {
 	a, _ := newAPI(fine)
 	for _, id := range []string{"", "two words", "new\nline", strings.Repeat("x", 129)} {

@@ -113,6 +113,22 @@ func TestQuestionAndAnswer(t *testing.T) {
 	}
 }
 
+// A question is as long for the model as it is for its client, whatever characters are in it.
+func TestQuestionIsNotMadeLonger(t *testing.T) {
+	prompt := strings.Repeat("<&>", 1000)
+	c, _ := model(t, llm.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), prompt) {
+			t.Errorf("%d bytes, %v", len(body), err)
+		}
+		_, _ = io.WriteString(w, good)
+	})
+	r := question()
+	r.Query.Prompt = prompt
+	if _, err := c.Complete(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+}
+
 // What is well-formed and odd is an answer if it tells what it costs; what tells no text has its cost told beside the error.
 func TestOddAnswers(t *testing.T) {
 	const used, cost = `"usage":{"prompt_tokens":2,"completion_tokens":3}`, 2*150 + 3*600
