@@ -74,6 +74,8 @@ func TestImpossiblePlansAreRefused(t *testing.T) {
 		"cannot lose":          {fault.PacketLoss(0.1, fault.Cut{Target: fault.Node("app-1"), Peers: []string{"store"}}), nil, plain{}, "needs partition"},
 		"cannot reset":         {fault.Reset(fault.Resets{Target: fault.Node("app-1"), Peers: []string{"store"}}), nil, plain{}, "needs reset"},
 		"no such peer":         {fault.Reset(fault.Resets{Target: fault.Node("app-1"), Peers: []string{"cache"}}), nil, plain{}, `needs a node "cache"`},
+		"cannot be confirmed":  {fault.Fault{Name: "magic", Inject: kill.Inject}, nil, plain{}, `fault "magic" lacks what injects it, or what confirms it`},
+		"cannot be injected":   {fault.Fault{Name: "magic", Confirm: kill.Confirm}, nil, plain{}, `fault "magic" lacks`},
 		"cannot limit":         {fault.CPUQuota(fault.Node("app-1"), 0.5), nil, plain{}, "needs cpu-quota"},
 		"cannot hold the system": {kill, quota, plain{},
 			`unfit scenario "s": the system needs cpu-quota: not an ability of this driver (plain): choose another driver`},
@@ -105,7 +107,7 @@ func TestUnfitLoadIsRefused(t *testing.T) {
 
 // TestPossiblePlansAreNot: roles, names and abilities that are there are no reason to refuse, nor is a target that is found later.
 func TestPossiblePlansAreNot(t *testing.T) {
-	leader := fault.Target{Name: "leader", Nodes: []string{"store"}, Find: func(context.Context, *env.Env) (*env.Node, error) { return nil, env.ErrNoNode }}
+	leader := fault.Target{Name: "leader", Nodes: []string{"store"}, Find: func(context.Context, *env.Env) (*env.Node, error) { return nil, errors.New("no leader yet") }}
 	for _, f := range []fault.Fault{fault.Kill(fault.Node("app-1")), fault.Kill(leader),
 		fault.Partition(fault.Cut{Target: leader, Peers: []string{"store"}}), partition("store-1")} {
 		if err := scenario(t, f).Validate(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 	"github.com/sentinel-chaos/sentinel/harness/fault"
+	"github.com/sentinel-chaos/sentinel/harness/internal/panics"
 )
 
 // Judge reads the evidence saved in dir, judges it by the scenario's checks and saves the judgement beside it. It needs
@@ -43,8 +44,10 @@ func judge(run *evidence.Run, s Scenario) check.Judgement {
 		Faults:      faults,
 	}.Conclude()
 	if len(faults) > 0 {
-		windows, err := check.Windows(r)
-		j.Windows = windows
+		err := panics.Do(func() (err error) {
+			j.Windows, err = check.Windows(r)
+			return err
+		})
 		if err != nil {
 			j.Untold = check.OneLine(err.Error())
 		}
@@ -86,7 +89,11 @@ func confirm(run *evidence.Run, f fault.Fault) check.Fault {
 	case in.Undo != "":
 		out.Missing = "the heal failed: " + in.Undo
 	default:
-		t, err := f.Confirm(run, in)
+		var t fault.Times
+		err := panics.Do(func() (err error) {
+			t, err = f.Confirm(run, in)
+			return err
+		})
 		out.Active, out.Healed, out.Confirmed = t.Active, t.Healed, err == nil
 		if err != nil {
 			out.Missing = err.Error()

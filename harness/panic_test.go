@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,6 +25,16 @@ const noSuchMap = "no such map"
 type restless struct{ fakeSystem }
 
 func (restless) Quiet(context.Context, *env.Env) error { panic(noSuchMap) }
+
+// unsure is a system that panics when it is asked for the classes of requests.
+type unsure struct{ fakeSystem }
+
+func (unsure) Classify(*evidence.Run) (check.Classes, error) { panic(noSuchMap) }
+
+// says reports whether the reason of the judgement begins so, or that of an assumption behind its name.
+func says(j check.Judgement, begins string) bool {
+	return strings.HasPrefix(j.Reason, begins) || slices.ContainsFunc(j.Assumptions, func(v check.Verdict) bool { return strings.HasPrefix(v.Check+": "+v.Reason, begins) })
+}
 
 // badShape is the shape of a load that has no tenth request.
 type badShape struct{ load.Shape }
@@ -64,12 +75,15 @@ func TestPanics(t *testing.T) {
 	var later []func()
 	for name, c := range map[string]struct {
 		alter  func(*harness.Scenario)
-		reason string // how that of the judgement begins; empty if there is an error in its place
+		reason string // how that of the judgement begins, or that of an assumption behind its name; empty if there is an error in its place
 	}{
 		"a probe that watches":       {probed(probe.Probe{Name: "bad", Watch: inFault}), judged},
 		"a probe that stops":         {probed(probe.Probe{Name: "bad", Watch: atTheEnd}), judged},
 		"a probe that collects":      {probed(probe.Probe{Name: "bad", Collect: inFault}), judged},
 		"a probe's look at one node": {probed(probe.Changes("bad", "store", time.Second, look)), judged},
+		"a confirmation": {func(s *harness.Scenario) {
+			s.Faults[0].Fault.Confirm = func(*evidence.Run, evidence.Injection) (fault.Times, error) { panic(noSuchMap) }
+		}, `fault "pause store-1" is not confirmed: panic: ` + noSuchMap},
 		"the making of a request": {func(s *harness.Scenario) {
 			s.Load.Stages[0].Request = func(k uint64, _ *rand.Rand) load.Request {
 				if k == 30 {
@@ -100,7 +114,7 @@ func TestPanics(t *testing.T) {
 				switch {
 				case c.reason == "" && (r.err == nil || !strings.Contains(r.err.Error(), "panic: "+noSuchMap)):
 					t.Errorf("%s: %s, %v, want the panic for an error", r.j.Status, r.j.Reason, r.err)
-				case c.reason != "" && (r.err != nil || r.j.Status != check.Unknown || !strings.HasPrefix(r.j.Reason, c.reason)):
+				case c.reason != "" && (r.err != nil || r.j.Status != check.Unknown || !says(r.j, c.reason)):
 					t.Errorf("%s: %s, %v, want %s", r.j.Status, r.j.Reason, r.err, c.reason)
 				}
 				if heals.Load() != 1 || watchers.Load() != 0 {
@@ -114,5 +128,16 @@ func TestPanics(t *testing.T) {
 	}
 	for _, judge := range later {
 		judge()
+	}
+}
+
+// TestClassifyPanics: who cannot tell the classes of requests has no windows, and the checks that need none are judged.
+func TestClassifyPanics(t *testing.T) {
+	var heals atomic.Int32
+	s := fakeScenario(t, mended(&heals))
+	s.System = unsure{s.System.(fakeSystem)}
+	r := <-begin(t, s, harness.Options{Driver: fakeDriver{}, Dir: t.TempDir(), Logf: t.Logf}, "")
+	if r.err != nil || !strings.HasPrefix(r.j.Untold, "panic: "+noSuchMap) || len(r.j.Checks) == 0 {
+		t.Errorf("%s, untold %q, %v", r.j.Reason, r.j.Untold, r.err)
 	}
 }

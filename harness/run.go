@@ -144,6 +144,9 @@ func (r *runner) start(ctx context.Context) error {
 	return nil
 }
 
+// errEndedEarly is that of a probe which did not watch to the end.
+var errEndedEarly = errors.New("it ended before the run did")
+
 // watchers are the probes that run beside the load.
 type watchers struct {
 	cancel context.CancelFunc
@@ -169,6 +172,8 @@ func (r *runner) watch() *watchers {
 			switch {
 			case err != nil:
 				r.probeFailed(p.Name, err)
+			case ctx.Err() == nil:
+				r.probeFailed(p.Name, errEndedEarly)
 			case p.Collect == nil:
 				r.probeCollected(p.Name) // it had nothing to do but to watch to the end
 			}

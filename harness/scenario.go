@@ -63,14 +63,14 @@ func (s Scenario) Drawn(seed uint64) Scenario {
 
 // Limits of the phases. They bound a run that hangs; none of them is waited out when things go well.
 const (
-	startLimit   = 3 * time.Minute  // a cold page cache on a busy CI machine; a warm start takes about 10 s
-	warmupLimit  = time.Minute      //
-	quiesceLimit = 10 * time.Second // twice the time that a gauge has to return to zero
-	collectLimit = time.Minute      //
-	baselineFor  = time.Second      // ten scrapes: the level that leaks are measured against
+	startLimit   = 3 * time.Minute // a cold page cache on a busy CI machine; a warm start takes about 10 s
+	warmupLimit  = time.Minute     //
+	quiesceLimit = 2 * check.ZeroWithin
+	collectLimit = time.Minute //
+	baselineFor  = time.Second // ten scrapes: the level that leaks are measured against
 	leadIn       = 250 * time.Millisecond
-	tailFor      = 5500 * time.Millisecond // scrapes after the system says it is quiet: gauges and pools have 5 s to come down
-	overhead     = 45 * time.Second        // start, warm-up, quiesce, collection and removal, with room to spare
+	tailFor      = check.ZeroWithin + 500*time.Millisecond // scrapes after the system says it is quiet, some of them when gauges must be zero
+	overhead     = 45 * time.Second                        // start, warm-up, quiesce, collection and removal, with room to spare
 )
 
 // Estimate is how long a run takes, stack and clean-up included.
@@ -139,6 +139,9 @@ func (s Scenario) Validate() error {
 			return fmt.Errorf("%w %q: two faults named %q; names tell them apart in the evidence", ErrScenario, s.Name, f.Fault.Name)
 		}
 		seen[f.Fault.Name] = true
+		if f.Fault.Inject == nil || f.Fault.Confirm == nil {
+			return fmt.Errorf("%w %q: fault %q lacks what injects it, or what confirms it", ErrScenario, s.Name, f.Fault.Name)
+		}
 		if missing := s.missing(f.Fault); missing != "" {
 			return fmt.Errorf("%w %q: fault %q needs a node %q, which the system does not have", ErrScenario, s.Name, f.Fault.Name, missing)
 		}

@@ -26,16 +26,9 @@ type unit struct {
 
 func units() []unit {
 	return []unit{
-		{"_nanousd", func(v float64) string { return money(v / 1e9) }},
 		{"_usd", money},
-		{"_ns", func(v float64) string { return milliseconds(v / 1e6) }},
-		{"_us", func(v float64) string { return milliseconds(v / 1e3) }},
 		{"_ms", milliseconds},
 		{"_per_s", func(v float64) string { return number(v) + "/s" }},
-		{"_seconds", func(v float64) string { return milliseconds(v * 1e3) }},
-		{"_s", func(v float64) string { return milliseconds(v * 1e3) }},
-		{"_percent", func(v float64) string { return number(v) + " %" }},
-		{"_bytes", bytesText},
 	}
 }
 
@@ -45,9 +38,6 @@ func readable(name string, v float64) value {
 		if label, ok := strings.CutSuffix(name, u.suffix); ok && label != "" {
 			return value{words(label), u.text(v)}
 		}
-	}
-	if strings.HasSuffix(name, "_share") || strings.HasSuffix(name, "_ratio") {
-		return value{words(name), percent(v)} // the word stays: without it a share reads like the count beside it
 	}
 	return value{words(name), number(v)}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
 // Calm breaks nothing. It is the control: what fails here, no fault is to blame for.
@@ -16,7 +17,8 @@ func Calm() harness.Scenario {
 		Claim:     "Under 200 requests/s and no fault at all, every promise holds.",
 		System:    gateway.Stack{},
 		Load:      steadyAt(faster, gateway.DefaultTenants(), 20*time.Second),
-		Expect:    base(gateway.QuickHits(), gateway.Cover()),
+		Probes:    []probe.Probe{probe.Accounts(gateway.Role)},
+		Expect:    base(gateway.QuickHits(), gateway.Cover(), check.AccountsAgree(gateway.MetricConnections)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

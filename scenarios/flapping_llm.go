@@ -29,7 +29,7 @@ func FlappingLLM() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      client,
 		Faults:    during(f, at, lasts),
-		Expect:    base(gateway.QuickHits(), claims.OkInGoodSpells(f.Name, phase, phase, 0.9)),
+		Expect:    base(gateway.QuickHits(), claims.OkInGoodSpells(f.Name, phase, phase, 0.9), check.RetryAfterHonest(claims.Insight())),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

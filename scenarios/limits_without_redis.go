@@ -38,8 +38,8 @@ func LimitsWithoutRedis() harness.Scenario {
 		System: gateway.Stack{Env: map[string]string{"SENTINEL_RATE_KEY": strconv.Itoa(limit), "SENTINEL_RATE_KEY_BURST": strconv.Itoa(burst)}},
 		Load:   client,
 		Faults: faults,
-		Expect: base(check.LimitHolds("flood", claims.Admitted), check.RetryAfterHonest(),
+		Expect: base(claims.LimitHolds("flood"), check.RetryAfterHonest(claims.Insight()),
 			check.RecoversAfterHeal(faults[0].Fault.Name, lease)),
-		Sometimes: []check.Check{check.SawRises(gateway.MetricOwnRefusals, 1), claims.SawHitsAndMisses()},
+		Sometimes: []check.Check{check.SawRises(gateway.MetricOwnRefusals, 1), claims.SawHitsAndMisses(), check.SawRefusals(1)},
 	}
 }

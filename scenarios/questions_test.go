@@ -5,7 +5,7 @@ import "testing"
 // TestQuestionsDiffer: no two questions about a subject are the same, whatever a careless rule might think of their variants.
 func TestQuestionsDiffer(t *testing.T) {
 	seen := map[any]uint64{}
-	for n := range uint64(3 * len(variants)) {
+	for n := range uint64(3 * len(variants())) {
 		q := about("this", n)
 		if first, twice := seen[q]; twice {
 			t.Errorf("questions %d and %d are the same: %+v", first, n, q)

@@ -32,14 +32,17 @@ func All() []harness.Scenario {
 		PostgresCrash(),
 		PostgresSwitchover(),
 		PostgresStandbyFreeze(),
+		PostgresStandbyStarved(),
 		HerdWithoutRedis(),
 		HerdWithoutPostgres(),
 		RedisFailoverWithoutPostgres(),
 		ReplicaKill(),
 		ReplicaKillWithoutRedis(),
+		GatewayOutOfMemory(),
 		GatewayFreeze(),
 		SlowLLM(),
 		RateLimitBurst(),
+		SpoofedAddresses(),
 		LimitsWithoutRedis(),
 		BadRequests(),
 		KeyRevocation(),
@@ -47,7 +50,11 @@ func All() []harness.Scenario {
 		RedisResets(),
 		RedisFlapping(),
 		RedisSlow(),
+		PostgresPacketLoss(),
+		RedisOutOfMemory(),
 		PostgresSlow(),
+		PostgresDiskFull(),
+		TooManyConnections(),
 		PostgresFreeze(),
 		PostgresPartition(),
 		EtcdQuorumLoss(),
@@ -76,13 +83,16 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 		claims.RightAnswer(),
 		haproxy.NoHiddenRetries(),
 		check.GaugesReturnToZero(gateway.Gauges()),
+		claims.GaugesAgree(gateway.InFlight()),
 		claims.Accounting(gateway.Counters()),
 		claims.TenantIsolation(),
+		claims.KeysBilledApart(),
 		claims.SameKeySameAnswer(authorities...),
 		claims.NothingLeftHeld(upstream.Role),
-		claims.NothingKept(),
+		claims.NothingKept(upstream.Role),
 		claims.LedgerComplete(),
 		check.NoPanics(),
+		check.PanicsCounted(gateway.MetricPanics),
 		check.NoSecretsLeaked(),
 	}, more...)
 }
@@ -123,8 +133,10 @@ func nobodyStays(f fault.Fault) check.Check {
 		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, 2*time.Second)
 }
 
-// sessions observe what nobodyStays needs beside what the faults of Postgres bring.
-func sessions() []probe.Probe { return []probe.Probe{haproxy.PostgresSessions()} }
+// sessions observe what nobodyStays needs beside what the faults of Postgres bring, as often as these ask Patroni who leads.
+func sessions() []probe.Probe {
+	return []probe.Probe{haproxy.PostgresSessions(postgresha.Role, postgresha.LookEvery)}
+}
 
 // during is a plan of one fault.
 func during(f fault.Fault, at, lasts time.Duration) fault.Plan {

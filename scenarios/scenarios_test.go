@@ -264,7 +264,7 @@ func TestAbilitiesAreAskedForAhead(t *testing.T) {
 // TestCatalogue holds what every scenario owes its reader: a name of its own, parts that fit, and its rows in the documents.
 func TestCatalogue(t *testing.T) {
 	seen := map[string]bool{}
-	readme, failures := read(t, filepath.Join("..", "README.md")), read(t, filepath.Join("..", "docs", "FAILURE_MODES.md"))
+	table, failures := read(t, filepath.Join("..", "docs", "SCENARIOS.md")), read(t, filepath.Join("..", "docs", "FAILURE_MODES.md"))
 	for _, sc := range scenarios.All() {
 		if err := sc.Validate(); err != nil {
 			t.Error(err)
@@ -273,11 +273,11 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("two scenarios named %s", sc.Name)
 		}
 		seen[sc.Name] = true
-		if _, gateways := sc.System.(gateway.Stack); !gateways {
-			continue // an example, which documents itself
+		if !strings.Contains(table, "`"+sc.Name+"`") {
+			t.Errorf("docs/SCENARIOS.md does not tell of the scenario %s", sc.Name)
 		}
-		if !sc.Soak && !strings.Contains(readme, "`"+sc.Name+"`") {
-			t.Errorf("README.md has no row for the scenario %s", sc.Name)
+		if _, gateways := sc.System.(gateway.Stack); !gateways {
+			continue // an example, whose failures are its own
 		}
 		if len(sc.Faults) > 0 && !strings.Contains(failures, "`"+sc.Name+"`") {
 			t.Errorf("docs/FAILURE_MODES.md has no row that names the scenario %s as its proof", sc.Name)
@@ -285,8 +285,25 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
+// TestAdviceIsComparedWhereverOneMayBeRefused: who allows refusals claims that they say when to come again.
+func TestAdviceIsComparedWhereverOneMayBeRefused(t *testing.T) {
+	allow := 0
+	for _, sc := range scenarios.All() {
+		if _, gateways := sc.System.(gateway.Stack); !gateways || len(sc.Load.Allow) == 0 {
+			continue
+		}
+		allow++
+		if !slices.ContainsFunc(sc.Expect, func(c check.Check) bool { return c.Name == "RetryAfterHonest" }) {
+			t.Errorf("%s allows refusals and does not claim RetryAfterHonest", sc.Name)
+		}
+	}
+	if allow < 7 {
+		t.Errorf("only %d scenarios allow refusals", allow)
+	}
+}
+
 // storeProbes observe the stores, which costs so much that only who needs them has them.
-var storeProbes = []string{"redis-alive", "redis-sentinels-alive", "redis-sentinel-events", "postgres-alive", "patroni-state", "postgres-sessions"}
+var storeProbes = []string{"redis-alive", "redis-sentinels-alive", "postgres-alive", "patroni-state", "postgres-sessions"}
 
 // probesOf names the observers of a scenario: its own, and those of its system and its faults.
 func probesOf(sc harness.Scenario) (names []string) {

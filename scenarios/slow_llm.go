@@ -36,8 +36,8 @@ func SlowLLM() harness.Scenario {
 		Load:   client,
 		Faults: during(f, faultAt, lasts),
 		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, inVain+slack), claims.CallsHeldBack(f.Name, settled, probes),
-			check.RecoversAfterHeal(f.Name, breakerOpen+time.Second), check.RetryAfterHonest()),
-		Sometimes: []check.Check{claims.SawHitsAndMisses()},
+			check.RecoversAfterHeal(f.Name, breakerOpen+time.Second), check.RetryAfterHonest(claims.Insight())),
+		Sometimes: []check.Check{claims.SawHitsAndMisses(), check.SawRefusals(1)},
 		Short:     true,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness"
 	"github.com/sentinel-chaos/sentinel/harness/check"
 	"github.com/sentinel-chaos/sentinel/harness/load"
+	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
 // SoakUniqueKeys asks new questions for 10 minutes, so that whatever the service keeps for each key, or each call, adds up. One
@@ -38,7 +39,8 @@ func SoakUniqueKeys() harness.Scenario {
 		Claim:  "Over 10 minutes of 95 new keys per second, memory and goroutines of the service stay as they are, no key is called twice, and no row is lost or booked twice.",
 		System: gateway.Stack{},
 		Load:   client,
-		Expect: base(check.FlatUse(0.1, check.Use{Metric: gateway.MetricHeap, Slack: slackHeap}, check.Use{Metric: gateway.MetricResident, Slack: slackRSS},
+		Probes: []probe.Probe{probe.Accounts(gateway.Role)},
+		Expect: base(check.AccountsAgree(gateway.MetricConnections), check.FlatUse(0.1, check.Use{Metric: gateway.MetricHeap, Slack: slackHeap}, check.Use{Metric: gateway.MetricResident, Slack: slackRSS},
 			check.Use{Metric: gateway.MetricGoroutines, Slack: slackGo})),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 		Soak:      true,

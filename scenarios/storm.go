@@ -36,7 +36,7 @@ func Storm() harness.Scenario {
 		Draw:   drawStorm,
 		Probes: gateway.AuthorityProbes(),
 		Expect: baseOf(gateway.Authorities(), claims.RefusedOnlyWithoutAuthority(claims.Excuses{Authorities: gateway.Authorities(), Linger: lease,
-			Faults: []string{llmErrors().Name}, Settle: llmTimeout})),
+			Faults: []string{llmErrors().Name}, Settle: llmTimeout}), check.RetryAfterHonest(claims.Insight(gateway.Authorities()...))),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway"
 	"github.com/sentinel-chaos/sentinel/fixtures/gateway/claims"
 	"github.com/sentinel-chaos/sentinel/harness"
@@ -16,7 +14,7 @@ func ThunderingHerd() harness.Scenario {
 	return harness.Scenario{
 		Name:   "thundering-herd",
 		Claim:  "1,000 requests at once for 10 cold keys, and 400 more over the next 2 s, cost exactly 10 LLM calls, and every answer is right.",
-		System: gateway.Stack{Tenants: []string{"acme", "globex", "initech"}, LLMLatency: 300 * time.Millisecond},
+		System: gateway.Stack{},
 		Load:   client,
 		Expect: base(claims.ExactCalls(keys)),
 		Short:  true,

@@ -3,8 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service/dependency"
@@ -71,8 +69,7 @@ func (g *Gateway) settle(ctx context.Context, stores []LeaseStore, s *Settlement
 		r := settleResult{store: store, row: s.Row}
 		defer func() {
 			if defect := recover(); defect != nil {
-				r.err = fmt.Errorf("settlement panicked: %v\n%s", defect, debug.Stack())
-				g.Log.Error("settle", "key", s.Key, "error", r.err)
+				r.err = g.panicked("settlement", s.Key, defect)
 			}
 			results <- r
 		}()

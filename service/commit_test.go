@@ -216,3 +216,20 @@ func TestAnswerThatOneStoreNeverTakes(t *testing.T) {
 		}
 	})
 }
+
+// broken is a lease store whose adapter panics when it settles.
+type broken struct{ *store }
+
+func (broken) Settle(context.Context, service.Settlement) (service.Receipt, error) { panic("defect") }
+
+// A settlement that panics is told of, and costs the answer no more than a lease store that does not reply.
+func TestPanicOfASettlementIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWorld(lease/10), ask("a", "p")
+		g, _ := w.gatewayWith("gateway-1", []service.LeaseStore{w.redis, broken{w.postgres}})
+		result, err := g.Answer(t.Context(), r)
+		if err != nil || result.Source != service.Call || w.tally.panics.Load() != 1 {
+			t.Errorf("got %+v, %v, %d panics counted", result, err, w.tally.panics.Load())
+		}
+	})
+}

@@ -375,10 +375,12 @@ func (m *model) total() int {
 type tally struct {
 	charged     atomic.Int64
 	shared, own atomic.Int64 // refusals by whose bucket was empty
+	panics      atomic.Int64
 }
 
 func (t *tally) Looked(string)   {}
 func (t *tally) Charged(n int64) { t.charged.Add(n) }
+func (t *tally) Panicked()       { t.panics.Add(1) }
 
 func (t *tally) Limited(_, bucket string) {
 	if bucket == "own" {

@@ -2,9 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"sync"
 )
 
@@ -32,13 +29,13 @@ func (f *flight) wait(ctx context.Context) (flightResult, error) {
 	}
 }
 
-// flights are the flights of one replica, at most one per key. They are ready for use once log is set.
+// flights are the flights of one replica, at most one per key. They are ready for use once panicked is set.
 type flights struct {
-	log    *slog.Logger
-	active Gauge
-	mu     sync.Mutex
-	byKey  map[string]*flight
-	all    sync.WaitGroup
+	panicked func(key string, defect any) error // tells of a flight that panicked, and returns what its requests get
+	active   Gauge
+	mu       sync.Mutex
+	byKey    map[string]*flight
+	all      sync.WaitGroup
 }
 
 // join returns the key's flight; if there is none, it starts one that runs fly on a goroutine of its own, so that nobody's
@@ -62,8 +59,7 @@ func (fs *flights) join(key string, fly func() flightResult) (*flight, bool) {
 func (fs *flights) run(key string, f *flight, fly func() flightResult) {
 	defer func() {
 		if defect := recover(); defect != nil {
-			f.flightResult = flightResult{err: fmt.Errorf("flight panicked: %v\n%s", defect, debug.Stack())}
-			fs.log.Error("flight", "key", key, "error", f.err) // those who wait for it may all have gone
+			f.flightResult = flightResult{err: fs.panicked(key, defect)} // told here: those who wait for it may all have gone
 		}
 		fs.mu.Lock()
 		delete(fs.byKey, key)

@@ -1,18 +1,22 @@
 package service
 
 import (
-	"log/slog"
-	"strings"
+	"errors"
 	"testing"
 )
 
-// TestPanicOfAFlightIsLogged, also if nobody waits for the flight any more.
-func TestPanicOfAFlightIsLogged(t *testing.T) {
-	var log strings.Builder
-	fs := flights{log: slog.New(slog.NewTextHandler(&log, nil))}
+// TestPanicOfAFlightIsTold, also if nobody waits for the flight any more.
+func TestPanicOfAFlightIsTold(t *testing.T) {
+	told := errors.New("told")
+	fs := flights{panicked: func(key string, defect any) error {
+		if key != "k" || defect != "defect" {
+			t.Errorf("told of %v in %q", defect, key)
+		}
+		return told
+	}}
 	f, _ := fs.join("k", func() flightResult { panic("defect") })
 	<-f.ended
-	if f.err == nil || !strings.Contains(log.String(), "flight panicked: defect") {
-		t.Errorf("%v, logged %q", f.err, log.String())
+	if !errors.Is(f.err, told) {
+		t.Errorf("its requests get %v", f.err)
 	}
 }

@@ -3,8 +3,10 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service/dependency"
@@ -51,8 +53,19 @@ func New(s Settings, p Ports) *Gateway {
 	for _, store := range p.LeaseStores {
 		handoffs[store] = newHandoffQueue()
 	}
-	return &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, handoffs: handoffs, base: base, cut: cut,
-		flights: flights{log: p.Log}}
+	g := &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, handoffs: handoffs, base: base, cut: cut}
+	g.flights.panicked = func(key string, defect any) error { return g.panicked("flight", key, defect) }
+	return g
+}
+
+// errPanicked is what becomes of work that panicked. Where and why is in the log already, once.
+var errPanicked = errors.New("a defect ended it, which the log tells of")
+
+// panicked tells of a panic that was recovered from, for log and metrics, from within the deferred function that did so.
+func (g *Gateway) panicked(what, key string, defect any) error {
+	g.Meter.Panicked()
+	g.Log.Error(what, "key", key, "error", fmt.Sprintf("%s panicked: %v\n%s", what, defect, debug.Stack()))
+	return errPanicked
 }
 
 // ActiveFlights is the gauge of flights under way.

@@ -348,8 +348,8 @@ func TestPanicInTheUpstreamFailsItsRequestsOnly(t *testing.T) {
 		if _, err := g.Answer(t.Context(), ask("a", "p")); err == nil {
 			t.Error("no error")
 		}
-		if now := g.ActiveFlights().Now(); now != 0 {
-			t.Errorf("%d flights under way", now)
+		if now, panics := g.ActiveFlights().Now(), w.tally.panics.Load(); now != 0 || panics != 1 {
+			t.Errorf("%d flights under way, %d panics counted", now, panics)
 		}
 	})
 }

@@ -111,4 +111,5 @@ type Meter interface {
 	Looked(result string)        // a look into the cache: hit, miss or unavailable
 	Limited(kind, bucket string) // a request refused for an empty bucket of that kind: the shared one or the replica's own
 	Charged(nanousd int64)
+	Panicked() // a panic that was recovered from, which the log tells of once as well
 }

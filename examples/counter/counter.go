@@ -23,9 +23,10 @@ import (
 )
 
 const (
-	role = "counter"
-	port = 8080
-	look = 100 * time.Millisecond // between two looks of an observer
+	role    = "counter"
+	program = "./examples/counter/cmd/counter"
+	port    = 8080
+	look    = 100 * time.Millisecond // between two looks of an observer
 
 	// What a counter may fail to give back. Prometheus clients export both.
 	goroutines, descriptors = "go_goroutines", "process_open_fds"
@@ -34,41 +35,23 @@ const (
 // System is three counters behind HAProxy, with Redis under Redis Sentinel.
 type System struct{}
 
-// names are those of the counters.
-var names = [...]string{"counter-1", "counter-2", "counter-3"}
+var counters = [...]string{"counter-1", "counter-2", "counter-3"}
 
-var program = env.Program{Go: "./examples/counter/cmd/counter"}
-
-func (System) Programs() []env.Program { return []env.Program{{}, program} }
-
-// Roster are all nodes, so that a scenario whose faults name another is refused before anything starts.
-func (System) Roster() []env.Spec {
-	all := append(redisha.Cluster{}.Roster(), haproxy.Proxy{}.Roster()...)
-	for _, name := range names {
-		all = append(all, env.Spec{Name: name, Role: role})
-	}
-	return all
-}
+func (System) Programs() []env.Program { return []env.Program{{}, {Go: program}} }
 
 // Start starts the stores, then the counters, and is done when HAProxy calls all of them up.
 func (System) Start(ctx context.Context, e *env.Env) error {
-	proxy := haproxy.Proxy{Service: haproxy.Service{Name: role, Nodes: names[:], Port: port, Ready: "/ready"}}
-	if err := (redisha.Cluster{}).Start(ctx, e); err != nil {
-		return err
-	}
-	if err := proxy.Launch(ctx, e); err != nil {
-		return err
-	}
+	proxy := haproxy.Proxy{Service: haproxy.Service{Name: role, Nodes: counters[:], Port: port, Ready: "/ready"}}
 	watchers, err := redisha.Cluster{}.RedisSentinels(e)
-	if err != nil {
+	if err = errors.Join(err, redisha.Cluster{}.Start(ctx, e), proxy.Launch(ctx, e)); err != nil {
 		return err
 	}
-	for _, name := range names {
+	for _, name := range counters {
 		addr, err := e.Addr(name)
 		if err != nil {
 			return err
 		}
-		spec := env.Spec{Name: name, Role: role, Subject: true, Program: program, Ports: []int{port}, Env: map[string]string{
+		spec := env.Spec{Name: name, Role: role, Subject: true, Program: env.Program{Go: program}, Ports: []int{port}, Env: map[string]string{
 			"LISTEN": fmt.Sprintf("%s:%d", addr, port), "MASTER": redisha.MasterName, "SENTINELS": strings.Join(watchers, ",")}}
 		if _, err := e.Launch(ctx, spec); err != nil {
 			return err
@@ -77,7 +60,7 @@ func (System) Start(ctx context.Context, e *env.Env) error {
 	e.SetParam(evidence.ParamGrace, 10*time.Second)
 	url, err := haproxy.URL(ctx, e)
 	e.SetTarget(env.Target{URL: url})
-	return errors.Join(err, env.Await(ctx, "every counter up", func(ctx context.Context) error { return haproxy.ServersUp(ctx, e, role, len(names)) }))
+	return errors.Join(err, env.Await(ctx, "every counter up", func(ctx context.Context) error { return haproxy.ServersUp(ctx, e, role, len(counters)) }))
 }
 
 // Probes observe the counters; faults of Redis bring their own.

@@ -14,7 +14,8 @@ import (
 // beyond its share of the requests of its classes due in the window. Requests that the plan aborted are not dropped; unsent ones
 // break an assumption.
 //
-// Unknown unless every planned request is recorded exactly once. Unknown, too, if all that was dropped was refused with status
+// Unknown unless every planned request is recorded exactly once, or if some were refused and it cannot be known which of them the
+// plan allows; these are not counted then. Unknown, too, if all that was dropped was refused with status
 // 429 and the load kept no schedule: a late load generator asks in bursts, faster than was planned.
 func NothingDropped() Check {
 	return New("NothingDropped", func(r *Run) (Verdict, error) {
@@ -29,7 +30,8 @@ func nothingDropped(r *Run) (Verdict, error) {
 	var dropped Findings
 	tooFast := true // all that was dropped was refused for its rate
 	for i, q := range evidence.Requests.Each(r.Run) {
-		if isDropped(q.Outcome) && !allowed[i] {
+		untold := unproven != nil && q.Outcome == evidence.Refused
+		if isDropped(q.Outcome) && !allowed[i] && !untold {
 			dropped.Add(describe(q), q.Seq)
 			tooFast = tooFast && forRate(q)
 		}
@@ -41,7 +43,7 @@ func nothingDropped(r *Run) (Verdict, error) {
 	switch {
 	case dropped.N() > 0 && tooFast && !keptSchedule(r.Run):
 		return v, fmt.Errorf("%d requests were refused for their rate, and the load kept no schedule", dropped.N())
-	case o.count[evidence.Failed]+o.count[evidence.Ambiguous] > 0, dropped.N() > 0 && unproven == nil:
+	case dropped.N() > 0:
 		return Failf(figures, dropped.Requests(), "%d of %d requests were dropped: %s", dropped.N(), o.planned, &dropped), nil
 	case unproven != nil:
 		return v, unproven

@@ -10,7 +10,7 @@ import (
 // leastNormal is how many requests of a class a normal latency must rest on: of fewer, one slow request is the p99.
 const leastNormal = 20
 
-// baseline is how fast the run's requests were before a moment, such as the order of a fault, by class.
+// baseline is how fast the run's requests were before any fault, and before a moment such as the order of a fault, by class.
 type baseline struct {
 	Classes
 	late bool // the load did not keep its schedule
@@ -18,8 +18,9 @@ type baseline struct {
 	n    []int // requests that each p99 rests on
 }
 
-// baselineAt measures the requests that were answered before the moment until.
+// baselineAt measures the requests that were answered before the moment until and before any fault was ordered.
 func baselineAt(r *Run, until time.Duration) (baseline, error) {
+	until = min(until, firstOrder(r.Run))
 	if b, measured := r.baselines[until]; measured {
 		return b, nil
 	}
@@ -29,7 +30,9 @@ func baselineAt(r *Run, until time.Duration) (baseline, error) {
 	}
 	b := baseline{Classes: classes, late: !keptSchedule(r.Run)}
 	latencies := make([][]time.Duration, len(classes.Names))
-	for i, q := range evidence.Requests.Each(r.Run) {
+	all := evidence.Requests.Of(r.Run)
+	for i := range all[:firstDue(all, until)] {
+		q := &all[i]
 		if class := classes.Of[i]; q.Succeeded() && q.End < until {
 			latencies[class] = append(latencies[class], q.Latency())
 		}
@@ -41,6 +44,15 @@ func baselineAt(r *Run, until time.Duration) (baseline, error) {
 	return b, nil
 }
 
+// firstOrder is the moment at which the first fault was ordered: from there on, nothing is normal. It is Forever if none was.
+func firstOrder(run *evidence.Run) time.Duration {
+	first := evidence.Forever
+	for _, in := range evidence.Injections.Each(run) {
+		first = min(first, in.Ordered)
+	}
+	return first
+}
+
 // normal is the p99 of the latencies of the class of the request at that place.
 func (b baseline) normal(place int) (time.Duration, error) { return b.ofClass(b.Of[place]) }
 
@@ -48,7 +60,7 @@ func (b baseline) normal(place int) (time.Duration, error) { return b.ofClass(b.
 // they are too few.
 func (b baseline) ofClass(class uint8) (time.Duration, error) {
 	if n := b.n[class]; n < leastNormal {
-		return 0, fmt.Errorf("only %d %s were answered before the fault, too few to tell what is normal", n, withClass("requests", b.Names[class]))
+		return 0, fmt.Errorf("only %d %s were answered before any fault, too few to tell what is normal", n, withClass("requests", b.Names[class]))
 	}
 	return b.p99[class], nil
 }

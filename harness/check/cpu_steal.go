@@ -44,12 +44,15 @@ type undisturbed struct {
 	leftOut             int
 }
 
-// undisturbedOf are those of which is, given the place and the request, reports true.
-func undisturbedOf(run *evidence.Run, is func(int, *evidence.Request) bool) (u undisturbed) {
-	steal := evidence.Derive(run, newCPUSteal)
-	for i, q := range evidence.Requests.Each(run) {
+// undisturbedOf are those that were due in the window and of which is, given the place and the request, reports true.
+func undisturbedOf(run *evidence.Run, w evidence.Window, is func(int, *evidence.Request) bool) (u undisturbed) {
+	steal, all := evidence.Derive(run, newCPUSteal), evidence.Requests.Of(run)
+	first := firstDue(all, w.From)
+	for i := range all[first:max(first, firstDue(all, w.To))] {
+		place := first + i
+		q := &all[place]
 		switch {
-		case !is(i, q):
+		case !is(place, q):
 		case steal.met(q):
 			u.leftOut++
 		default:

@@ -48,3 +48,30 @@ func (f *Findings) String() string {
 	}
 	return strings.Join(kinds, ", ")
 }
+
+// finding is the first counter-example, in words, and the first doubt, for a check that tells of one of many. The zero value has
+// neither.
+type finding struct {
+	broken string
+	doubt  error
+}
+
+func (f *finding) breaks(format string, args ...any) {
+	if f.broken == "" {
+		f.broken = fmt.Sprintf(format, args...)
+	}
+}
+
+func (f *finding) doubts(format string, args ...any) {
+	if f.doubt == nil {
+		f.doubt = fmt.Errorf(format, args...)
+	}
+}
+
+// verdict is Fail with the counter-example, else the doubt, else Pass with that reason.
+func (f *finding) verdict(figures map[string]float64, reason string, args ...any) (Verdict, error) {
+	if f.broken != "" {
+		return Failf(figures, nil, "%s", f.broken), nil
+	}
+	return Passf(figures, reason, args...), f.doubt
+}

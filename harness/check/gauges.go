@@ -1,8 +1,6 @@
 package check
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -26,8 +24,8 @@ type Gauges struct {
 }
 
 const (
-	// zeroWithin is how soon after the last activity a gauge must be zero.
-	zeroWithin = 5 * time.Second
+	// ZeroWithin is how soon after the last activity a gauge must be zero.
+	ZeroWithin = 5 * time.Second
 	// leakShare and leakCount are how far above its level after the warm-up a resource may end: whichever is more.
 	leakShare = 0.10
 	leakCount = 10
@@ -47,6 +45,9 @@ func GaugesReturnToZero(names Gauges) Check {
 			g.rest = max(g.rest, names.Since(r))
 		}
 		load, unloaded := r.Load()
+		if unloaded != nil {
+			g.doubts("%w", unloaded)
+		}
 		for _, p := range Replicas(r.Run) {
 			g.replicas++
 			g.neverNegative(&p)
@@ -54,49 +55,27 @@ func GaugesReturnToZero(names Gauges) Check {
 				g.atRest(&p, load.From)
 			}
 		}
-		v := Verdict{Figures: g.figures()}
-		switch {
-		case g.broken != "":
-			return Failf(v.Figures, nil, "%s", g.broken), nil
-		case unloaded != nil:
-			return v, unloaded
-		case g.unproven != nil:
-			return v, g.unproven
-		}
 		for _, name := range names.InFlight {
 			if g.peak[name] <= 0 {
-				return v, fmt.Errorf("%s was never above zero on any replica", name)
+				g.doubts("%s was never above zero on any replica", name)
 			}
 		}
 		if len(names.InFlight) == 0 && g.compared == 0 {
-			return v, errors.New("no replica exported anything that it may hold before and after the load")
+			g.doubts("no replica exported anything that it may hold before and after the load")
 		}
-		return Passf(v.Figures, "%d gauges are back at zero on %d replicas and nothing leaked", len(names.InFlight), g.replicas), nil
+		return g.verdict(g.figures(), "%d gauges are back at zero on %d replicas and nothing leaked", len(names.InFlight), g.replicas)
 	})
 }
 
-// gauges gathers the findings over all replicas: the first of each kind.
+// gauges gathers the findings over all replicas.
 type gauges struct {
 	Gauges
+	finding
 	rest     time.Duration // the last activity was over then
 	replicas int
 	compared int  // what replicas hold that was exported before and after the load
 	cold     bool // requests of the warm-up were not answered ok
 	peak     map[string]float64
-	broken   string
-	unproven error
-}
-
-func (g *gauges) breaks(format string, args ...any) {
-	if g.broken == "" {
-		g.broken = fmt.Sprintf(format, args...)
-	}
-}
-
-func (g *gauges) doubts(format string, args ...any) {
-	if g.unproven == nil {
-		g.unproven = fmt.Errorf(format, args...)
-	}
 }
 
 func (g *gauges) neverNegative(r *Replica) {
@@ -130,8 +109,7 @@ func (g *gauges) zero(node, name string, rest []evidence.Sample) {
 		switch {
 		case !exported:
 			g.doubts("%s does not export %s", node, name)
-			return
-		case v != 0 && s.At > g.rest+zeroWithin:
+		case v != 0 && s.At > g.rest+ZeroWithin:
 			g.breaks("%s is %g on %s, %.1f s after the last response", name, v, node, (s.At - g.rest).Seconds())
 			return
 		case v != 0 && i == len(rest)-1:
@@ -142,7 +120,8 @@ func (g *gauges) zero(node, name string, rest []evidence.Sample) {
 
 // level compares the last scrape with the last one before the load. A replica that was started since is compared with what
 // it was before: the same program under the same load. What is held by idle connections may take as long to go as a gauge
-// may take to return to zero; a run that ended sooner proves no leak.
+// may take to return to zero; a run that ended sooner proves no leak. Of a metric that had series before, one with other labels
+// that came later was zero.
 func (g *gauges) level(r *Replica, loadFrom time.Duration, end evidence.Sample) {
 	var before map[string]float64
 	for _, s := range r.Samples {
@@ -155,18 +134,14 @@ func (g *gauges) level(r *Replica, loadFrom time.Duration, end evidence.Sample) 
 		return
 	}
 	for _, name := range g.Held {
-		exported := func(metric string) bool { return baseName(metric) == name }
-		for _, values := range []map[string]float64{before, end.Values} {
-			if !slices.ContainsFunc(slices.Collect(maps.Keys(values)), exported) {
-				g.doubts("%s does not export %s", r.Name, name)
-				break
-			}
+		if !exports(before, name) || !exports(end.Values, name) {
+			g.doubts("%s does not export %s", r.Name, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(end.Values)) {
 		was, known := before[name]
 		now := end.Values[name]
-		if !known || !g.isHeld(name) {
+		if !g.isHeld(name) || !known && !exports(before, baseName(name)) {
 			continue
 		}
 		g.compared++
@@ -174,7 +149,7 @@ func (g *gauges) level(r *Replica, loadFrom time.Duration, end evidence.Sample) 
 			continue
 		}
 		report := g.doubts
-		if end.At > g.rest+zeroWithin && !g.cold {
+		if end.At > g.rest+ZeroWithin && !g.cold {
 			report = g.breaks
 		}
 		report("%s of %s rose from %g after the warm-up to %g, %.1f s after the last response", name, r.Name, was, now, (end.At - g.rest).Seconds())
@@ -185,6 +160,16 @@ func (g *gauges) level(r *Replica, loadFrom time.Duration, end evidence.Sample) 
 func (g *gauges) isHeld(name string) bool {
 	base := baseName(name)
 	return base == "go_goroutines" || base == "process_open_fds" || slices.Contains(g.Held, base)
+}
+
+// exports reports whether there is a series of that metric, whatever its labels.
+func exports(values map[string]float64, metric string) bool {
+	for name := range values {
+		if baseName(name) == metric {
+			return true
+		}
+	}
+	return false
 }
 
 // baseName is a metric's name without its labels.

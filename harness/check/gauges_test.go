@@ -80,6 +80,15 @@ func gaugesCases() []verdictCase {
 		{"leak or not yet closed", zero, "", grows("go_goroutines", 11), check.Unknown, "go_goroutines of app-1 rose from 40"},
 		{"no leak", zero, "", grows("go_goroutines", 9), check.Pass, ""},
 		{"leak of what the service names", zero, "", both(on, grows(`pool_connections{state="idle"}`, 11)), check.Fail, `pool_connections{state="idle"} of app-1 rose from 8`},
+		{"leak with labels that came with the load", zero, "", both(on, grows(`pool_connections{state="used"}`, 11)), check.Fail, `pool_connections{state="used"} of app-1 rose from 0`},
+		{"no leak with labels that came with the load", zero, "", both(on, grows(`pool_connections{state="used"}`, 9)), check.Pass, ""},
+		{"not exported at first, and not zero in the end", zero, "", both(on, func(h *history) {
+			samples("app-1", 0, func(s *evidence.Sample) {
+				if delete(s.Values, gauge); s.At >= lastSeen(h)-2*time.Second {
+					s.Values[gauge] = 2
+				}
+			})(h)
+		}), check.Fail, "is 2 on app-1"},
 		{"more of what nobody named", zero, "", both(on, samples("app-1", 0, more("other", 5)), grows("other", 11)), check.Pass, ""},
 		{"no level", zero, "", func(h *history) {
 			h.samples = slices.DeleteFunc(h.samples, func(s evidence.Sample) bool { return s.At <= loadFrom })

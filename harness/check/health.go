@@ -64,32 +64,28 @@ func calledDown(said map[string]evidence.Observation) (down evidence.Observation
 func HealthyAfter() Check { return New("HealthyAfter", healthyAfter) }
 
 func healthyAfter(r *Run) (Verdict, error) {
-	var doubt error
+	var f finding
 	said := lastWords(r.Run, evidence.Forever)
 	for _, n := range evidence.Nodes.Each(r.Run) {
 		down, isDown := calledDown(said[n.Name])
 		err := notBroughtBack(r.Run, n.Name)
 		switch {
 		case n.Subject && isDown && err == nil:
-			return Failf(nil, nil, "%s had not recovered when the run ended: %s last called it down: %s", n.Name, down.Source, down.Detail), nil
-		case doubt != nil:
+			f.breaks("%s had not recovered when the run ended: %s last called it down: %s", n.Name, down.Source, down.Detail)
 		case n.Subject && isDown:
-			doubt = fmt.Errorf("%s was down when the run ended, and the harness had not brought it back: %w", n.Name, err)
+			f.doubts("%s was down when the run ended, and the harness had not brought it back: %w", n.Name, err)
 		case isDown:
-			doubt = fmt.Errorf("%s was still down when the run ended, says %s: %s", n.Name, down.Source, down.Detail)
+			f.doubts("%s was still down when the run ended, says %s: %s", n.Name, down.Source, down.Detail)
 		case n.Subject && len(said[n.Name]) == 0:
-			doubt = fmt.Errorf("nobody observed %s", n.Name)
+			f.doubts("nobody observed %s", n.Name)
 		}
-	}
-	if doubt != nil {
-		return Verdict{}, doubt
 	}
 	nodes, err := r.NeedSubjects()
 	if err != nil {
-		return Verdict{}, err
+		f.doubts("%w", err)
 	}
-	return Passf(map[string]float64{"nodes": float64(len(nodes))},
-		"all %d nodes of the service, and what was observed of the others, were up when the run ended", len(nodes)), nil
+	return f.verdict(map[string]float64{"nodes": float64(len(nodes))},
+		"all %d nodes of the service, and what was observed of the others, were up when the run ended", len(nodes))
 }
 
 // notBroughtBack is why the heal of a fault on the node is not done; nil if all are.

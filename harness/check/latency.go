@@ -10,7 +10,7 @@ import (
 )
 
 // WorstAddedLatency: from the order of the fault to the end of the run, no request took longer than is normal by more than
-// limit, whatever became of it. Normal is the p99 of its class in the same run before the fault. Unknown unless the fault is
+// limit, whatever became of it. Normal is the p99 of its class in the same run before any fault. Unknown unless the fault is
 // confirmed, requests were due while it lasted, and it is known what is normal for each of them, or if only the load
 // generator's lag took some beyond the limit.
 func WorstAddedLatency(fault string, limit time.Duration) Check {
@@ -91,7 +91,7 @@ func addedLatency(run *evidence.Run, f Fault, b baseline, limit time.Duration) a
 const leastCompared = 100
 
 // LatencyDuring: while the fault was in force, from when it was active to the order to heal it, the p99 of the requests of the
-// class was at most factor times that of the same run before it. Requests that were under way during CPU steal time are left
+// class was at most factor times that of the same run before any fault. Requests that were under way during CPU steal time are left
 // out on both sides; Unknown if they are more than half.
 func LatencyDuring(fault, class string, factor float64) Check {
 	return New("LatencyDuring", func(r *Run) (Verdict, error) {
@@ -104,11 +104,12 @@ func LatencyDuring(fault, class string, factor float64) Check {
 			return Verdict{}, err
 		}
 		place := slices.Index(classes.Names, class)
-		before := undisturbedOf(r.Run, func(i int, t *evidence.Request) bool {
-			return int(classes.Of[i]) == place && t.Succeeded() && t.End < f.Ordered
+		until := firstOrder(r.Run)
+		before := undisturbedOf(r.Run, evidence.Window{To: until}, func(i int, t *evidence.Request) bool {
+			return int(classes.Of[i]) == place && t.Succeeded() && t.End < until
 		})
-		during := undisturbedOf(r.Run, func(i int, t *evidence.Request) bool {
-			return int(classes.Of[i]) == place && t.Waited() && f.Active <= t.Due && t.Due < f.Healing
+		during := undisturbedOf(r.Run, evidence.Window{From: f.Active, To: f.Healing}, func(i int, t *evidence.Request) bool {
+			return int(classes.Of[i]) == place && t.Waited()
 		})
 		return compareLatency(r.Run, before, during, fault, withClass("requests", class), factor)
 	})
@@ -152,12 +153,9 @@ func MedianWithin(class string, limit time.Duration) Check {
 		if err != nil {
 			return Verdict{}, err
 		}
-		until := evidence.Forever
-		for _, in := range evidence.Injections.Each(r.Run) {
-			until = min(until, in.Ordered)
-		}
+		until := firstOrder(r.Run)
 		place := slices.Index(classes.Names, class)
-		normal := undisturbedOf(r.Run, func(i int, q *evidence.Request) bool {
+		normal := undisturbedOf(r.Run, evidence.Window{To: until}, func(i int, q *evidence.Request) bool {
 			return int(classes.Of[i]) == place && q.Succeeded() && q.End < until
 		})
 		figures := map[string]float64{"requests": float64(len(normal.latencies)), "left_out": float64(normal.leftOut), "limit_ms": Milliseconds(limit)}

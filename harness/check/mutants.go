@@ -80,7 +80,7 @@ func NewMatrix(mutants []Mutant, judged map[string]Judgement) Matrix {
 		}
 		m.Mutants = append(m.Mutants, newMutantRow(x, control, judged[x.Name]))
 	}
-	m.All, m.Classes = m.shares()
+	m.All, m.Classes = m.Shares()
 	return m
 }
 
@@ -151,7 +151,8 @@ func failure(j Judgement, name string) string {
 	return j.Reason
 }
 
-func (m Matrix) shares() (all Share, classes []Share) {
+// Shares counts the mutants, and those of each class by name.
+func (m Matrix) Shares() (all Share, classes []Share) {
 	byClass := map[string]*Share{}
 	for _, row := range m.Mutants {
 		all.count(row.Outcome)

@@ -69,6 +69,14 @@ func seenHealed(at float64) func(*history) {
 	return func(h *history) { h.faults[0].Healed = seconds(at) }
 }
 
+// brokenAt adds another fault, which lasts for 2 s.
+func brokenAt(at float64) func(*history) {
+	return func(h *history) {
+		h.inject("break", "store-2", seconds(at), seconds(at+0.1), seconds(at+2), seconds(at+2.1))
+		slices.SortFunc(h.injections, func(a, b evidence.Injection) int { return cmp.Compare(a.Ordered, b.Ordered) })
+	}
+}
+
 // stolen has a hypervisor keep the machine from running.
 func stolen(from, to float64) func(*history) {
 	return func(h *history) {
@@ -116,6 +124,9 @@ func outageCases() []outageCase {
 		return both(append(clients, saw(21.1, "roles", "store-2", "leader"))...)
 	}
 	came, left := saw(11, "sessions", "store-1", "clients"), saw(21, "sessions", "store-1", "none")
+	blind := func(at float64) func(*history) {
+		return saw(at, evidence.SourceBlind("sessions"), "store-1", evidence.SawUnknown)
+	}
 	return []outageCase{
 		{"none slower", worst, unchanged, check.Pass, "more than 0.0 ms", "normal_slow_ms", 300},
 		{"slower within the limit", worst, between(20, 21, slow, delayed(350*ms)), check.Pass, "350.0 ms", "worst_added_slow_ms", 350},
@@ -129,6 +140,8 @@ func outageCases() []outageCase {
 		{"fault did nothing", worst, unconfirmed, check.Unknown, "not confirmed", "", 0},
 		{"normal unknown", worst, removed(0, 20, slow), check.Unknown, "only 0 requests (slow)", "", 0},
 		{"normal unknown but a quick one too slow", worst, both(removed(0, 20, slow), between(22, 23, quick, delayed(time.Second))), check.Fail, "10 requests", "", 0},
+		{"slow, and slow under a fault before it", worst, both(brokenAt(14.5), between(14.5, 30, slow, delayed(400*ms))), check.Fail, "requests took more than 350 ms longer", "normal_slow_ms", 300},
+		{"a fault before it came too soon", worst, brokenAt(11), check.Unknown, "only 10 requests (quick) were answered before any fault", "", 0},
 		{"nobody asked meanwhile", worst, both(removed(20, 31, quick), removed(20, 31, slow)), check.Unknown, "no request was due while", "", 0},
 		{"classes unknown", worst, classesUnknown, check.Unknown, "nobody knows the classes", "", 0},
 		{"no fault", worst, func(h *history) { h.injections = nil }, check.Unknown, "never ordered", "", 0},
@@ -137,6 +150,7 @@ func outageCases() []outageCase {
 		{"a little slower", during, both(oftener, between(20, 30, quick, delayed(2*ms))), check.Pass, "a factor of 1.50", "during_p99_ms", 6},
 		{"slower", during, both(oftener, between(20, 30, quick, delayed(3*ms))), check.Fail, "by a factor of 1.75", "during_p99_ms", 7},
 		{"one in fifty slower", during, both(oftener, between(20.5, 20.7, quick, delayed(time.Second))), check.Fail, "factor", "", 0},
+		{"slower, and slower under a fault before it", during, both(oftener, brokenAt(16), between(16, 30, quick, delayed(3*ms))), check.Fail, "by a factor of 1.75", "before_p99_ms", 4},
 		{"slower after the heal", during, both(oftener, between(30, 40, quick, delayed(time.Second))), check.Pass, "", "", 0},
 		{"others slower", during, both(oftener, between(20, 30, slow, delayed(time.Second))), check.Pass, "", "", 0},
 		{"slower in CPU steal time", during, both(oftener, between(20.5, 20.7, quick, delayed(time.Second)), stolen(20.4, 21.8)), check.Pass, "a factor of 1.00", "left_out", 29},
@@ -175,7 +189,12 @@ func outageCases() []outageCase {
 		{"the run ends too soon", within, both(between(20.1, 20.5, slow, refused), removed(21, 40, slow)), check.Unknown, "no 10 requests (slow) in a row", "recovery_slow_ms", 300},
 		{"quick ones only", within, removed(20, 40, slow), check.Pass, "", "recovery_quick_ms", 0},
 		{"nobody asked again", within, both(removed(20, 40, slow), removed(20, 40, quick)), check.Unknown, "no request was due afterwards", "", 0},
+		{"slow, and slow under a fault before it", within, both(brokenAt(14.5), between(14.5, 22, quick, delayed(400*ms))), check.Fail, "a request (quick) still failed or was slow 1900 ms later", "", 0},
 		{"normal unknown", within, removed(0, 20, slow), check.Unknown, "only 0 requests (slow)", "", 0},
+		{"normal unknown, and slow", within, both(removed(0, 20, slow), between(20, 25, slow, delayed(time.Second))), check.Unknown, "only 0 requests (slow)", "", 0},
+		{"normal unknown, and not answered for a moment", within, both(removed(0, 20, slow), between(20, 21, slow, refused)), check.Unknown, "only 0 requests (slow)", "recovery_slow_ms", 900},
+		{"normal unknown, and not answered for long", within, both(removed(0, 20, slow), between(20, 22, slow, refused)), check.Fail, "a request (slow) still failed", "recovery_slow_ms", 1900},
+		{"normal unknown, and never answered", within, both(removed(0, 20, slow), between(20, 60, slow, refused)), check.Fail, "a request (slow) still failed", "", 0},
 		{"fault did nothing", within, unconfirmed, check.Unknown, "not confirmed", "", 0},
 		{"floor", within, func(h *history) { h.plan.Params[evidence.ParamFloor+outageFault] = 500 * ms }, check.Pass, "", "floor_ms", 500},
 
@@ -198,6 +217,10 @@ func outageCases() []outageCase {
 		{"all left before", nobody, handover(came, left), check.Pass, "0 ms after", "longest_stay_ms", 0},
 		{"one stays within the limit", nobody, handover(came, saw(21.9, "sessions", "store-1", "none")), check.Pass, "800 ms after", "longest_stay_ms", 800},
 		{"one stays too long", nobody, handover(came, saw(22.2, "sessions", "store-1", "none")), check.Fail, "1.1 s after store-2 had become leader", "longest_stay_ms", 1100},
+		{"nobody can tell how long they stay", nobody, handover(came, blind(21.2)), check.Unknown, "sessions could not tell whether clients were connected to store-1", "longest_stay_ms", 100},
+		{"nobody can tell for a moment", nobody, handover(came, blind(21.2), saw(21.9, "sessions", "store-1", "none")), check.Pass, "", "longest_stay_ms", 100},
+		{"nobody can tell, and they had stayed too long", nobody, handover(came, blind(22.2)), check.Fail, "1.1 s after store-2 had become leader", "", 0},
+		{"all left, and nobody can tell for a moment", nobody, handover(came, left, blind(25), saw(26, "sessions", "store-1", "none")), check.Pass, "0 ms after", "", 0},
 		{"one stays to the end", nobody, handover(came), check.Fail, "clients were connected to store-1 for 1", "", 0},
 		{"one comes back", nobody, handover(came, left, saw(32, "sessions", "store-1", "clients"), saw(33, "sessions", "store-1", "none")), check.Fail, "for 11.9 s", "", 0},
 		{"one comes back to stay", nobody, handover(came, left, saw(32, "sessions", "store-1", "clients")), check.Fail, "clients were connected", "", 0},

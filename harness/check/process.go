@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,7 +14,7 @@ import (
 const deathSlack = 5 * time.Second
 
 // CleanExit: at every SIGTERM the node ended with code 0 within its grace period, by the engine's record. It fails if it
-// ended otherwise or later, or still ran when it was killed in the end.
+// ended otherwise or later, or still ran when it was killed in the end. Unknown if that cannot be told of one.
 func CleanExit(node string) Check {
 	return NewTimed("CleanExit", func(r *Run) (Verdict, error) {
 		grace, err := r.NeedParam(evidence.ParamGrace)
@@ -22,18 +23,22 @@ func CleanExit(node string) Check {
 		}
 		var slowest time.Duration
 		signals := 0
+		var doubt error
 		for _, in := range evidence.Injections.Each(r.Run) {
 			if in.Target != node || in.Kind != evidence.FaultTerm {
 				continue
 			}
 			took, v, err := cleanExit(r, in, grace)
-			if v.Status == Fail || err != nil {
-				return v, err
+			if v.Status == Fail {
+				return v, nil
 			}
 			signals++
-			slowest = max(slowest, took)
+			slowest, doubt = max(slowest, took), cmp.Or(doubt, err)
 		}
-		if signals == 0 {
+		switch {
+		case doubt != nil:
+			return Verdict{}, doubt
+		case signals == 0:
 			return Verdict{}, fmt.Errorf("%s was never sent SIGTERM", node)
 		}
 		return Passf(exitFigures(slowest, 0, grace), "%s ended with code 0, %.0f ms after SIGTERM; its grace is %s", node, Milliseconds(slowest), grace), nil
@@ -104,17 +109,12 @@ func noUnplannedDeath(r *Run) (Verdict, error) {
 // planned looks for a fault that was meant to end the node and has not been used to explain an end yet.
 func planned(run *evidence.Run, e *evidence.Exit, grace time.Duration, used map[evidence.Injection]bool) bool {
 	for _, in := range evidence.Injections.Each(run) {
-		if ends(in, e) && in.Target == e.Node && !used[*in] && in.Felt(grace+deathSlack).Holds(e.At) {
+		if in.Target == e.Node && in.MayEnd(e.Code) && !used[*in] && in.Felt(grace+deathSlack).Holds(e.At) {
 			used[*in] = true
 			return true
 		}
 	}
 	return false
-}
-
-// ends reports whether the fault is of a kind that ends processes so.
-func ends(in *evidence.Injection, e *evidence.Exit) bool {
-	return in.Kind == evidence.FaultTerm || in.Kind == evidence.FaultKill && e.Code == evidence.KilledCode
 }
 
 // NoPanics: no program whose log was read reported a panic, a fatal error of its runtime or a data race, recovered from or not.

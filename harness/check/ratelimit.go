@@ -15,16 +15,17 @@ import (
 // limitTolerance is the share by which the requests that a limit lets through may miss it.
 const limitTolerance = 0.01
 
-// LimitHolds: users are held to the rate limit of the plan, a token bucket for each. Of no user more requests were admitted in
-// any span of time than the burst and the rate times its length. Of the flood, the stage of that name, no fewer were than one
-// bucket for all replicas would have let through, which is the same number once it is empty. Both hold within 1 %. No other
-// user was refused anything. A refusal asked for the whole seconds until a token comes, and no more.
+// LimitHolds: users are held to the rate limit of the plan, a token bucket for each of their credentials. By no credential more requests
+// were admitted in any span of time than the burst and the rate times its length. Of the flood, the stage of that name, no fewer were
+// than one bucket for all replicas would have let through, which is the same number once it is empty. Both hold within 1 %. Nothing
+// else was refused, to another user or by another credential of the flood's. A refusal asked for the whole seconds until a token comes,
+// and no more.
 //
 // Admitted is what was answered: whoever is refused or failed, for whatever reason, got nothing of the limit. A request was
 // admitted at some moment from when it was sent to when it was answered. What makes that shorter is admitted: by the places of
 // requests, when each had been admitted at the latest, Forever where nobody knows; nil knows nothing.
 //
-// Unknown unless all of the flood is one user's whose bucket was full before, and a bucket cannot hold it. What the warm-up
+// Unknown unless all of the flood comes by one credential whose bucket was full before, and a bucket cannot hold it. What the warm-up
 // used is not recorded, so it may have used any bucket until its end. Unknown, too, if it is too few that were answered, and
 // enough with those of the flood that nobody waited for or whose fate is ambiguous.
 func LimitHolds(flood string, admitted func(*Run) []time.Duration) Check {
@@ -33,7 +34,7 @@ func LimitHolds(flood string, admitted func(*Run) []time.Duration) Check {
 		if err != nil {
 			return Verdict{}, err
 		}
-		l := limits{bucket: b, flood: flood, byUser: map[string][]admission{}}
+		l := limits{bucket: b, flood: flood, byHolder: map[holder][]admission{}}
 		l.flooded(r.Run)
 		if admitted == nil {
 			l.read(r.Run, func(int) time.Duration { return evidence.Forever })
@@ -109,17 +110,29 @@ func (b bucket) busiest(all []admission) (share float64, requests []uint64) {
 	return share, requests
 }
 
+// holder has a bucket: one user by one credential.
+type holder struct{ user, credential string }
+
+func holderOf(q *evidence.Request) holder { return holder{q.User, q.Credential} }
+
+// String is the credential where it has a name, else the user.
+func (h holder) String() string { return cmp.Or(h.credential, h.user) }
+
+func compareHolders(a, b holder) int {
+	return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.credential, b.credential))
+}
+
 // limits gathers what there is to judge.
 type limits struct {
 	bucket
 	flood    string
-	user     string // whose the flood is
-	doubt    error  // why nothing can be said of the flood
+	flooder  holder
+	doubt    error // why nothing can be said of the flood
 	sent     []time.Duration
 	admitted int // of the flood
 	open     int // of the flood: nobody knows whether they were admitted
-	byUser   map[string][]admission
-	harmed   []uint64 // refused to other users
+	byHolder map[holder][]admission
+	harmed   []uint64 // refused to others
 	misled   []uint64 // refused with the wrong advice
 }
 
@@ -130,10 +143,10 @@ func (l *limits) flooded(run *evidence.Run) {
 			continue
 		}
 		if len(l.sent) == 0 {
-			l.user = q.User
+			l.flooder = holderOf(q)
 		}
-		if q.User != l.user {
-			l.doubt = fmt.Errorf("stage %s floods for more than one user", l.flood)
+		if holderOf(q) != l.flooder {
+			l.doubt = fmt.Errorf("stage %s floods by more than one credential", l.flood)
 		}
 		l.sent = append(l.sent, q.Sent)
 		switch q.Outcome {
@@ -149,16 +162,16 @@ func (l *limits) flooded(run *evidence.Run) {
 	}
 }
 
-// fullBefore is nil if nobody can have used the bucket of the flood's user shortly before the flood.
+// fullBefore is nil if nobody can have used the flood's bucket shortly before the flood.
 func (l *limits) fullBefore(run *evidence.Run) error {
 	before := evidence.Span{From: l.sent[0] - l.fill, To: l.sent[0] - 1}
 	warm, recorded := run.Window(evidence.PhaseBaseline)
 	used := !recorded || warm.From >= before.From
 	for _, q := range evidence.Requests.Each(run) {
-		used = used || q.User == l.user && q.Stage != l.flood && q.Outcome != evidence.Unsent && before.Meets(evidence.Span{From: q.Sent, To: q.End})
+		used = used || holderOf(q) == l.flooder && q.Stage != l.flood && q.Outcome != evidence.Unsent && before.Meets(evidence.Span{From: q.Sent, To: q.End})
 	}
 	if used {
-		return fmt.Errorf("%s's bucket need not have been full when the flood began: it may have been used less than %s before", l.user, l.fill)
+		return fmt.Errorf("%s's bucket need not have been full when the flood began: it may have been used less than %s before", l.flooder, l.fill)
 	}
 	return nil
 }
@@ -171,9 +184,9 @@ func (l *limits) read(run *evidence.Run, latest func(place int) time.Duration) {
 		switch {
 		case q.Outcome == evidence.OK:
 			at := evidence.Span{From: q.Sent, To: max(q.Sent, min(q.End, latest(i)))}
-			l.byUser[q.User] = append(l.byUser[q.User], admission{at, q.Seq})
+			l.byHolder[holderOf(q)] = append(l.byHolder[holderOf(q)], admission{at, q.Seq})
 		case q.Outcome != evidence.Refused || !known:
-		case q.User != l.user:
+		case holderOf(q) != l.flooder:
 			l.harmed = append(l.harmed, q.Seq)
 		case q.Status == http.StatusTooManyRequests && (q.RetryAfter <= 0 || q.RetryAfter > longest):
 			l.misled = append(l.misled, q.Seq)
@@ -192,7 +205,7 @@ func (l *limits) judge() (Verdict, error) {
 	case worst > 1+limitTolerance:
 		return Failf(figures, exceeding, "%.1f %% of what the limit allows was admitted in some span of time", 100*worst), nil
 	case len(l.harmed) > 0:
-		return Failf(figures, l.harmed, "%d requests were refused that were none of the flood's user", len(l.harmed)), nil
+		return Failf(figures, l.harmed, "%d requests were refused that did not come by the flood's credential", len(l.harmed)), nil
 	case len(l.misled) > 0:
 		return Failf(figures, l.misled, "%d refusals told the client a wrong time to come again", len(l.misled)), nil
 	case l.doubt != nil:
@@ -204,15 +217,15 @@ func (l *limits) judge() (Verdict, error) {
 	case float64(l.admitted) < least:
 		return Failf(figures, nil, "%d requests of the flood were admitted, and the limit allows %d", l.admitted, ideal), nil
 	}
-	return Passf(figures, "%d of %d requests of the flood were admitted, where one bucket admits %d, and none of another user was refused",
+	return Passf(figures, "%d of %d requests of the flood were admitted, where one bucket admits %d, and nothing else was refused",
 		l.admitted, len(l.sent), ideal), nil
 }
 
-// worst is the largest share of the limit that some user was surely admitted in a span of time, and the first requests of
-// that span.
+// worst is the largest share of the limit that was surely admitted by some credential in a span of time, and the first requests of that
+// span.
 func (l *limits) worst() (share float64, requests []uint64) {
-	for _, user := range slices.Sorted(maps.Keys(l.byUser)) {
-		if of, those := l.busiest(l.byUser[user]); of > share {
+	for _, h := range slices.SortedFunc(maps.Keys(l.byHolder), compareHolders) {
+		if of, those := l.busiest(l.byHolder[h]); of > share {
 			share, requests = of, those
 		}
 	}

@@ -124,6 +124,17 @@ func usedBefore(by time.Duration) func(*history) {
 	}
 }
 
+// second has the flood's user ask by another credential before and during the flood, and be refused once in it.
+func second(refused bool) func(*history) {
+	return func(h *history) {
+		for at := floodFrom - time.Second; at < floodFrom+2*time.Second; at += 100 * time.Millisecond {
+			h.request("steady", "ann", at, !refused || at != floodFrom)
+			h.requests[len(h.requests)-1].Credential = "ann-2"
+		}
+		h.inOrder()
+	}
+}
+
 func warmUntil(at time.Duration) func(*history) {
 	return func(h *history) { h.windows[0].From = at }
 }
@@ -164,10 +175,14 @@ func limitCases() []limitCase {
 				h.request("steady", "bob", 12*time.Second+time.Duration(i), true)
 			}
 		}, nil, check.Fail, "% of what the limit allows"},
-		{"another user refused for the limit", right, altered("steady", evidence.OK, first(1, limited)), nil, check.Fail, "1 requests were refused that were none"},
-		{"another user refused otherwise", right, altered("steady", evidence.OK, first(2, refused)), nil, check.Fail, "2 requests were refused that were none"},
+		{"another user refused for the limit", right, altered("steady", evidence.OK, first(1, limited)), nil, check.Fail, "1 requests were refused that did not come by"},
+		{"another user refused otherwise", right, altered("steady", evidence.OK, first(2, refused)), nil, check.Fail, "2 requests were refused that did not come by"},
 		{"another user refused, bucket in use before", right, both(altered("steady", evidence.OK, first(1, limited)), warmUntil(floodFrom-1)), nil,
-			check.Fail, "1 requests were refused that were none"},
+			check.Fail, "1 requests were refused that did not come by"},
+		{"another credential of the flood's user", right, second(false), nil, check.Pass, "239 of 600"},
+		{"another credential of the flood's user, refused", right, second(true), nil, check.Fail, "1 requests were refused that did not come by"},
+		{"two credentials of one user flood", right, both(withoutRefused, altered("flood", evidence.OK, first(1, func(q *evidence.Request) { q.Credential = "ann-2" }))), nil,
+			check.Unknown, "by more than one credential"},
 		{"told to come too late", right, altered("flood", evidence.Refused, first(1, func(q *evidence.Request) { q.RetryAfter = 2 * time.Second })), nil,
 			check.Fail, "1 refusals told the client a wrong time"},
 		{"told to come at once", right, altered("flood", evidence.Refused, first(3, func(q *evidence.Request) { q.RetryAfter = 0 })), nil,
@@ -195,7 +210,7 @@ func limitCases() []limitCase {
 		{"warm-up until long before", right, warmUntil(floodFrom - bucketFill - 1), nil, check.Pass, ""},
 		{"warm-up until nobody knows when", right, func(h *history) { h.windows = nil }, nil, check.Unknown, "need not have been full"},
 		{"two users flood", right, both(anothers, altered("flood", evidence.Refused, all(answered))), nil, check.Fail, "% of what the limit allows"},
-		{"two users flood, and nothing else is wrong", right, both(withoutRefused, anothers), nil, check.Unknown, "more than one user"},
+		{"two users flood, and nothing else is wrong", right, both(withoutRefused, anothers), nil, check.Unknown, "by more than one credential"},
 	}
 }
 

@@ -16,8 +16,8 @@ const (
 
 // RecoversWithin: from the moment at which the fault was active to the first of ten consecutive successes, no more than
 // limit went by, for requests of each class. A success is an answer that comes no more than 100 ms later than is normal, the
-// p99 of its class before the fault; its time is when it was due. Unknown unless the fault is confirmed and enough
-// requests came after it.
+// p99 of its class before any fault; its time is when it was due. Unknown unless the fault is confirmed and enough
+// requests came before and after it: too few before tell only who was not answered.
 func RecoversWithin(fault string, limit time.Duration) Check {
 	return New("RecoversWithin", func(r *Run) (Verdict, error) { return recovers(r, fault, limit, false) })
 }
@@ -53,7 +53,8 @@ func recovers(r *Run, fault string, limit time.Duration, sinceHeal bool) (Verdic
 }
 
 // RecoversAfterStage: from the last request of the stage to the first of ten successes in a row, of each class, no more than
-// limit went by. A success is what it is to RecoversWithin; normal is what was so before the stage measured.
+// limit went by. A success is what it is to RecoversWithin; normal is what was so before the stage measured, and before
+// any fault.
 func RecoversAfterStage(overload, measured string, limit time.Duration) Check {
 	return New("RecoversAfterStage", func(r *Run) (Verdict, error) {
 		m, o := stageSpan(r.Run, measured), stageSpan(r.Run, overload)
@@ -110,9 +111,13 @@ func recoveries(run *evidence.Run, b baseline, from time.Duration) (all []recove
 	return all
 }
 
+// recoveryOf takes any answer for a success if it is not known what is normal: a time that is too long all the same is proven.
 func recoveryOf(run *evidence.Run, b baseline, class uint8, from time.Duration) (c recovered, asked bool) {
 	normal, unknown := b.ofClass(class)
-	c = recovered{name: b.Names[class], doubt: fmt.Errorf("no %d %s in a row succeeded before the run was over", inARow, withClass("requests", b.Names[class]))}
+	c = recovered{name: b.Names[class], doubt: unknown}
+	if unknown == nil {
+		c.doubt = fmt.Errorf("no %d %s in a row succeeded before the run was over", inARow, withClass("requests", c.name))
+	}
 	streak := 0
 	var first time.Duration
 	all := evidence.Requests.Of(run)
@@ -121,10 +126,8 @@ func recoveryOf(run *evidence.Run, b baseline, class uint8, from time.Duration) 
 		if b.Of[i] != class || !t.Waited() {
 			continue
 		}
-		if asked = true; unknown != nil {
-			return recovered{name: c.name, doubt: unknown}, asked
-		}
-		slow, answered := t.Latency() > normal+noise, t.Succeeded()
+		asked = true
+		slow, answered := unknown == nil && t.Latency() > normal+noise, t.Succeeded()
 		if slow && answered && b.blameless(t.Service(), normal+noise) || b.late && forRate(t) {
 			continue // it tells nothing of the service
 		}
@@ -136,7 +139,7 @@ func recoveryOf(run *evidence.Run, b baseline, class uint8, from time.Duration) 
 			first = t.Due
 		}
 		if streak == inARow {
-			c.after, c.doubt = first-from, nil
+			c.after, c.doubt = first-from, unknown
 			return c, asked
 		}
 	}

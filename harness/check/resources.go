@@ -1,7 +1,6 @@
 package check
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,18 +34,13 @@ func FlatUse(share float64, uses ...Use) Check {
 				f.judge(&p, u)
 			}
 		}
-		switch {
-		case f.grew != "":
-			return Failf(f.figures, nil, "%s", f.grew), nil
-		case len(uses) == 0:
-			return Verdict{}, errors.New("no metric is named")
-		case f.unproven != nil:
-			return Verdict{Figures: f.figures}, f.unproven
+		if len(uses) == 0 {
+			f.doubts("no metric is named")
 		}
 		if _, err := r.NeedSubjects(); err != nil {
-			return Verdict{}, err
+			f.doubts("%w", err)
 		}
-		return Passf(f.figures, "what %d replicas use did not grow from the second quarter of the load to the last", len(all)), nil
+		return f.verdict(f.figures, "what %d replicas use did not grow from the second quarter of the load to the last", len(all))
 	})
 }
 
@@ -58,11 +52,10 @@ func quarter(w evidence.Window, n time.Duration) evidence.Span {
 
 // flatness gathers the findings over all replicas and uses.
 type flatness struct {
+	finding
 	share        float64
 	second, last evidence.Span
 	figures      map[string]float64
-	grew         string
-	unproven     error
 }
 
 func (f *flatness) judge(r *Replica, u Use) {
@@ -75,14 +68,14 @@ func (f *flatness) judge(r *Replica, u Use) {
 		err = errAfter
 	}
 	if err != nil {
-		f.unproven = err
+		f.doubts("%w", err)
 		return
 	}
 	was, is := before.Values[u.Metric], after.Values[u.Metric]
 	growth := u.Metric + "_growth"
 	f.figures[growth] = max(f.figures[growth], is-was)
-	if is > was+max(f.share*was, u.Slack) && f.grew == "" {
-		f.grew = fmt.Sprintf("%s of %s was never below %g in the last quarter of the load, and had been as low as %g in the second", u.Metric, r.Name, is, was)
+	if is > was+max(f.share*was, u.Slack) {
+		f.breaks("%s of %s was never below %g in the last quarter of the load, and had been as low as %g in the second", u.Metric, r.Name, is, was)
 	}
 }
 
@@ -127,7 +120,7 @@ func StaysZero(metric string) Check {
 		if err != nil {
 			return Verdict{}, err
 		}
-		var doubt error
+		var f finding
 		for _, p := range Replicas(r.Run) {
 			scrapes := 0
 			for _, s := range p.Samples {
@@ -137,19 +130,16 @@ func StaysZero(metric string) Check {
 				scrapes++
 				switch v, exported := s.Values[metric]; {
 				case v != 0:
-					return Failf(nil, nil, "%s was %g on %s, %.1f s after the start of the load", metric, v, p.Name, (s.At - load.From).Seconds()), nil
+					f.breaks("%s was %g on %s, %.1f s after the start of the load", metric, v, p.Name, (s.At - load.From).Seconds())
 				case !exported:
-					doubt = fmt.Errorf("%s was scraped and did not export %s", p.Name, metric)
+					f.doubts("%s was scraped and did not export %s", p.Name, metric)
 				}
 			}
 			if scrapes == 0 {
-				doubt = fmt.Errorf("%s was not scraped", p.Name)
+				f.doubts("%s was not scraped", p.Name)
 			}
 		}
-		if doubt != nil {
-			return Verdict{}, doubt
-		}
-		return Passf(map[string]float64{"nodes": float64(len(nodes))}, "%s was 0 on all %d nodes throughout", metric, len(nodes)), nil
+		return f.verdict(map[string]float64{"nodes": float64(len(nodes))}, "%s was 0 on all %d nodes throughout", metric, len(nodes))
 	})
 }
 

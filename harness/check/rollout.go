@@ -2,7 +2,6 @@ package check
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
@@ -16,7 +15,7 @@ func EndsOnBuild(version string, nodes ...string) Check {
 		}
 		builds := map[string]bool{}
 		behind := "" // a node that the harness did not replace
-		var doubt error
+		var f finding
 		whole := evidence.Span{From: 0, To: evidence.Forever}
 		for _, node := range nodes {
 			told, asked := r.LastSaw(node, evidence.SourceVersion, whole)
@@ -28,23 +27,22 @@ func EndsOnBuild(version string, nodes ...string) Check {
 			}
 			switch {
 			case asked && told.What != version && asOrdered:
-				return Failf(nil, nil, "%s ends as version %q, not %q", node, told.What, version), nil
+				f.breaks("%s ends as version %q, not %q", node, told.What, version)
 			case asked && told.What != version:
-				doubt = fmt.Errorf("%s ends as version %q, and was not replaced", node, told.What)
+				f.doubts("%s ends as version %q, and was not replaced", node, told.What)
 			case !asked || !seen:
-				doubt = fmt.Errorf("nobody saw which build %s is", node)
+				f.doubts("nobody saw which build %s is", node)
 			}
 		}
 		figures := map[string]float64{"nodes": float64(len(nodes)), "builds": float64(len(builds))}
 		switch {
-		case doubt != nil:
-			return Verdict{}, doubt
-		case len(builds) > 1 && behind != "":
-			return Verdict{Figures: figures}, fmt.Errorf("%d nodes end on %d builds, and %s was not replaced", len(nodes), len(builds), behind)
-		case len(builds) > 1:
-			return Failf(figures, nil, "%d nodes end on %d builds, although all say that they are version %q", len(nodes), len(builds), version), nil
+		case len(builds) == 1 || f.doubt != nil:
+		case behind != "":
+			f.doubts("%d nodes end on %d builds, and %s was not replaced", len(nodes), len(builds), behind)
+		default:
+			f.breaks("%d nodes end on %d builds, although all say that they are version %q", len(nodes), len(builds), version)
 		}
-		return Passf(figures, "all %d nodes end on one build, version %q", len(nodes), version), nil
+		return f.verdict(figures, "all %d nodes end on one build, version %q", len(nodes), version)
 	})
 }
 

@@ -1,7 +1,7 @@
 package check
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
@@ -15,13 +15,10 @@ const (
 	refusalLimit = 5 * time.Second
 )
 
-// takesAway are the kinds of faults whose target does not answer.
-var takesAway = []string{evidence.FaultTerm, evidence.FaultKill, evidence.FaultPause}
-
 // ProbesSampled: from the start of the load to the end of the run's rest, no node of the service went without a scrape for more
 // than 2 s, the confirmed downtime of faults on it aside. A probe that did not look leaves the run without a verdict. A node
-// that did not answer for 5 s fails it, unless a SIGTERM, kill or pause that the harness had not healed may have kept it from
-// that, confirmed or not.
+// that was asked and did not answer for 5 s fails it, unless a SIGTERM, kill, pause or other fault that silences, which the harness had not healed,
+// may have kept it from that, confirmed or not.
 func ProbesSampled() Check { return New("ProbesSampled", probesSampled) }
 
 func probesSampled(r *Run) (Verdict, error) {
@@ -35,16 +32,10 @@ func probesSampled(r *Run) (Verdict, error) {
 	}
 	var s sampling
 	for _, n := range nodes {
-		s.node(r, n.Name, looksAt(r.Run, n.Name, watched))
+		s.judge(r, n.Name, looksAt(r.Run, n.Name, watched))
 	}
 	figures := map[string]float64{"samples": float64(s.samples), "longest_gap_ms": Milliseconds(s.gap), "longest_refusal_ms": Milliseconds(s.refusal)}
-	switch {
-	case s.refused != "":
-		return Failf(figures, nil, "%s", s.refused), nil
-	case s.blind != nil:
-		return Verdict{Figures: figures}, s.blind
-	}
-	return Passf(figures, "%d nodes were scraped throughout; the longest gap was %.0f ms", len(nodes), Milliseconds(s.gap)), nil
+	return s.verdict(figures, "%d nodes were scraped throughout; the longest gap was %.0f ms", len(nodes), Milliseconds(s.gap))
 }
 
 func watchedSpan(r *Run) (evidence.Span, error) {
@@ -76,32 +67,55 @@ func looksAt(run *evidence.Run, node string, within evidence.Span) looks {
 
 // sampling gathers the findings over all nodes.
 type sampling struct {
+	finding
 	samples      int
 	gap, refusal time.Duration
-	blind        error  // why a node need not be watched well enough
-	refused      string // what a node failed to answer
 }
 
-func (s *sampling) node(r *Run, name string, l looks) {
+func (s *sampling) judge(r *Run, name string, l looks) {
 	down := confirmedDowntime(r, name)
-	gap, refusal := longest(l.asked, down), longest(l.answered, down)
+	gap, blind := longest(l.asked, down), l.gaps(down)
+	refusal := l.refusal(blind, down)
 	s.samples += len(l.asked) - 2
 	s.gap, s.refusal = max(s.gap, gap), max(s.refusal, refusal)
+	if refusal > refusalLimit && l.refusal(blind, r.Silenced(name)) > refusalLimit {
+		s.breaks("%s did not answer scrapes for %.1f s, and no fault was on it", name, refusal.Seconds())
+	}
 	switch {
 	case len(l.asked) == 2:
-		s.blind = fmt.Errorf("%s was never looked at", name)
+		s.doubts("%s was never looked at", name)
 	case gap > blindLimit:
-		s.blind = fmt.Errorf("%s was not looked at for %.1f s", name, gap.Seconds())
-	case refusal > refusalLimit && longest(l.answered, r.UnderFault(name, takesAway...)) <= refusalLimit:
-		s.blind = fmt.Errorf("%s did not answer scrapes for %.1f s, and a fault on it is not confirmed", name, refusal.Seconds())
+		s.doubts("%s was not looked at for %.1f s", name, gap.Seconds())
 	case refusal > refusalLimit:
-		s.refused = fmt.Sprintf("%s did not answer scrapes for %.1f s, and no fault was on it", name, refusal.Seconds())
+		s.doubts("%s did not answer scrapes for %.1f s, and a fault on it is not confirmed", name, refusal.Seconds())
 	}
 }
 
+// gaps are the times beyond the limit in which nobody looked, although the node was not down.
+func (l looks) gaps(down []evidence.Span) (blind []evidence.Span) {
+	for i := 1; i < len(l.asked); i++ {
+		between := evidence.Span{From: l.asked[i-1], To: l.asked[i]}
+		if between.To-between.From > blindLimit && longest(l.asked[i-1:i+1], down) > blindLimit {
+			blind = append(blind, between)
+		}
+	}
+	return blind
+}
+
+// refusal is the longest time in which the node was asked and did not answer, less the downtime. Nobody knows whether it would
+// have answered while nobody looked, so such a time ends what came before.
+func (l looks) refusal(blind, down []evidence.Span) time.Duration {
+	answered := slices.Clone(l.answered)
+	for _, b := range blind {
+		answered = append(answered, b.From, b.To)
+	}
+	slices.Sort(answered)
+	return longest(answered, slices.Concat(down, blind))
+}
+
 func confirmedDowntime(r *Run, node string) (down []evidence.Span) {
-	for _, f := range r.Confirmed(takesAway...) {
-		if f.Target == node {
+	for _, f := range r.Faults {
+		if in, _ := r.Injection(f.Name); f.Confirmed && f.Target == node && in.MaySilence() {
 			down = append(down, f.Span())
 		}
 	}

@@ -24,7 +24,7 @@ type verdictCase struct {
 // scriptedCases are all that alter a scripted history.
 func scriptedCases() []verdictCase {
 	return slices.Concat(availabilityCases(), rejectionCases(), assumptionCases(), clockCases(), healthCases(), samplingCases(), processCases(), gaugesCases(), staysZeroCases(),
-		sawRisesCases(), retryAfterCases(), warmUpCases(), rolloutCases())
+		sawRisesCases(), retryAfterCases(), accountsCases(), warmUpCases(), rolloutCases())
 }
 
 func (c verdictCase) run() *check.Run {
@@ -53,6 +53,9 @@ func histories() (all []checktest.History) {
 	for _, c := range overloadCases() {
 		all = append(all, checktest.History{Name: c.name, Check: c.check, Run: c.run, Want: c.want})
 	}
+	for _, c := range refusalCases() {
+		all = append(all, checktest.History{Name: c.name, Check: check.RetryAfterHonest(c.seen), Run: c.run, Want: c.want, Reason: c.reason})
+	}
 	for _, c := range limitCases() {
 		all = append(all, checktest.History{Name: c.name, Check: c.check(), Run: c.run, Want: c.want})
 	}
@@ -66,6 +69,7 @@ var neverFail = map[string]string{
 	"ClocksAgree":      "no clock is the service's",
 	"FailedOver":       "a guard: that nobody took over makes the fault less than it should be",
 	"SawRises":         "a guard: what was not seen to happen makes the run prove less",
+	"SawRefusals":      "a guard: without refusals their advice was not tested",
 	"HealthyBefore":    "a system that was not up before the load was not tested",
 }
 

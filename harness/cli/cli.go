@@ -34,6 +34,7 @@ type commands struct {
 	Images  imagesCmd  `cmd:"" help:"Build or fetch every image that the scenarios need."`
 	Clean   cleanCmd   `cmd:"" help:"Remove our images and what killed runs left behind."`
 	Mutants mutantsCmd `cmd:"" help:"Build the service with each seeded defect and see that the named check catches it, and passes without the defect."`
+	Record  recordCmd  `cmd:"" help:"Add runs to the track record, and write it on the front page."`
 }
 
 // console is what every command gets: the App, and where to read and write.

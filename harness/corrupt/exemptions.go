@@ -40,12 +40,15 @@ func Exemptions() []Exemption {
 	return []Exemption{
 		{evidence.Requests.Name(), []string{"stage"}, people, nil},
 		{evidence.Requests.Name(), []string{"class"}, "only the load knows what it calls a request", nil},
-		{samples, []string{"at_ns", "node", "boot", "values", "error", Deleted, Doubled}, look, nil},
+		{evidence.Requests.Name(), []string{"credential"}, "no user has more than one", When(oneCredentialEach)},
+		{samples, []string{"at_ns", "took_ns", "node", "boot", "values", "error", Deleted, Doubled}, look, nil},
 		{injections, []string{"ordered_ns"}, "an order given earlier is as good, if the exit came after it", nil},
+		{injections, []string{"ends", "silences"}, "an excuse for what did not happen", When(excusesNothing)},
 		{injections, []string{Doubled}, "the same order again", nil},
 		{observations, []string{"at_ns", "source", "node", "what", Deleted, Doubled}, opinion, nil},
 		{observations, []string{"detail"}, people, nil},
 		{evidence.Clocks.Name(), []string{"at_ns", "node", "error_ns", Deleted, Doubled}, clocks, nil},
+		{evidence.Accounts.Name(), []string{"at_ns", "node", "resident_bytes", "descriptors", "sockets", Deleted, Doubled}, "one account among hundreds; what is off in many is noticed", nil},
 		{windows, []string{"from_ns", "to_ns"}, bounds, nil},
 		{windows, []string{"name", Deleted}, "a phase that no check reads", When(decidesNothing)},
 		{windows, []string{Doubled}, "the same bounds again", nil},
@@ -54,6 +57,10 @@ func Exemptions() []Exemption {
 		{nodes, []string{"store"}, "read where a node was cut off from all stores", When(notCutOff)},
 		{nodes, []string{Doubled}, "the same node again, and no subject", When(supporting)},
 	}
+}
+
+func oneCredentialEach(run *evidence.Run, _ evidence.Request) bool {
+	return !slices.ContainsFunc(evidence.Requests.Of(run), func(q evidence.Request) bool { return q.Credential != "" })
 }
 
 // decidesNothing: the load and the collection must have been gone through.
@@ -71,5 +78,7 @@ func unnamed(run *evidence.Run, n evidence.Node) bool {
 func notCutOff(run *evidence.Run, _ evidence.Node) bool {
 	return !slices.ContainsFunc(evidence.Injections.Of(run), func(in evidence.Injection) bool { return in.Kind == evidence.FaultPartition })
 }
+
+func excusesNothing(_ *evidence.Run, in evidence.Injection) bool { return !in.Ends && !in.Silences }
 
 func supporting(_ *evidence.Run, n evidence.Node) bool { return !n.Subject }

@@ -27,6 +27,15 @@ func (limiter) LimitCPU(context.Context, *env.Node, float64) (env.Undo, error) {
 }
 func (limiter) Throttled(context.Context, *env.Node) (time.Duration, error) { return time.Second, nil }
 
+// starver is a driver that can limit memory.
+type starver struct{ driver }
+
+func (starver) LimitMemory(context.Context, *env.Node, int64) (env.Undo, error) {
+	return nil, errRefused
+}
+func (starver) Memory(context.Context, *env.Node) (int64, error)     { return 0, errRefused }
+func (starver) OutOfMemory(context.Context, *env.Node) (bool, error) { return false, errRefused }
+
 // slower is a driver that can delay.
 type slower struct{ driver }
 
@@ -47,6 +56,13 @@ type replacer struct{ driver }
 func (replacer) Replace(context.Context, *env.Node, env.Program) error { return errRefused }
 func (replacer) Build(context.Context, *env.Node) (string, error)      { return "build-1", nil }
 
+// accountant is a driver that asks the kernel.
+type accountant struct{ driver }
+
+func (accountant) Account(context.Context, *env.Node) (env.Account, error) {
+	return env.Account{}, errRefused
+}
+
 func TestAbilities(t *testing.T) {
 	for _, c := range []struct {
 		driver env.Driver
@@ -59,12 +75,16 @@ func TestAbilities(t *testing.T) {
 		{cutter{}, []env.Ability{env.Partition, env.CPUQuota}, "cpu-quota"},
 		{limiter{}, []env.Ability{env.CPUQuota}, ""},
 		{limiter{}, []env.Ability{env.Partition}, "partition"},
+		{starver{}, []env.Ability{env.MemoryLimit}, ""},
+		{limiter{}, []env.Ability{env.MemoryLimit}, "memory-limit"},
 		{slower{}, []env.Ability{env.Latency}, ""},
 		{driver{}, []env.Ability{env.Latency}, "latency"},
 		{resetter{}, []env.Ability{env.Reset}, ""},
 		{cutter{}, []env.Ability{env.Reset}, "reset"},
 		{replacer{}, []env.Ability{env.Upgrade}, ""},
 		{slower{}, []env.Ability{env.Upgrade}, "upgrade"},
+		{accountant{}, []env.Ability{env.Accounts}, ""},
+		{slower{}, []env.Ability{env.Accounts}, "accounts"},
 	} {
 		err := env.Able(c.driver, c.needs...)
 		switch {

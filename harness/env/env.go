@@ -5,7 +5,6 @@ package env
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,9 +12,6 @@ import (
 	"sync"
 	"time"
 )
-
-// ErrNoNode says that a node of that name was never launched.
-var ErrNoNode = errors.New("no such node")
 
 // System is what is put under test, with everything it depends on. Start returns once all of it is ready to serve, or an
 // error that names what was awaited; whatever was launched until then is the Env's to remove.
@@ -77,7 +73,8 @@ type Proc interface {
 // Program says what a node runs: Go or Image is set. Neither means what the driver has for servers that are installed from
 // packages.
 type Program struct {
-	Go    string // a main package of the module at hand, built static, e.g. ./cmd/shop
+	// Go is a main package, built static: ./cmd/shop of the module at hand, or the import path of one in a module that it requires.
+	Go    string
 	Image string // an image by its name, for a service that is built elsewhere
 	// Version is what the linker writes into main.version, for Go only; empty leaves it as it is. Another one is another build.
 	Version string
@@ -94,6 +91,7 @@ type Spec struct {
 	Env     map[string]string // added to the program's own environment
 	Files   map[string][]byte // absolute path to content, there before the start, readable by User
 	Scratch []string          // absolute paths of fast, empty folders owned by User
+	Room    int64             // bytes that each of them holds at most, 0 for as many as the machine has
 	Ports   []int             // TCP ports that the harness itself dials
 	User    string            // user name, empty for the program's default
 	NoFile  int               // limit of open files, 0 for the default
@@ -138,7 +136,7 @@ type Node struct {
 // Target is where the load goes.
 type Target struct {
 	URL    string            // e.g. http://198.18.0.9:8080
-	Tokens map[string]string // value of the Authorization header by user; never recorded
+	Tokens map[string]string // value of the Authorization header by user, or by the name of another credential; never recorded
 }
 
 // Env is one running system. It is safe for concurrent use.
@@ -186,14 +184,14 @@ func (e *Env) Launch(ctx context.Context, s Spec) (*Node, error) {
 	return n, nil
 }
 
-// Node finds a node by its name.
+// Node finds a launched node by its name.
 func (e *Env) Node(name string) (*Node, error) {
 	for _, n := range e.Nodes() {
 		if n.Name == name {
 			return n, nil
 		}
 	}
-	return nil, fmt.Errorf("%q: %w", name, ErrNoNode)
+	return nil, fmt.Errorf("%q: no such node", name)
 }
 
 // Nodes returns all nodes by name.

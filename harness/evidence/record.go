@@ -44,10 +44,11 @@ type Request struct {
 	Outcome    Outcome       `json:"outcome"`
 	ID         string        `json:"id"` // the request id that the client chose and sent
 	Stage      string        `json:"stage"`
-	Class      string        `json:"class,omitempty"`  // what the load calls its kind; empty where all are of one kind
-	User       string        `json:"user,omitempty"`   // whose credentials it carried
-	Key        string        `json:"key,omitempty"`    // requests of one user with one key ask for the same
-	Reason     string        `json:"reason,omitempty"` // class of failure: timeout, reset, eof, refused, dial, status, malformed, ...
+	Class      string        `json:"class,omitempty"`      // what the load calls its kind; empty where all are of one kind
+	User       string        `json:"user,omitempty"`       // whose credentials it carried
+	Credential string        `json:"credential,omitempty"` // which of these, by a name; empty for the first
+	Key        string        `json:"key,omitempty"`        // requests of one user with one key ask for the same
+	Reason     string        `json:"reason,omitempty"`     // class of failure: timeout, reset, eof, refused, dial, status, malformed, ...
 	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
 }
 
@@ -73,13 +74,15 @@ func (r *Request) Waited() bool { return r.Outcome != Unsent && r.Outcome != Abo
 
 // Intern shares the strings that many requests have.
 func (r *Request) Intern(one func(string) string) {
-	r.Stage, r.Class, r.User, r.Key = one(r.Stage), one(r.Class), one(r.User), one(r.Key)
+	r.Stage, r.Class, r.User, r.Credential, r.Key = one(r.Stage), one(r.Class), one(r.User), one(r.Credential), one(r.Key)
 	r.Outcome, r.Reason = Outcome(one(string(r.Outcome))), one(r.Reason)
 }
 
-// Sample is one scrape of one node, or the failure to scrape it.
+// Sample is one scrape of one node, or the failure to scrape it. Its values are of some moment from when the node was asked until it had
+// answered.
 type Sample struct {
-	At     time.Duration      `json:"at_ns"`
+	At     time.Duration      `json:"at_ns"`             // when it was asked
+	Took   time.Duration      `json:"took_ns,omitempty"` // until it had answered; 0 if that was not recorded
 	Node   string             `json:"node"`
 	Boot   string             `json:"boot,omitempty"` // changes with every start of the process
 	Values map[string]float64 `json:"values,omitempty"`
@@ -117,6 +120,9 @@ type Injection struct {
 	Healing time.Duration `json:"healing_ns"`         // when the heal was ordered; 0 if never
 	Error   string        `json:"error,omitempty"`    // the injector's, if it failed
 	Undo    string        `json:"undo_err,omitempty"` // the heal's, if it failed
+	// What a kind of the system's own does to its target. Of the Fault constants it is known: see MayEnd and MaySilence.
+	Ends     bool `json:"ends,omitempty"`     // its process ends
+	Silences bool `json:"silences,omitempty"` // it answers nobody
 }
 
 // Injections are the faults by the time they were ordered.
@@ -144,6 +150,16 @@ func (i Injection) Felt(after time.Duration) Span {
 		return Span{i.Ordered, Forever}
 	}
 	return Span{i.Ordered, i.Healing + after}
+}
+
+// MayEnd reports whether the fault is meant to end the target's process, with that exit code.
+func (i Injection) MayEnd(code int) bool {
+	return i.Ends || i.Kind == FaultTerm || i.Kind == FaultKill && code == KilledCode
+}
+
+// MaySilence reports whether the target answers nobody while the fault is on it. One whose process has ended does not.
+func (i Injection) MaySilence() bool {
+	return i.Ends || i.Silences || i.Kind == FaultTerm || i.Kind == FaultKill || i.Kind == FaultPause
 }
 
 // Kinds of faults that checks know: what each excuses differs.
@@ -185,6 +201,9 @@ const (
 	SawPrompt    = "prompt"    // it did not
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
 	SawFree      = "free"      // it did not
+	SawUnknown   = "unknown"   // by SourceBlind
+	SawStarved   = "starved"   // the kernel killed a process of the node for want of memory
+	SawFed       = "fed"       // it did not
 	SawStolen    = "stolen"    // a hypervisor took time from the machine; else SawFree
 
 	ProbeFailed    = "failed"
@@ -244,11 +263,17 @@ const SourceMachine = "machine"
 // SourceThrottling reports whether the kernel keeps a node from the CPU, as it accounts for it.
 const SourceThrottling = "throttling"
 
+// SourceMemory reports whether the kernel has killed a process of the node for want of memory, by the engine's account.
+const SourceMemory = "memory"
+
 // Observers of what a node runs. What they say is a version, and the name of a build.
 const (
 	SourceVersion = "version" // the node's own word
 	SourceBuild   = "build"   // the engine's
 )
+
+// SourceBlind tells of nodes of which a source can say nothing any more: SawUnknown, until that source speaks of the node again.
+func SourceBlind(source string) string { return source + ", blind" }
 
 // SourceReach is an observer that tries, from inside one node, to reach others: it tells of them SawReached or SawLost.
 func SourceReach(from string) string { return "reach from " + from }
@@ -307,6 +332,21 @@ var Clocks = NewKind("clocks", func(a, b *Clock) int { return cmp.Compare(a.At, 
 
 // ClockHarness is the Node of the harness's own wall clock.
 const ClockHarness = "harness"
+
+// Account is what a node's main process held, by the kernel's account.
+type Account struct {
+	At          time.Duration `json:"at_ns"`
+	Node        string        `json:"node"`
+	Resident    int64         `json:"resident_bytes"`
+	Descriptors int           `json:"descriptors"` // open file descriptors
+	Sockets     int           `json:"sockets"`     // of these, sockets
+}
+
+// Accounts are what processes held, by time.
+var Accounts = NewKind("accounts", func(a, b *Account) int { return cmp.Compare(a.At, b.At) })
+
+// Intern shares the strings that many accounts have.
+func (a *Account) Intern(one func(string) string) { a.Node = one(a.Node) }
 
 // Allowance is a share of requests that the scenario permits to be refused.
 type Allowance struct {

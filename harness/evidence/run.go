@@ -205,10 +205,19 @@ func (r *Run) TakenOver(in Injection, source, lead string) (Observation, bool) {
 
 // UnderFault are the times in which a fault of one of the kinds may have been on the node, confirmed or not: for ever if its heal
 // failed or was never ordered.
-func (r *Run) UnderFault(node string, kinds ...string) (times []Span) {
+func (r *Run) UnderFault(node string, kinds ...string) []Span {
+	return r.under(node, func(in *Injection) bool { return slices.Contains(kinds, in.Kind) })
+}
+
+// Silenced are those in which one that silences may have been on it.
+func (r *Run) Silenced(node string) []Span {
+	return r.under(node, func(in *Injection) bool { return in.MaySilence() })
+}
+
+func (r *Run) under(node string, such func(*Injection) bool) (times []Span) {
 	for _, in := range Injections.Each(r) {
 		switch {
-		case in.Target != node || !slices.Contains(kinds, in.Kind):
+		case in.Target != node || !such(in):
 		case in.Undo != "":
 			times = append(times, Span{in.Ordered, Forever})
 		default:

@@ -73,10 +73,8 @@ func TestAbilitiesAreAskedFor(t *testing.T) {
 	}{
 		{fault.Partition(fault.Cut{Target: fault.Node("app-1"), Peers: []string{"store"}}), "partition app-1 from store", "app-1",
 			"cut 1 store-1>app-1 app-1>store-1 store-2>app-1 app-1>store-2"},
-		{fault.Partition(fault.Cut{Target: fault.Node("app-1"), Peers: []string{"store-2"}, Direction: fault.Inward}), "partition app-1 from store-2 inward", "app-1",
-			"cut 1 store-2>app-1"},
-		{fault.Partition(fault.Cut{Target: second, Peers: []string{"store", "app"}, Direction: fault.Outward}), "partition store-master from store, app outward", "store-2",
-			"cut 1 store-2>app-1 store-2>store-1"},
+		{fault.Partition(fault.Cut{Target: second, Peers: []string{"store", "app"}}), "partition store-master from store, app", "store-2",
+			"cut 1 app-1>store-2 store-2>app-1 store-1>store-2 store-2>store-1"},
 		{fault.PacketLoss(0.25, fault.Cut{Target: fault.Node("store-1"), Peers: []string{"store-2"}}), "packet-loss store-1 from store-2, 25%", "store-1",
 			"cut 0.25 store-2>store-1 store-1>store-2"},
 		{fault.Latency(fault.Slowness{Target: second, Port: 6379, Except: []string{"store"}, Least: 50 * time.Millisecond, Most: 200 * time.Millisecond, Probe: slow}),
@@ -110,7 +108,8 @@ func TestAbilitiesAreAskedFor(t *testing.T) {
 
 // TestUnableDrivers: an ability that is not there is an injector's error, if it was not found out before.
 func TestUnableDrivers(t *testing.T) {
-	for _, f := range []fault.Fault{fault.Partition(fault.Cut{Target: fault.Node("x-1"), Peers: []string{"x-2"}}), fault.CPUQuota(fault.Node("x-1"), 1)} {
+	for _, f := range []fault.Fault{fault.Partition(fault.Cut{Target: fault.Node("x-1"), Peers: []string{"x-2"}}), fault.CPUQuota(fault.Node("x-1"), 1),
+		fault.OutOfMemory(fault.Node("x-1"))} {
 		synctest.Test(t, func(t *testing.T) {
 			got, err := execute(t.Context(), t, fault.Plan{{Fault: f}}, newEnv(t, map[string]*proc{"x-1": newProc(0), "x-2": newProc(0)}))
 			if !errors.Is(err, env.ErrUnable) || len(got) != 1 || got[0].Error == "" {

@@ -30,6 +30,8 @@ type Fault struct {
 	Observe []probe.Probe
 	// Confirm finds the proof that it took effect and ended.
 	Confirm Confirm
+	// Ends says of a kind of the system's own that the target's process ends, and Silences that it answers nobody meanwhile.
+	Ends, Silences bool
 }
 
 // Injected is a fault that was ordered.
@@ -71,6 +73,13 @@ func othersOf(run *evidence.Run, target string, names []string) (out []string) {
 		}
 	}
 	return out
+}
+
+// Lasting confirms that each of the sources called the target broken for as long as the fault lasted, and whole again after its heal.
+func Lasting(broken, whole string, sources ...string) Confirm {
+	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
+		return lasting(run, in, broken, whole, sources...)
+	}
 }
 
 // lasting: active when each of the sources had called the target broken between the order and the heal, and not whole again before

@@ -168,6 +168,20 @@ func TestPlanKeepsItsTimes(t *testing.T) {
 	})
 }
 
+// TestWhatItDoesIsRecorded, of a kind that no check knows.
+func TestWhatItDoesIsRecorded(t *testing.T) {
+	for _, c := range []struct{ ends, silences bool }{{false, false}, {true, false}, {false, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := (&noted{began: time.Now()}).fault("a")
+			f.Ends, f.Silences = c.ends, c.silences
+			got, err := execute(t.Context(), t, fault.Plan{{Fault: f}}, newEnv(t, nil))
+			if err != nil || len(got) != 1 || got[0].Ends != c.ends || got[0].Silences != c.silences {
+				t.Errorf("%+v, %v; want %+v", got, err, c)
+			}
+		})
+	}
+}
+
 // TestEndHealsInReverse: what is broken when the run is cut short is healed, the last first, each recorded once, and nothing
 // more is broken.
 func TestEndHealsInReverse(t *testing.T) {
@@ -324,7 +338,7 @@ func TestHealLongAfterTheGrace(t *testing.T) {
 func TestUnknownTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		got, err := execute(t.Context(), t, fault.Plan{{Fault: fault.Kill(fault.Node("nobody-1"))}}, newEnv(t, nil))
-		if !errors.Is(err, env.ErrNoNode) || len(got) != 1 || got[0].Error == "" {
+		if err == nil || len(got) != 1 || got[0].Error != `"nobody-1": no such node` {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
@@ -343,6 +357,7 @@ func TestNoopIsNotConfirmed(t *testing.T) {
 		{fault.Kill(x), "exit of x-1"},
 		{fault.Pause(x), "no observer saw x-1 go down"},
 		{fault.CPUQuota(x, 1), "keep x-1 from the CPU"},
+		{fault.OutOfMemory(x), "exit of x-1"},
 		{fault.Partition(fault.Cut{Target: x, Peers: []string{"y-1"}}), "reach from y-1 did not see x-1 become lost"},
 		{fault.PacketLoss(0.5, fault.Cut{Target: x, Peers: []string{"y-1"}}), "y-1 never lost x-1"},
 		{fault.Latency(fault.Slowness{Target: x, Probe: probe.Probe{Name: "latency"}}), "latency did not see x-1 become slow"},

@@ -29,16 +29,9 @@ func Latency(s Slowness) Fault {
 		}
 		d := env.Delay{Port: s.Port, Except: others(e, n, s.Except), Least: s.Least, Most: s.Most, Seed: r.Uint64()}
 		return driver.Delay(ctx, n, d)
-	}, slowBy(s.Probe.Name))
+	}, Lasting(evidence.SawSlow, evidence.SawPrompt, s.Probe.Name))
 	f.Needs = []env.Ability{env.Latency}
 	f.Nodes = slices.Concat(s.Target.Nodes, s.Except)
 	f.Observe = append(slices.Clone(s.Target.Observe), s.Probe)
 	return f
-}
-
-// slowBy: the target answered, and slowly, by the word of source, which measures it.
-func slowBy(source string) Confirm {
-	return func(run *evidence.Run, in evidence.Injection) (Times, error) {
-		return lasting(run, in, evidence.SawSlow, evidence.SawPrompt, source)
-	}
 }

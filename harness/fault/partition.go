@@ -12,22 +12,11 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/probe"
 )
 
-// Cut names a node, the peers that it loses packets to or from, and the direction.
+// Cut names a node, and the peers that it loses packets to and from.
 type Cut struct {
-	Target    Target
-	Peers     []string // names or roles; a role may be the target's own
-	Direction Direction
+	Target Target
+	Peers  []string // names or roles; a role may be the target's own
 }
-
-// Direction is that of the packets that get lost.
-type Direction string
-
-// The directions.
-const (
-	BothWays Direction = ""
-	Inward   Direction = " inward"  // packets to the target
-	Outward  Direction = " outward" // packets that the target sends
-)
 
 // Partition loses every packet between the target and its peers.
 func Partition(c Cut) Fault { return c.fault(evidence.FaultPartition, 1, c.severed) }
@@ -41,22 +30,17 @@ func (c Cut) fault(kind string, share float64, confirm Confirm) Fault {
 		return driver.Partition(ctx, c.paths(e, n), share)
 	}
 	f := c.Target.at(kind, hit, confirm)
-	f.Name = fmt.Sprintf("%s from %s%s", f.Name, strings.Join(c.Peers, ", "), c.Direction)
+	f.Name = fmt.Sprintf("%s from %s", f.Name, strings.Join(c.Peers, ", "))
 	f.Needs = []env.Ability{env.Partition}
 	f.Nodes = slices.Concat(c.Target.Nodes, c.Peers)
 	f.Observe = append(slices.Clone(c.Target.Observe), probe.Reach(c.Target.Nodes, c.Peers))
 	return f
 }
 
-// paths lead between the node and each of its peers, in the directions that are to be cut.
+// paths lead between the node and each of its peers, both ways.
 func (c Cut) paths(e *env.Env, n *env.Node) (paths []env.Path) {
 	for _, peer := range others(e, n, c.Peers) {
-		if c.Direction != Outward {
-			paths = append(paths, env.Path{From: peer, To: n})
-		}
-		if c.Direction != Inward {
-			paths = append(paths, env.Path{From: n, To: peer})
-		}
+		paths = append(paths, env.Path{From: peer, To: n}, env.Path{From: n, To: peer})
 	}
 	return paths
 }

@@ -58,7 +58,8 @@ func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand
 		return
 	}
 	x.env.Logf("fault: %s", s.Fault.Name)
-	o := &open{record: evidence.Injection{Fault: s.Fault.Name, Kind: s.Fault.Kind, Ordered: x.rec.Now()}}
+	o := &open{record: evidence.Injection{Fault: s.Fault.Name, Kind: s.Fault.Kind, Ends: s.Fault.Ends, Silences: s.Fault.Silences,
+		Ordered: x.rec.Now()}}
 	var in Injected
 	err := panics.Do(func() (err error) {
 		in, err = s.Fault.Inject(ctx, x.env, r)

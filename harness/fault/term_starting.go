@@ -43,13 +43,13 @@ func awaitRestart(ctx context.Context, n *env.Node) error {
 
 // runs is nil if the node runs: of one that has ended, the engine says so at once.
 func runs(ctx context.Context, n *env.Node) error {
-	ctx, cancel := context.WithTimeout(ctx, saysEnded)
+	short, cancel := context.WithTimeout(ctx, saysEnded)
 	defer cancel()
-	_, err := n.Wait(ctx)
+	_, err := n.Wait(short)
 	switch {
 	case err == nil:
 		return env.ErrNotYet
-	case errors.Is(err, context.DeadlineExceeded):
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded): // and not for want of patience
 		return nil
 	}
 	return err

@@ -27,8 +27,10 @@ type Request struct {
 	Body   []byte
 	Class  string // for the record: what the load calls this kind of request; empty where all are of one kind
 	User   string // whose token it carries; empty for none
-	Key    string // for the record: requests of one user with one key ask for the same
-	Want   int    // the status other than 2xx that it must get, such as 401; 0 for a request that is to be served
+	// Credential names the token that it carries instead of the user's first one, which has no name.
+	Credential string
+	Key        string // for the record: requests of one user with one key ask for the same
+	Want       int    // the status other than 2xx that it must get, such as 401; 0 for a request that is to be served
 	// Timeout is how long this client waits, from the moment of sending; the profile's if zero.
 	Timeout time.Duration
 	// AbortAfter is when the client closes the connection, from the moment of sending, unless it has its answer by then. The
@@ -83,7 +85,7 @@ type Profile struct {
 // Target is where the load goes.
 type Target struct {
 	URL    string            // e.g. http://198.18.0.9:8080
-	Tokens map[string]string // value of the Authorization header by user; never recorded
+	Tokens map[string]string // value of the Authorization header by user, or by the name of another credential; never recorded
 }
 
 // ErrProfile says that a profile cannot be run.
@@ -126,6 +128,13 @@ func Describe(plan []evidence.Stage) string {
 func (p Profile) Validate() error {
 	if p.Timeout <= 0 {
 		return fmt.Errorf("%w: Timeout is %s: say how long clients wait", ErrProfile, p.Timeout)
+	}
+	names := map[string]bool{}
+	for _, s := range p.Stages {
+		if names[s.Name] {
+			return fmt.Errorf("%w: two stages are named %q: they would draw the same requests", ErrProfile, s.Name)
+		}
+		names[s.Name] = true
 	}
 	for _, s := range slices.Concat(p.Warmup, p.Stages) {
 		switch {

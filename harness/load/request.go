@@ -34,7 +34,7 @@ func (g *generator) prepare(e entry) *plannedRequest {
 	from, err := e.request(g.seed)
 	out := &plannedRequest{entry: e, timeout: cmp.Or(from.Timeout, g.profile.Timeout),
 		record: evidence.Request{Seq: e.seq, ID: fmt.Sprintf("%s-%d", g.idPrefix, e.seq), Stage: e.stage.Name, Class: from.Class,
-			User: from.User, Key: from.Key, Want: from.Want, Due: g.clock.start + e.due}}
+			User: from.User, Credential: from.Credential, Key: from.Key, Want: from.Want, Due: g.clock.start + e.due}}
 	if from.AbortAfter > 0 && from.AbortAfter < out.timeout {
 		out.timeout, out.aborts = from.AbortAfter, true
 	}
@@ -70,7 +70,7 @@ func (g *generator) newHTTP(from Request, id string) (*http.Request, error) {
 	if from.Header != nil {
 		r.Header = from.Header.Clone()
 	}
-	if token := g.to.Tokens[from.User]; token != "" {
+	if token := g.to.Tokens[cmp.Or(from.Credential, from.User)]; token != "" {
 		r.Header.Set("Authorization", token)
 	}
 	r.Header.Set("X-Request-Id", id)

@@ -55,7 +55,7 @@ func TestOutcomes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, test.behave)
-			p := profile(load.Stage{Shape: load.Spread(3, 30*time.Millisecond)}, load.Stage{Shape: load.Herd(3, 10*time.Millisecond)})
+			p := profile(load.Stage{Name: "spread", Shape: load.Spread(3, 30*time.Millisecond)}, load.Stage{Name: "herd", Shape: load.Herd(3, 10*time.Millisecond)})
 			if test.reason == "timeout" {
 				p.Timeout = 50 * time.Millisecond
 			}
@@ -231,6 +231,27 @@ func TestRequestOnTheWire(t *testing.T) {
 	}
 }
 
+func TestOneUserByTwoCredentials(t *testing.T) {
+	s := serve(t, func(c net.Conn, r *http.Request) bool {
+		if want := map[string]string{"1": "Bearer secret", "2": "Bearer other"}[r.Header.Get("X-Which")]; r.Header.Get("Authorization") != want {
+			t.Errorf("headers: %v", r.Header)
+		}
+		return answer(200, "", "ok")(c, r)
+	})
+	p := profile(load.Stage{Shape: load.Herd(2, 0), Request: func(k uint64, _ *rand.Rand) load.Request {
+		q := load.Request{Method: http.MethodPost, Path: "/", Header: http.Header{"X-Which": {"1"}}, User: "acme"}
+		if k == 1 {
+			q.Credential, q.Header = "acme-2", http.Header{"X-Which": {"2"}}
+		}
+		return q
+	}})
+	for i, r := range run(t, t.Context(), p, s.url()) {
+		if r.User != "acme" || (r.Credential == "acme-2") != (i == 1) {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // A request that the kernel does not take at once is sent all the same, by a worker.
 func TestLargeRequest(t *testing.T) {
 	const size = 4 << 20
@@ -323,7 +344,7 @@ func TestSumsProperty(t *testing.T) {
 			return behaviours[choices[int(n.Add(1)-1)%len(choices)]](c, r)
 		})
 		defer s.close()
-		p := profile(rapid.SliceOfN(stages(), 0, 3).Draw(rt, "stages")...)
+		p := profile(rapid.SliceOfNDistinct(stages(), 0, 3, func(s load.Stage) string { return s.Name }).Draw(rt, "stages")...)
 		p.Timeout = 20 * time.Millisecond
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rapid.IntRange(1, 60).Draw(rt, "end_ms"))*time.Millisecond)
 		defer cancel()
@@ -394,6 +415,7 @@ func TestValidate(t *testing.T) {
 		"allowed":              {allow(0, time.Second, 1), ""},
 		"no timeout":           {func(p *load.Profile) { p.Timeout = 0 }, "Timeout is 0s"},
 		"a negative timeout":   {func(p *load.Profile) { p.Timeout = -time.Second }, "Timeout is -1s"},
+		"a name twice":         {func(p *load.Profile) { p.Stages[1].Name = p.Stages[0].Name }, `two stages are named`},
 		"no shape":             {func(p *load.Profile) { p.Stages[1].Shape = nil }, `stage "s" has no Shape`},
 		"no request":           {func(p *load.Profile) { p.Stages[1].Request = nil }, `stage "s" has no Request`},
 		"too early":            {func(p *load.Profile) { p.Stages[1].Start = -time.Second }, `stage "s" starts at -1s`},
@@ -404,7 +426,9 @@ func TestValidate(t *testing.T) {
 		"allowed in per cent":  {allow(0, time.Second, 50), "an allowance of 50 of the requests"},
 		"allowed no number":    {allow(0, time.Second, math.NaN()), "an allowance of NaN of the requests"},
 	} {
-		p := load.Profile{Warmup: []load.Stage{stage}, Stages: []load.Stage{stage, stage}, Timeout: time.Second}
+		other := stage
+		other.Name = "t"
+		p := load.Profile{Warmup: []load.Stage{stage}, Stages: []load.Stage{other, stage}, Timeout: time.Second}
 		c.change(&p)
 		switch err := p.Validate(); {
 		case c.reason == "" && err != nil:

@@ -156,7 +156,7 @@ func run(t testing.TB, ctx context.Context, p load.Profile, url string) []eviden
 func runSeeded(t testing.TB, ctx context.Context, p load.Profile, url string, seed uint64) []evidence.Request {
 	t.Helper()
 	var got []evidence.Request
-	to := load.Target{URL: url, Tokens: map[string]string{"acme": "Bearer secret"}}
+	to := load.Target{URL: url, Tokens: map[string]string{"acme": "Bearer secret", "acme-2": "Bearer other"}}
 	err := load.Run(ctx, p, to, seed, 0, record(t, t.TempDir()), func(r evidence.Request) { got = append(got, r) })
 	if err != nil {
 		t.Fatal(err)

@@ -54,6 +54,7 @@ func TestBuilds(t *testing.T) {
 		want := []evidence.Observation{
 			{At: 0, Source: evidence.SourceBuild, Node: "x-1", What: "image-1"},
 			{At: 0, Source: evidence.SourceVersion, Node: "x-1", What: "old"},
+			{At: 750 * time.Millisecond, Source: evidence.SourceBlind(evidence.SourceVersion), Node: "x-1", What: evidence.SawUnknown},
 			{At: time.Second, Source: evidence.SourceBuild, Node: "x-1", What: "image-2"},
 			{At: 2 * time.Second, Source: evidence.SourceVersion, Node: "x-1", What: "next"},
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // Look asks a node about itself, until ctx ends at the latest. Each place in the answer is one question's: where What
-// differs from the last answer, it is news. A place that is missing is not known at present, and will be news again. At and
-// Node are filled in.
+// differs from the last answer, it is news. A place that is missing is not known at present, which is recorded once, by
+// evidence.SourceBlind, and will be news again. At and Node are filled in.
 type Look func(ctx context.Context, e *env.Env, n *env.Node) []evidence.Observation
 
 // Changes looks at every node of the role, each at its own pace, and records what is news, the first answers included. A
@@ -77,6 +77,9 @@ func (w *watch) once(ctx context.Context) {
 		}
 		o.At, o.Node = at, w.node.Name
 		evidence.Observations.Put(w.rec, o)
+	}
+	for _, o := range w.last[min(len(now), len(w.last)):] {
+		evidence.Observations.Put(w.rec, evidence.Observation{At: at, Source: evidence.SourceBlind(o.Source), Node: w.node.Name, What: evidence.SawUnknown})
 	}
 	w.last = now
 }

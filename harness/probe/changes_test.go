@@ -49,6 +49,7 @@ func TestChanges(t *testing.T) {
 			{At: 1 * ms, Source: "alive", Node: "store-1", What: evidence.SawUp},
 			{At: 1 * ms, Source: "role", Node: "store-1", What: "replica", Detail: "store-1"},
 			{At: 1200 * ms, Source: "alive", Node: "store-1", What: evidence.SawDown, Detail: "no answer"}, // asked at 1.1 s
+			{At: 1200 * ms, Source: evidence.SourceBlind("role"), Node: "store-1", What: evidence.SawUnknown},
 			{At: resume, Source: "alive", Node: "store-1", What: evidence.SawUp},
 			{At: resume, Source: "role", Node: "store-1", What: "replica", Detail: "store-1"},
 			{At: 4101 * ms, Source: "role", Node: "store-1", What: "master", Detail: "store-1"},
@@ -78,7 +79,7 @@ func TestChangesAreRecordedAtOnceWhenRefused(t *testing.T) {
 	})
 }
 
-// TestPace: a node is slow from 50 ms on, and silent for a while, of which nothing is said.
+// TestPace: a node is slow from 50 ms on, and silent for a while, in which that is not known.
 func TestPace(t *testing.T) {
 	const ms = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -107,6 +108,7 @@ func TestPace(t *testing.T) {
 		want := []evidence.Observation{
 			{At: 2 * ms, Source: "pace", Node: "store-1", What: evidence.SawPrompt},
 			{At: 1050 * ms, Source: "pace", Node: "store-1", What: evidence.SawSlow},
+			{At: 2100 * ms, Source: evidence.SourceBlind("pace"), Node: "store-1", What: evidence.SawUnknown},
 			{At: 3002 * ms, Source: "pace", Node: "store-1", What: evidence.SawPrompt},
 		}
 		if got := evidence.Observations.Of(run); !slices.Equal(got, want) {

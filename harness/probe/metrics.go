@@ -47,6 +47,7 @@ func Metrics(what Scrape) Probe {
 					if err := what.scrape(ctx, a, &s); err != nil {
 						s.Values, s.Error = nil, err.Error()
 					}
+					s.Took = rec.Now() - s.At
 					if ctx.Err() == nil || s.Error == "" {
 						evidence.Samples.Put(rec, s)
 					}

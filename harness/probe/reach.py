@@ -17,8 +17,12 @@ def connect(targets, patience):
     for target in targets:
         s = socket.socket()
         s.setblocking(False)
-        s.connect_ex(target)
-        waiting[s] = target
+        error = s.connect_ex(target)
+        if error in (0, errno.EINPROGRESS):
+            waiting[s] = target
+        else:  # as where there is no route
+            found[target] = STATES.get(error, "lost")
+            s.close()
     end = time.monotonic() + patience
     while waiting and time.monotonic() < end:
         _, ready, _ = select.select([], list(waiting), [], max(0, end - time.monotonic()))

@@ -16,6 +16,10 @@ var ErrUnavailable = errors.New("unavailable")
 // ErrNever is in the error of an operation that the dependency answered, and will refuse again however often it is repeated.
 var ErrNever = errors.New("will never be taken")
 
+// ErrExhausted marks the error of an operation or a probe that the dependency has answered, and not done, since it lacks memory,
+// room or connections. To repeat the operation would be in vain, and would cost the dependency what it lacks.
+var ErrExhausted = errors.New("exhausted")
+
 // Backoff between attempts within one budget, and between probes of an unavailable dependency: short against any failover,
 // long enough not to flood a server that is coming up.
 const (
@@ -23,6 +27,11 @@ const (
 	longestBackoff = 100 * time.Millisecond
 	probeInterval  = 100 * time.Millisecond
 )
+
+// exhaustedRest is how long a dependency is left alone that has refused an operation because it is exhausted. It does not have more at
+// once, and a probe may ask for less than what it lacks: without a rest the dependency would be called well, and asked again, many
+// times a second.
+const exhaustedRest = time.Second
 
 // stallBudgets is how many budgets an operation may take. One that took longer tells of this process, which must have stood
 // still, and not of the dependency.
@@ -48,13 +57,14 @@ type Gate struct {
 // epoch is the time from one change of the dependency's state to the next.
 type epoch struct {
 	unavailable bool
+	rest        time.Duration // before the first probe
 	ctx         context.Context
 	end         context.CancelFunc
 }
 
-func newEpoch(unavailable bool) *epoch {
+func newEpoch(unavailable bool, rest time.Duration) *epoch {
 	ctx, end := context.WithCancel(context.Background())
-	return &epoch{unavailable, ctx, end}
+	return &epoch{unavailable, rest, ctx, end}
 }
 
 // Options are what a Gate is made of.
@@ -73,7 +83,7 @@ type Options struct {
 // NewGate makes a Gate. Its Watch must run.
 func NewGate(o Options) *Gate {
 	g := &Gate{Options: o, semaphore: newDeadlineSemaphore(o.Slots), suspected: make(chan struct{}, 1)}
-	g.epoch.Store(newEpoch(false))
+	g.epoch.Store(newEpoch(false, 0))
 	return g
 }
 
@@ -83,13 +93,13 @@ func (g *Gate) Up() bool { return !g.unavailable() }
 func (g *Gate) unavailable() bool { return g.epoch.Load().unavailable }
 
 // change begins another epoch. It returns false if the dependency is in that state already.
-func (g *Gate) change(unavailable bool) bool {
+func (g *Gate) change(unavailable bool, rest time.Duration) bool {
 	for {
 		now := g.epoch.Load()
 		if now.unavailable == unavailable {
 			return false
 		}
-		if g.epoch.CompareAndSwap(now, newEpoch(unavailable)) {
+		if g.epoch.CompareAndSwap(now, newEpoch(unavailable, rest)) {
 			now.end()
 			return true
 		}
@@ -113,7 +123,8 @@ func (g *Gate) Do(ctx context.Context, op func(context.Context) error) error {
 		if err == nil || ctx.Err() != nil || errors.Is(err, ErrNever) {
 			return err
 		}
-		if g.epoch.Load() != now || g.answeredSince(began) || time.Since(began) > stallBudgets*g.Budget {
+		exhausted := errors.Is(err, ErrExhausted)
+		if !exhausted && (g.epoch.Load() != now || g.answeredSince(began) || time.Since(began) > stallBudgets*g.Budget) {
 			continue
 		}
 		g.trip(err)
@@ -121,7 +132,7 @@ func (g *Gate) Do(ctx context.Context, op func(context.Context) error) error {
 	}
 }
 
-// attempt repeats op for the length of one budget, or until the epoch ends.
+// attempt repeats op for the length of one budget, or until the epoch ends, or the dependency is exhausted.
 func (g *Gate) attempt(ctx context.Context, now *epoch, op func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -131,7 +142,7 @@ func (g *Gate) attempt(ctx context.Context, now *epoch, op func(context.Context)
 	defer context.AfterFunc(now.ctx, cancel)()
 	for backoff := (Backoff{firstBackoff, longestBackoff}); ; {
 		err := op(ctx)
-		if err == nil || errors.Is(err, ErrNever) {
+		if err == nil || errors.Is(err, ErrNever) || errors.Is(err, ErrExhausted) {
 			return err
 		}
 		if backoff.Wait(ctx) != nil {
@@ -154,7 +165,11 @@ func (g *Gate) answeredSince(moment time.Time) bool {
 }
 
 func (g *Gate) trip(cause error) {
-	if g.change(true) {
+	var rest time.Duration
+	if errors.Is(cause, ErrExhausted) {
+		rest = exhaustedRest
+	}
+	if g.change(true, rest) {
 		g.Log.Warn("dependency is unavailable", "dependency", g.Name, "error", cause)
 	}
 	g.suspect()
@@ -168,8 +183,12 @@ func (g *Gate) Watch(ctx context.Context) {
 			return
 		case <-g.suspected:
 		}
-		for !g.probe(ctx) && g.unavailable() {
+		g.epoch.Load().sleep(ctx)
+		for err := g.probe(ctx); err != nil && g.unavailable(); err = g.probe(ctx) {
 			backoff := Backoff{probeInterval, probeInterval}
+			if errors.Is(err, ErrExhausted) {
+				backoff = Backoff{exhaustedRest, exhaustedRest}
+			}
 			if backoff.Wait(ctx) != nil {
 				return
 			}
@@ -177,31 +196,39 @@ func (g *Gate) Watch(ctx context.Context) {
 	}
 }
 
-// probe asks the dependency once and reports whether it answered. An answer ends an outage.
-func (g *Gate) probe(ctx context.Context) bool {
+// sleep sleeps for as long as the dependency is to be left alone, or until the context or the epoch ends.
+func (e *epoch) sleep(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
+	_ = Sleep(ctx, e.rest)
+}
+
+// probe asks the dependency once. It returns nil if it answered, which ends an outage.
+func (g *Gate) probe(ctx context.Context) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, g.Budget)
 	defer cancel()
-	if g.Probe(ctx) != nil {
-		return false
+	if err := g.Probe(ctx); err != nil {
+		return err
 	}
 	g.answered.Store(&began)
 	if !g.unavailable() {
-		return true
+		return nil
 	}
 	if g.Recovered != nil {
 		g.Recovered()
 	}
-	if g.change(false) {
+	if g.change(false, 0) {
 		g.Log.Info("dependency answers again", "dependency", g.Name)
 	}
-	return true
+	return nil
 }
 
 // Reset lets operations through again without a probe: the outage may be over. The next operation finds out, and spends a budget
 // if it is not.
 func (g *Gate) Reset() {
-	if g.change(false) {
+	if g.change(false, 0) {
 		g.Log.Info("dependency is asked again", "dependency", g.Name)
 	}
 }

@@ -265,6 +265,88 @@ func TestGateNoticesThatItsServerIsBack(t *testing.T) {
 	})
 }
 
+// An exhausted server is not asked the same thing again, whatever its probes say, and is left alone for a while.
+func TestExhaustedServerIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		asked := 0
+		g := newGate(&s, 10)
+		watch(t, g)
+		full := func(context.Context) error {
+			asked++
+			return fmt.Errorf("no room: %w", dependency.ErrExhausted)
+		}
+		began := time.Now()
+		for range 2 {
+			if err := g.Do(t.Context(), full); !errors.Is(err, dependency.ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if asked != 1 || g.Up() || time.Since(began) != 0 {
+			t.Errorf("asked %d times, up %t, after %s", asked, g.Up(), time.Since(began))
+		}
+		time.Sleep(time.Second - time.Millisecond)
+		if g.Up() {
+			t.Error("up before its rest was over")
+		}
+		time.Sleep(2 * time.Millisecond)
+		if err := g.Do(t.Context(), s.ask); err != nil {
+			t.Errorf("after its rest: %v", err)
+		}
+	})
+}
+
+// Who probes an exhausted server in vain comes again less often than with one that is silent.
+func TestExhaustedServerIsProbedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		probed := 0
+		var full atomic.Bool
+		full.Store(true)
+		ask := func(context.Context) error {
+			if full.Load() {
+				return dependency.ErrExhausted
+			}
+			return nil
+		}
+		g := dependency.NewGate(dependency.Options{Name: "server", Budget: budget, Slots: 10, Log: slog.New(slog.DiscardHandler),
+			Probe: func(ctx context.Context) error { probed++; return ask(ctx) }})
+		watch(t, g)
+		_ = g.Do(t.Context(), ask)
+		time.Sleep(10*time.Second + time.Millisecond)
+		if probed < 9 || probed > 20 || g.Up() {
+			t.Errorf("probed %d times in 10 s, up %t", probed, g.Up())
+		}
+		full.Store(false)
+		time.Sleep(time.Second)
+		if !g.Up() {
+			t.Error("not up a second after it has room again")
+		}
+	})
+}
+
+// A reset ends the rest: whoever finds the server silent then has it probed at once.
+func TestResetEndsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		g := newGate(&s, 10)
+		watch(t, g)
+		_ = g.Do(t.Context(), func(context.Context) error { return dependency.ErrExhausted })
+		synctest.Wait()
+		g.Reset()
+		began := time.Now()
+		err := g.Do(t.Context(), func(ctx context.Context) error { // slow, while probes are answered
+			if time.Since(began) > 2*budget {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if err != nil || !g.Up() {
+			t.Errorf("got %v, up %t", err, g.Up())
+		}
+	})
+}
+
 func TestCallersOwnEndIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,13 +48,14 @@ func ask(ctx context.Context, a *httpapi.API) arrival {
 func arrive(t *testing.T, a *httpapi.API, at ...time.Duration) []arrival {
 	t.Helper()
 	got := make([]arrival, len(at))
+	var all sync.WaitGroup
 	for i, at := range at {
-		go func() {
+		all.Go(func() {
 			time.Sleep(at)
 			got[i] = ask(t.Context(), a)
-		}()
+		})
 	}
-	time.Sleep(time.Minute)
+	all.Wait()
 	return got
 }
 

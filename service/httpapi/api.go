@@ -33,9 +33,10 @@ type Accounts interface {
 	Usage(ctx context.Context, tenant string, from, to time.Time) ([]service.Usage, error)
 }
 
-// Meter counts answered requests.
+// Meter counts answered requests, and panics.
 type Meter interface {
 	Served(route string, code int, took time.Duration)
+	Panicked() // a panic of a handler, which the log tells of once as well
 }
 
 // Options are what an API is made of.
@@ -82,10 +83,10 @@ func New(o Options) *API {
 		a.mux.Handle(path, a.route(path, otherMethod(methods)))
 	}
 	a.mux.Handle("/", a.route("other", func(http.ResponseWriter, *http.Request) error { return errNotFound }))
-	a.mux.HandleFunc("GET /live", a.live)
-	a.mux.HandleFunc("GET /ready", a.ready)
-	a.mux.HandleFunc("GET /health", a.health)
-	a.mux.Handle("GET /metrics", o.Metrics)
+	a.mux.Handle("GET /live", a.guarded(a.live))
+	a.mux.Handle("GET /ready", a.guarded(a.ready))
+	a.mux.Handle("GET /health", a.guarded(a.health))
+	a.mux.Handle("GET /metrics", a.guarded(o.Metrics.ServeHTTP))
 	return a
 }
 

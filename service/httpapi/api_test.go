@@ -66,14 +66,21 @@ type count struct {
 
 // meter remembers what was counted.
 type meter struct {
-	mu   sync.Mutex
-	seen []count
+	mu     sync.Mutex
+	seen   []count
+	panics int
 }
 
 func (m *meter) Served(route string, code int, _ time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.seen = append(m.seen, count{route, code})
+}
+
+func (m *meter) Panicked() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.panics++
 }
 
 func newAPI(p pipeline, change ...func(*httpapi.Options)) (*httpapi.API, *meter) {
@@ -289,7 +296,7 @@ func TestPanicIsAnsweredAndLeavesTheGaugeRight(t *testing.T) {
 	}
 }
 
-// A panic is logged whoever listens. That a client has left is none.
+// A panic is logged and counted, once, whoever listens. That a client has left is none.
 func TestOnlyDefectsAreLogged(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -305,7 +312,7 @@ func TestOnlyDefectsAreLogged(t *testing.T) {
 			var log strings.Builder
 			ctx, hangUp := context.WithCancel(t.Context())
 			defer hangUp()
-			a, _ := newAPI(func(ctx context.Context, _ service.Request) (service.Result, error) {
+			a, m := newAPI(func(ctx context.Context, _ service.Request) (service.Result, error) {
 				if c.hangsUp {
 					hangUp()
 				}
@@ -317,10 +324,26 @@ func TestOnlyDefectsAreLogged(t *testing.T) {
 			r := httptest.NewRequestWithContext(ctx, "POST", "/v1/query", strings.NewReader(query))
 			r.Header.Set("Authorization", "Bearer good")
 			a.ServeHTTP(httptest.NewRecorder(), r)
-			if strings.Contains(log.String(), "request failed") != c.logged {
-				t.Errorf("logged %q", log.String())
+			want := 0
+			if c.logged {
+				want = 1
+			}
+			if strings.Count(log.String(), "panic: ") != want || m.panics != want {
+				t.Errorf("counted %d, logged %q", m.panics, log.String())
 			}
 		})
+	}
+}
+
+func TestPanicOfAProbeIsTold(t *testing.T) {
+	var log strings.Builder
+	a, m := newAPI(fine, func(o *httpapi.Options) {
+		o.Log = slog.New(slog.NewTextHandler(&log, nil))
+		o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("defect") })
+	})
+	resp, _ := do(t, a, "GET", "/metrics", "")
+	if resp.StatusCode != 500 || strings.Count(log.String(), "panic: defect") != 1 || m.panics != 1 || len(m.seen) != 0 {
+		t.Errorf("status %d, counted %d, logged %q", resp.StatusCode, m.panics, log.String())
 	}
 }
 

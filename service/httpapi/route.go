@@ -28,9 +28,20 @@ func (a *API) route(name string, h handler) http.Handler {
 	})
 }
 
+// guarded is a handler of probes, which are no requests of clients. Its panics are told of like those of routes.
+func (a *API) guarded(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.serve(&recorder{ResponseWriter: w}, r, func(w http.ResponseWriter, r *http.Request) error {
+			h(w, r)
+			return nil
+		})
+	})
+}
+
 func (a *API) serve(w *recorder, r *http.Request, h handler) {
 	defer func() {
 		if defect := recover(); defect != nil {
+			a.Meter.Panicked()
 			a.fail(w, r, fmt.Errorf("panic: %v\n%s", defect, debug.Stack()))
 		}
 	}()

@@ -22,6 +22,7 @@ type Metrics struct {
 	limited  *prometheus.CounterVec
 	calls    *prometheus.CounterVec
 	cost     prometheus.Counter
+	panics   prometheus.Counter
 }
 
 // New makes the registry of one boot of one replica.
@@ -48,13 +49,16 @@ func New(replica, boot, version string) *Metrics {
 		cost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sentinel_llm_cost_nanousd_total", Help: "Price of the LLM calls that are booked, in nano-dollars.",
 		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sentinel_panics_total", Help: "Panics that were recovered from, each of which is one line of the log.",
+		}),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "sentinel_build_info", Help: "1, with the replica, the boot and the version as labels.",
 		ConstLabels: prometheus.Labels{"replica": replica, "boot": boot, "version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.cache, m.limited, m.calls, m.cost, info,
+	m.registry.MustRegister(m.requests, m.duration, m.cache, m.limited, m.calls, m.cost, m.panics, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -116,3 +120,6 @@ func (m *Metrics) Called(outcome string) { m.calls.WithLabelValues(outcome).Inc(
 
 // Charged adds the price of a call, in nano-dollars.
 func (m *Metrics) Charged(nanousd int64) { m.cost.Add(float64(nanousd)) }
+
+// Panicked counts one panic that was recovered from.
+func (m *Metrics) Panicked() { m.panics.Inc() }

@@ -23,6 +23,7 @@ func TestExposition(t *testing.T) {
 	m.Limited("key", "shared")
 	m.Called("ok")
 	m.Charged(42)
+	m.Panicked()
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	lines := map[string]bool{}
@@ -39,6 +40,7 @@ func TestExposition(t *testing.T) {
 		`sentinel_rate_limited_total{bucket="shared",limit="key"} 1`,
 		`sentinel_llm_calls_total{outcome="ok"} 1`,
 		`sentinel_llm_cost_nanousd_total 42`,
+		`sentinel_panics_total 1`,
 		`sentinel_pool_connections{pool="redis",state="used"} 3`,
 		`sentinel_pool_connections{pool="redis",state="idle"} 4`,
 	} {

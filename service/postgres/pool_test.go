@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 	"github.com/sentinel-chaos/sentinel/service/internal/servers"
 )
 
@@ -60,6 +62,62 @@ func testOutage(t *testing.T, dsn string) {
 	acquireAs(t, s, t.Name(), "a", time.Hour)
 	stop()
 	watch.Wait()
+}
+
+// testExhausted: a server without room says so at once, whatever it goes on answering.
+func testExhausted(t *testing.T, s *Store) {
+	_, err := s.pool.Exec(t.Context(), `
+		CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$;
+		CREATE TRIGGER no_room BEFORE INSERT ON claims FOR EACH ROW EXECUTE FUNCTION no_room()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := s.pool.Exec(t.Context(), `DROP TRIGGER no_room ON claims; DROP FUNCTION no_room`); err != nil {
+			t.Error(err)
+		}
+	}()
+	asked := time.Now()
+	_, err = s.Acquire(t.Context(), t.Name(), "a", time.Hour, nil)
+	if took := time.Since(asked); !errors.Is(err, dependency.ErrExhausted) || s.Up() || took > budget/2 {
+		t.Errorf("got %v after %s, up %t", err, took, s.Up())
+	}
+	if err := s.ping(t.Context()); err != nil {
+		t.Errorf("a probe needs no room, and got %v", err)
+	}
+}
+
+// testCrowded: a server that has no connection for a probe is exhausted. For an operation it is not, since it may get one of those that
+// the others use.
+func testCrowded(t *testing.T, s *Store) {
+	if _, err := s.pool.Exec(t.Context(), `CREATE ROLE crowded LOGIN CONNECTION LIMIT 0`); err != nil {
+		t.Fatal(err)
+	}
+	cfg := s.pool.Config().ConnConfig
+	crowded := openQuick(t, fmt.Sprintf("postgres://crowded@%s:%d/%s?sslmode=disable", cfg.Host, cfg.Port, cfg.Database))
+	var refused error
+	servers.Await(t, "the probe is refused", func(ctx context.Context) error {
+		if refused = crowded.ping(ctx); sqlState(refused) != tooManyConnections {
+			return fmt.Errorf("got %w", refused)
+		}
+		return nil
+	})
+	if !errors.Is(refused, dependency.ErrExhausted) {
+		t.Errorf("got %v", refused)
+	}
+	crowded.gate.Reset()
+	if err := crowded.mayConnect(t.Context(), cfg); err != nil {
+		t.Errorf("the pool does not fill itself: %v", err)
+	}
+	if _, err := crowded.Acquire(t.Context(), t.Name(), "a", time.Hour, nil); err == nil || crowded.Up() {
+		t.Errorf("got %v, up %t", err, crowded.Up())
+	}
+	if err := crowded.mayConnect(t.Context(), cfg); !errors.Is(err, errCrowded) {
+		t.Errorf("the pool fills itself: %v", err)
+	}
+	if err := crowded.Write(t.Context(), nil); sqlState(err) != tooManyConnections || errors.Is(err, dependency.ErrExhausted) {
+		t.Errorf("an operation got %v", err)
+	}
 }
 
 // knocking listens, counts connections, and says nothing.

@@ -26,7 +26,7 @@ type Options struct {
 	Conns     int32         // at most; all but rareConns are kept open
 	Replica   string        // this gateway's name
 	Budget    time.Duration // for one operation with all its attempts
-	StaleFor  time.Duration // how long after its expiry an answer may still be asked for
+	Retention time.Duration // of claims that are over, at least as long as an answer may still be asked for after its expiry; above 0 for Sweep
 	Recovered func()        // called when an unavailable PostgreSQL answers again, before requests get to it; may be nil
 }
 
@@ -41,7 +41,6 @@ const (
 	ledgerConns    = 2                      // beyond those of requests, behind which rows must not wait
 	rareConns      = 2                      // beyond these, for the probe and a report
 	connLifetime   = time.Hour
-	keepClaims     = 10 * time.Minute // for whoever looks into what happened
 )
 
 // Store is the gateway's LedgerStore, AnswerStore, KeyStore and one of its LeaseStores, and knows what was used. It is safe for concurrent use.
@@ -54,6 +53,7 @@ type Store struct {
 	reports   chan struct{} // holds a token while a report is made
 	filling   sync.Mutex    // held in the pause before a connection that nobody waits for
 	opening   opening
+	crowded   atomic.Bool // the last probe was refused a connection
 	unready   atomic.Bool // a connection was opened before the schema was there, and knows no statements
 }
 
@@ -70,7 +70,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 	cfg.MaxConnLifetime = connLifetime
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
-	s := &Store{replica: o.Replica, retention: o.StaleFor + keepClaims, kept: cfg.MinConns, reports: make(chan struct{}, 1), opening: newOpening()}
+	s := &Store{replica: o.Replica, retention: o.Retention, kept: cfg.MinConns, reports: make(chan struct{}, 1), opening: newOpening()}
 	s.gate = dependency.NewGate(dependency.Options{
 		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Recovered: o.Recovered, Log: log,
 	})
@@ -95,14 +95,19 @@ func awaiting(ctx context.Context) context.Context { return context.WithValue(ct
 // without a pause. Left to itself the pool opens all connections at once, as all replicas do when PostgreSQL is back. On a small
 // machine that takes a second in which nothing else gets done.
 //
-// Whoever waits, only a few are opened at a time.
+// Whoever waits, only a few are opened at a time. While the probe gets no connection, the pool does not ask for any.
 func (s *Store) mayConnect(ctx context.Context, c *pgx.ConnConfig) error {
 	s.opening.bound(&c.Config)
-	if ctx.Value(awaited{}) != nil {
+	switch {
+	case ctx.Value(awaited{}) != nil:
 		return nil
+	case s.crowded.Load() && !s.gate.Up():
+		return errCrowded
 	}
 	return s.pauseFilling(ctx)
 }
+
+var errCrowded = errors.New("PostgreSQL has no connection")
 
 func (s *Store) pauseFilling(ctx context.Context) error {
 	s.filling.Lock()
@@ -131,12 +136,19 @@ func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) error {
 
 const heartbeatSQL = `INSERT INTO heartbeats (replica, at) VALUES ($1, now()) ON CONFLICT (replica) DO UPDATE SET at = excluded.at`
 
-// ping commits, since a primary whose synchronous standby hangs still reads.
+// ping commits, since a primary whose synchronous standby hangs still reads. A server without a free connection is exhausted for who
+// needs one. Operations go on asking, as the others of the pool may serve them.
 func (s *Store) ping(ctx context.Context) error {
-	return s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err := s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		_, err := conn.Exec(ctx, heartbeatSQL, s.replica)
 		return err
 	})
+	crowded := sqlState(err) == tooManyConnections
+	s.crowded.Store(crowded)
+	if crowded {
+		return fmt.Errorf("%w: %w", dependency.ErrExhausted, err)
+	}
+	return err
 }
 
 // Fill returns when all connections that are kept open are open, or with the context's error.
@@ -186,10 +198,7 @@ func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn)
 	if err != nil && serverUnfit(err) {
 		_ = conn.Conn().Close(ctx) // Release then removes it from the pool
 	}
-	if err != nil && refusesData(err) {
-		return fmt.Errorf("%w: %w", dependency.ErrNever, err)
-	}
-	return err
+	return marked(err)
 }
 
 // Classes of SQLSTATE codes that blame what was sent.
@@ -221,6 +230,23 @@ func serverUnfit(err error) bool {
 		return true
 	}
 	return false
+}
+
+// SQLSTATE codes of a server that lacks something: all of the class, such as 53100, which says that the disk is full, and 53300.
+const (
+	insufficientResources = "53"
+	tooManyConnections    = "53300"
+)
+
+// marked marks the error of a server that lacks what the operation needs, or will never take what it was sent. It has done nothing of it.
+func marked(err error) error {
+	switch {
+	case strings.HasPrefix(sqlState(err), insufficientResources):
+		return fmt.Errorf("%w: %w", dependency.ErrExhausted, err)
+	case refusesData(err):
+		return fmt.Errorf("%w: %w", dependency.ErrNever, err)
+	}
+	return err
 }
 
 // SQLSTATE codes of a schema that is not up to date.

@@ -68,6 +68,8 @@ func TestStore(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
 	}
 	t.Run("connections of an unfit server", func(t *testing.T) { testUnfit(t, openStore(t, dsn, 1)) })
+	t.Run("server without room", func(t *testing.T) { testExhausted(t, openStore(t, dsn, 5)) })
+	t.Run("server without connections", func(t *testing.T) { testCrowded(t, s) })
 	t.Run("outage", func(t *testing.T) { testOutage(t, dsn) })
 }
 

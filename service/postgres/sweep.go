@@ -10,8 +10,9 @@ import (
 	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
-// sweepEvery is how often each replica removes claims that are of no more use.
-const sweepEvery = 30 * time.Second
+// sweepShare divides the retention: that often each replica removes claims that are of no more use. So they stay a twentieth
+// longer at most.
+const sweepShare = 20
 
 // sweepBatch is how many claims go at a time, so that no statement of a sweep takes long.
 const sweepBatch = 1000
@@ -25,7 +26,8 @@ DELETE FROM claims WHERE id IN (
 
 // Sweep removes old claims until the context ends. What it misses it finds the next time.
 func (s *Store) Sweep(ctx context.Context) {
-	for backoff := (dependency.Backoff{Next: sweepEvery, Most: sweepEvery}); backoff.Wait(ctx) == nil; {
+	every := s.retention / sweepShare
+	for backoff := (dependency.Backoff{Next: every, Most: every}); backoff.Wait(ctx) == nil; {
 		_ = s.sweep(ctx, s.retention)
 	}
 }

@@ -82,7 +82,7 @@ func Open(o Options, log *slog.Logger) *Store {
 // ping takes a lock of its own, the hardest thing that is asked of Redis: a master without its replicas still reads.
 func (s *Store) ping(ctx context.Context) error {
 	_, err := s.acquire(ctx, s.probe, s.probe, probeLifetime)
-	return err
+	return marked(err)
 }
 
 // Watch notices when an unavailable Redis answers again. It returns when the context ends.

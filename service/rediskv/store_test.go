@@ -59,6 +59,7 @@ func TestStore(t *testing.T) {
 	}
 	t.Run("bucket that replicas share", func(t *testing.T) { testSharedBucket(t, r) })
 	t.Run("lock that is not replicated", func(t *testing.T) { testNotReplicated(t, r) })
+	t.Run("full memory", func(t *testing.T) { testFullMemory(t, r, admin) })
 	t.Run("paused master", func(t *testing.T) { testPaused(t, r) })
 }
 
@@ -102,6 +103,63 @@ func testLocks(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 			t.Errorf("after the release by %s: got %d, want %d", token, got, want)
 		}
 	}
+}
+
+// testFullMemory: a Redis that takes no more writes says so at once, and nothing of what it refused has happened.
+func testFullMemory(t *testing.T, r *servers.Redis, admin *redis.Client) {
+	full := func(yes string) {
+		t.Helper()
+		if err := admin.ConfigSet(t.Context(), "maxmemory", yes).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	row := service.Row{RequestID: "r1", Tenant: "acme", Key: t.Name(), Kind: service.RowHit, At: time.Now()}
+	bucket := service.Bucket{Limit: service.Limit{Rate: 1, Burst: 1}, Kind: service.BucketOfKey, ID: t.Name()}
+	full("1")
+	defer full("0")
+	for what, ask := range map[string]func(*rediskv.Store) error{
+		"a read": func(s *rediskv.Store) error {
+			_, _, err := s.Read(t.Context(), row, []service.Bucket{bucket})
+			return err
+		},
+		"a lock": func(s *rediskv.Store) error {
+			_, err := s.Acquire(t.Context(), t.Name(), "a", time.Hour, nil)
+			return err
+		},
+		"an answer": func(s *rediskv.Store) error {
+			_, err := s.Settle(t.Context(), service.Settlement{Key: t.Name(), Token: "a", Row: &row, ExpiresAt: time.Now().Add(time.Hour)})
+			return err
+		},
+		"a row": func(s *rediskv.Store) error {
+			_, err := s.Append(t.Context(), row)
+			return err
+		},
+	} {
+		s := openStore(t, r, budget)
+		asked := time.Now()
+		err := ask(s)
+		if took := time.Since(asked); !errors.Is(err, dependency.ErrExhausted) || s.Up() || took > budget/2 {
+			t.Errorf("%s: %v after %s, up %t", what, err, took, s.Up())
+		}
+	}
+	for _, name := range []string{"sentinel:lock:" + t.Name(), "sentinel:answer:" + t.Name(), "sentinel:bucket:" + bucket.Name()} {
+		if n, err := admin.Exists(t.Context(), name).Result(); err != nil || n != 0 {
+			t.Errorf("%s exists: %d, %v", name, n, err)
+		}
+	}
+	s := openStore(t, r, budget)
+	_, _ = s.Append(t.Context(), row)
+	ctx, stop := context.WithCancel(t.Context())
+	watched := make(chan struct{})
+	go func() { defer close(watched); s.Watch(ctx) }()
+	defer func() { stop(); <-watched }()
+	full("0")
+	servers.Await(t, "Redis takes writes again", func(context.Context) error {
+		if !s.Up() {
+			return dependency.ErrUnavailable
+		}
+		return nil
+	})
 }
 
 func testTakeover(t *testing.T, s *rediskv.Store, _ *redis.Client) {

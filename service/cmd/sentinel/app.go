@@ -49,7 +49,7 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	var err error
 	a.postgres, err = postgres.Open(postgres.Options{
 		DSN: c.PostgresDSN, Conns: c.PostgresConns, Replica: c.Replica, Budget: c.PostgresBudget,
-		StaleFor: c.StaleFor, Recovered: a.redis.ResetGate,
+		Retention: c.StaleFor + c.KeepClaims, Recovered: a.redis.ResetGate,
 	}, log)
 	if err != nil {
 		return nil, fmt.Errorf("SENTINEL_POSTGRES_DSN: %w", err)

@@ -33,6 +33,7 @@ type Config struct {
 	CacheTTL    time.Duration `env:"SENTINEL_CACHE_TTL" envDefault:"60s"`    // how long an answer may be given, at most
 	CacheJitter float64       `env:"SENTINEL_CACHE_JITTER" envDefault:"0.1"` // part of it of which a random share is taken off
 	StaleFor    time.Duration `env:"SENTINEL_STALE_FOR" envDefault:"0s"`     // how much longer when the LLM fails; 0 is never
+	KeepClaims  time.Duration `env:"SENTINEL_KEEP_CLAIMS" envDefault:"10m"`  // in PostgreSQL, when they are over and their answers may not be given any more: for whoever looks into what happened
 
 	Lease          time.Duration `env:"SENTINEL_LEASE" envDefault:"5s"`            // of a flight; longer than a Redis failover and one renewal
 	RequestTimeout time.Duration `env:"SENTINEL_REQUEST_TIMEOUT" envDefault:"10s"` // of one request; at least lease, LLM budget and 1 s
@@ -78,7 +79,8 @@ func (c Config) check() error {
 		value time.Duration
 	}{
 		{"SENTINEL_POSTGRES_BUDGET", c.PostgresBudget}, {"SENTINEL_REDIS_BUDGET", c.RedisBudget},
-		{"SENTINEL_LLM_TIMEOUT", c.LLMTimeout}, {"SENTINEL_LLM_MAX_REST", c.LLMMaxRest}, {"SENTINEL_CACHE_TTL", c.CacheTTL}, {"SENTINEL_LEASE", c.Lease},
+		{"SENTINEL_LLM_TIMEOUT", c.LLMTimeout}, {"SENTINEL_LLM_MAX_REST", c.LLMMaxRest},
+		{"SENTINEL_CACHE_TTL", c.CacheTTL}, {"SENTINEL_KEEP_CLAIMS", c.KeepClaims}, {"SENTINEL_LEASE", c.Lease},
 		{"SENTINEL_REQUEST_TIMEOUT", c.RequestTimeout}, {"SENTINEL_GRACE", c.Grace}, {"SENTINEL_BREAKER_OPEN", c.BreakerOpen},
 	}
 	for _, s := range positive {

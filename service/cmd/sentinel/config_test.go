@@ -53,6 +53,7 @@ func TestBadSettingsAreNamedInOneLine(t *testing.T) {
 		{"SENTINEL_BREAKER_PROBES", "0"},
 		{"SENTINEL_BREAKER_PATIENCE", "-1s"},
 		{"SENTINEL_STALE_FOR", "-1s"},
+		{"SENTINEL_KEEP_CLAIMS", "0s"},
 		{"SENTINEL_LEDGER_ROOM", "0"},
 		{"SENTINEL_MAX_QUERIES", "0"},
 		{"SENTINEL_MAX_WAIT", "-1ms"},

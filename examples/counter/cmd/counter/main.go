@@ -39,16 +39,15 @@ func main() {
 		}
 		fmt.Fprintln(w, n)
 	})
-	server, ended := &http.Server{Addr: os.Getenv("LISTEN")}, make(chan error)
+	server := &http.Server{Addr: os.Getenv("LISTEN")}
 	go func() {
-		<-ctx.Done()
-		time.Sleep(time.Second) // until the balancer has noticed
-		ended <- server.Shutdown(context.Background())
+		if err := server.ListenAndServe(); err != http.ErrServerClosed {
+			log.Fatal(err)
+		}
 	}()
-	if err := server.ListenAndServe(); err != http.ErrServerClosed {
-		log.Fatal(err)
-	}
-	if err := <-ended; err != nil {
+	<-ctx.Done()
+	time.Sleep(time.Second) // until the balancer has noticed
+	if err := server.Shutdown(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 }
