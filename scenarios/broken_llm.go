@@ -65,7 +65,7 @@ func BrokenLLM() harness.Scenario {
 		System: gateway.Stack{Env: map[string]string{"SENTINEL_BREAKER_OPEN": open.String(), "SENTINEL_CACHE_TTL": "2m", "SENTINEL_KEEP_CLAIMS": kept.String()}}, // no hit dies
 		Load:   client,
 		Faults: plan,
-		Expect: base(gateway.QuickHits(), claims.RetryAfterHonoured(), claims.CallsHeldBack(errs.Name, settled, rounds*3*breakerProbes),
+		Expect: base(gateway.QuickHits(), claims.RetryAfterHonoured(retryAfter), claims.CallsHeldBack(errs.Name, settled, rounds*3*breakerProbes),
 			check.RetryAfterHonest(claims.Insight())),
 		Sometimes: []check.Check{claims.SawHitsAndMisses(), check.SawRefusals(1)},
 	}

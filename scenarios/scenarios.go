@@ -61,6 +61,7 @@ func All() []harness.Scenario {
 		CacheExpiry(),
 		BrokenLLM(),
 		FlappingLLM(),
+		OddLLM(),
 		ClientAborts(),
 		RollingRestart(),
 		Overload(),

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service/dependency"
@@ -20,7 +21,7 @@ func (g *Gateway) commit(lease *lease, answer Answer, row Row) flightResult {
 		if !lease.valid() {
 			if result, ended := g.acquire(ctx, lease); ended {
 				g.record(s.Row)
-				if result.err == nil && result.answer.CallID == answer.CallID {
+				if result.err == nil && result.answer.Token == answer.Token {
 					result.source = Call // an attempt to store it came through, and its reply did not
 				}
 				return result
@@ -89,6 +90,10 @@ func (g *Gateway) settle(ctx context.Context, stores []LeaseStore, s *Settlement
 			i, asked = i-1, asked+1
 		case r := <-results:
 			asked--
+			if r.err != nil && errors.Is(r.err, dependency.ErrNever) {
+				g.Log.Error("a lease store will never take an answer", "key", s.Key, "call_id", s.Answer.CallID, "error", r.err)
+				continue
+			}
 			if r.err != nil {
 				missed = append(missed, r.store)
 				continue

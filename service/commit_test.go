@@ -68,7 +68,7 @@ func TestHolderThatFindsItsOwnAnswerIsCharged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWorld(4*lease), ask("cut off", "p")
 		result, ledger := pause(t, w, r, func() {
-			own := service.Answer{CallID: "call-" + r.Key()[:6] + "-1", Text: "stored", Cost: 7}
+			own := service.Answer{CallID: "call-" + r.Key()[:6] + "-1", Token: w.postgres.holder(r.Key()), Text: "stored", Cost: 7}
 			w.redis.put(r.Key(), own)
 			w.postgres.put(r.Key(), own)
 		})
@@ -187,6 +187,32 @@ func TestAnswersExpireWithinTheirTTLAndNotTogether(t *testing.T) {
 		}
 		if len(moments) < 2 {
 			t.Error("all answers die together")
+		}
+	})
+}
+
+// An answer that one lease store will never take is given all the same, at once, and that lease store is not asked again.
+func TestAnswerThatOneStoreNeverTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWorld(300*time.Millisecond), ask("a", "p")
+		w.model.name = poison
+		g, ledger := w.gateway("gateway-1")
+		work, stop := context.WithCancel(t.Context())
+		var working sync.WaitGroup
+		working.Go(func() { g.RunHandoff(work) })
+		asked := time.Now()
+		result, err := g.Answer(t.Context(), r)
+		if err != nil || result.Source != service.Call || time.Since(asked) != 300*time.Millisecond {
+			t.Errorf("got %+v, %v after %s", result, err, time.Since(asked))
+		}
+		time.Sleep(lease)
+		stop()
+		working.Wait()
+		if got, ok := w.redis.answer(r.Key()); !ok || got != result.Answer || w.postgres.refusals != 1 {
+			t.Errorf("redis has %+v, postgres was asked %d times", got, w.postgres.refusals)
+		}
+		if err := ledger.Flush(t.Context()); err != nil || ledger.SetAside() != 1 {
+			t.Errorf("%v, %d rows set aside", err, ledger.SetAside())
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 var errDown = errors.New("down")
@@ -33,6 +35,7 @@ type store struct {
 	marks     int
 	rows      map[string]service.Row
 	empty     *service.Limited // what Read says of buckets, if anything
+	refusals  int              // of answers that are never taken
 }
 
 type lock struct {
@@ -106,7 +109,7 @@ func (s *store) Acquire(ctx context.Context, key, token string, lease time.Durat
 		reply := service.Reply{Verdict: service.Answered, Answer: k.answer, ExpiresAt: k.expiresAt}
 		if hit != nil && !s.hasOutbox {
 			row := *hit
-			row.CallID = k.answer.CallID
+			row.CallID, row.Token = k.answer.CallID, k.answer.Token
 			s.rows[row.ID()], reply.RowWritten = row, true
 		}
 		return reply, nil
@@ -126,6 +129,9 @@ func (s *store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 	}
 	mark := service.Mark("")
 	switch {
+	case end.Answer.CallID == poison && !s.hasOutbox:
+		s.refusals++
+		return service.Receipt{}, fmt.Errorf("%w: a poisonous answer", dependency.ErrNever)
 	case end.Row != nil && s.hasOutbox:
 		mark = s.append(*end.Row)
 	case end.Row != nil:
@@ -167,7 +173,7 @@ func (s *store) Read(ctx context.Context, hit service.Row, _ []service.Bucket) (
 	if !ok || !time.Now().Before(k.expiresAt) {
 		return service.Answer{}, "", service.ErrNoAnswer
 	}
-	hit.CallID = k.answer.CallID
+	hit.CallID, hit.Token = k.answer.CallID, k.answer.Token
 	return k.answer, s.append(hit), nil
 }
 
@@ -234,6 +240,9 @@ func (s *store) Write(ctx context.Context, rows []service.Row) error {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(rows, func(r service.Row) bool { return r.CallID == poison }) {
+		return fmt.Errorf("%w: a poisonous row", dependency.ErrNever)
+	}
 	for _, row := range rows {
 		if s.rows[row.ID()].Kind != service.RowCall {
 			s.rows[row.ID()] = row
@@ -241,6 +250,9 @@ func (s *store) Write(ctx context.Context, rows []service.Row) error {
 	}
 	return nil
 }
+
+// poison is the id of a call of which a ledger store takes no answer and no row, nor any row that comes with one.
+const poison = "poison"
 
 // seize gives the key to a holder from outside of the test.
 func (s *store) seize(key, token string, length time.Duration) {
@@ -287,6 +299,8 @@ type model struct {
 	deaf     bool // it does not notice that the caller has hung up
 	panics   bool
 	err      error
+	billed   service.Answer // what a call cost that ended in err, if anything
+	name     string         // of every call; "" for names of their own
 	mu       sync.Mutex
 	calls    map[string]int
 	inFlight map[string]int
@@ -323,9 +337,9 @@ func (m *model) Complete(ctx context.Context, r service.Request) (service.Answer
 	}
 	m.end(key, false)
 	if m.err != nil {
-		return service.Answer{}, m.err
+		return m.billed, m.err
 	}
-	return service.Answer{CallID: id, Text: "answer to " + r.Query.Prompt, Cost: 7}, nil
+	return service.Answer{CallID: cmp.Or(m.name, id), Text: "answer to " + r.Query.Prompt, Cost: 7}, nil
 }
 
 func (m *model) begin(key string, until time.Time) string {

@@ -86,7 +86,7 @@ func (g *Gateway) Answer(ctx context.Context, r Request) (Result, error) {
 	}
 	if err == nil {
 		g.Meter.Looked("hit")
-		row.CallID = answer.CallID
+		row.answeredBy(answer)
 		g.Ledger.Keep(Entry{Row: row, Mark: mark})
 		return Result{Answer: answer, Source: Hit}, nil
 	}
@@ -140,7 +140,7 @@ func (g *Gateway) miss(ctx context.Context, r Request, row Row) (Result, error) 
 		if mine && result.source == Call {
 			return Result{Answer: result.answer, Source: Call, Cost: result.answer.Cost}, nil // the flight wrote the row
 		}
-		row.CallID = result.answer.CallID
+		row.answeredBy(result.answer)
 		if mine && result.rowWritten {
 			g.Ledger.Keep(Entry{Row: row})
 		} else {
@@ -244,17 +244,24 @@ func noTimeLeft(waited bool, err error) error {
 	return &Unavailable{Reason: ReasonNoAuthority, RetryAfter: retrySoon, Err: err}
 }
 
-// call makes the upstream call under the lease, and commits its answer.
+// call makes the upstream call under the lease, and commits its answer. What was billed is booked, even if it brought none.
 func (g *Gateway) call(lease *lease, r Request, row Row) flightResult {
 	r.Until = row.At.Add(g.RequestTimeout)
 	answer, err := g.complete(lease, r)
 	defer g.releaseUnconfirmed(lease) // after the commit, which may acquire the flight again
+	if answer.CallID != "" {          // it was billed
+		answer.Token = lease.token
+		row.answeredBy(answer)
+		row.Kind, row.Cost = RowCall, answer.Cost
+		g.Meter.Charged(answer.Cost)
+	}
 	if err != nil {
+		if row.Kind == RowCall {
+			g.record(&row)
+		}
 		g.releaseAll(lease)
 		return g.stale(row.Key, err)
 	}
-	row.Kind, row.CallID, row.Cost = RowCall, answer.CallID, answer.Cost
-	g.Meter.Charged(answer.Cost)
 	return g.commit(lease, answer, row)
 }
 
@@ -272,7 +279,7 @@ func (g *Gateway) complete(lease *lease, r Request) (Answer, error) {
 	}()
 	answer, err := g.Upstream.Complete(ctx, r)
 	if err != nil && aborted(ctx) {
-		return Answer{}, &Unavailable{Reason: ReasonLeaseLost, RetryAfter: retrySoon, Err: errLeaseLost}
+		return answer, &Unavailable{Reason: ReasonLeaseLost, RetryAfter: retrySoon, Err: errLeaseLost}
 	}
 	return answer, err
 }

@@ -384,3 +384,59 @@ func TestWaitEndsWhenFlightsHaveLanded(t *testing.T) {
 		}
 	})
 }
+
+// A call that was billed and brought no answer is booked, and leaves no lease behind.
+func TestBilledFailureIsBooked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWorld(300*time.Millisecond), ask("a", "p")
+		w.model.err = &service.Unavailable{Reason: service.ReasonUpstream}
+		w.model.billed = service.Answer{CallID: "c", Cost: 9}
+		g, ledger := w.gateway("gateway-1")
+		if _, err := g.Answer(t.Context(), r); reason(err) != service.ReasonUpstream {
+			t.Errorf("got %v", err)
+		}
+		if err := ledger.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		booked := w.postgres.booked()
+		if len(booked) != 1 || booked[0].Kind != service.RowCall || booked[0].CallID != "c" || booked[0].Cost != 9 || booked[0].RequestID != "a" {
+			t.Errorf("booked %+v", booked)
+		}
+		if _, stored := w.redis.answer(r.Key()); stored || w.redis.holds(r.Key()) || w.postgres.holds(r.Key()) {
+			t.Error("something is kept of it")
+		}
+	})
+}
+
+// Whatever clients and the upstream call their requests and calls, each call is one row, and so is each hit of another request.
+func TestNamesThatRepeatHideNoRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(300 * time.Millisecond)
+		w.model.name = "c"
+		g, ledger := w.gateway("gateway-1")
+		other := ask("r", "p")
+		other.Tenant = "globex"
+		for _, r := range []service.Request{ask("r", "p"), other, ask("r", "q")} {
+			if _, err := g.Answer(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(ttl) // until the answers have expired
+		for _, r := range []service.Request{ask("r", "p"), ask("hit", "p")} {
+			if _, err := g.Answer(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := ledger.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		calls := map[string]int64{}
+		booked := w.postgres.booked()
+		for _, row := range booked {
+			calls[row.Tenant] += row.Cost
+		}
+		if len(booked) != 5 || calls["acme"] != 3*7 || calls["globex"] != 7 {
+			t.Errorf("booked %+v", booked)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -150,9 +151,9 @@ func deliver[T any](ctx context.Context, workers time.Duration, queue <-chan T, 
 	}
 }
 
-// deliverHint reports whether nothing is left to do: the answer arrived, or expired. A refused one comes again after the length
-// of a lease. The lease that stands in its way may be one whose holder does not know of it, granted just when the lease store
-// became unavailable.
+// deliverHint reports whether nothing is left to do: the answer arrived, expired, or will never be taken. A refused one comes again
+// after the length of a lease. The lease that stands in its way may be one whose holder does not know of it, granted just when the
+// lease store became unavailable.
 func (g *Gateway) deliverHint(ctx context.Context, store LeaseStore, h hint) bool {
 	if time.Until(h.ExpiresAt) <= 0 {
 		return true
@@ -162,7 +163,7 @@ func (g *Gateway) deliverHint(ctx context.Context, store LeaseStore, h hint) boo
 		h.refused = true
 		time.AfterFunc(g.Lease, func() { g.handOff([]LeaseStore{store}, h) })
 	}
-	return err == nil
+	return err == nil || errors.Is(err, dependency.ErrNever)
 }
 
 // releaseOrphan reports whether nothing is left to do: the lease is released, or has ended.

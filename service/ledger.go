@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -36,6 +37,7 @@ type Ledger struct {
 	kept []Entry
 
 	backlog atomic.Int64              // length of the outbox when last seen
+	aside   atomic.Int64              // rows that were set aside
 	refused atomic.Pointer[time.Time] // when the ledger store last did not take rows
 }
 
@@ -155,8 +157,37 @@ func (l *Ledger) drop(n int) {
 	l.kept = l.kept[n:]
 }
 
-// write brings entries to the ledger store and only then takes them from the outbox.
+// write brings entries to the ledger store. If that will never take one of them, it halves them until the one is alone and set aside:
+// nothing else must wait behind it. What is written before an error is written again the next time, to no effect.
 func (l *Ledger) write(ctx context.Context, entries []Entry) error {
+	err := l.writeAll(ctx, entries)
+	switch half := len(entries) / 2; {
+	case !errors.Is(err, dependency.ErrNever):
+		return err
+	case half > 0:
+		if err := l.write(ctx, entries[:half]); err != nil {
+			return err
+		}
+		return l.write(ctx, entries[half:])
+	}
+	l.setAside(ctx, entries[0], err)
+	return nil
+}
+
+// setAside gives up a row. The log has all of it, for whoever books it by hand.
+func (l *Ledger) setAside(ctx context.Context, e Entry, cause error) {
+	l.aside.Add(1)
+	l.log.Error("a ledger row is set aside: the ledger store will never take it", "row", e.Row, "error", cause)
+	if e.Mark != "" {
+		_ = l.outbox.Forget(ctx, []Mark{e.Mark}) // what stays in the outbox is swept, and set aside once more
+	}
+}
+
+// SetAside is the number of rows that this process has given up, because the ledger store will never take them.
+func (l *Ledger) SetAside() int64 { return l.aside.Load() }
+
+// writeAll writes entries in one transaction and only then takes them from the outbox.
+func (l *Ledger) writeAll(ctx context.Context, entries []Entry) error {
 	rows := make([]Row, len(entries))
 	marks := make([]Mark, 0, len(entries))
 	for i, e := range entries {
@@ -168,8 +199,10 @@ func (l *Ledger) write(ctx context.Context, entries []Entry) error {
 	bounded, cancel := context.WithTimeout(ctx, writeBudget)
 	defer cancel()
 	if err := l.store.Write(bounded, rows); err != nil {
-		now := time.Now()
-		l.refused.Store(&now)
+		if !errors.Is(err, dependency.ErrNever) { // that is of the rows
+			now := time.Now()
+			l.refused.Store(&now)
+		}
 		return fmt.Errorf("write %d rows: %w", len(rows), err)
 	}
 	_ = l.outbox.Forget(ctx, marks) // what stays in the outbox is swept, and written once more to no effect

@@ -326,3 +326,25 @@ func TestBacklogLeavesTheLedgerStoreTimeForOthers(t *testing.T) {
 		})
 	}
 }
+
+// A row that the ledger store will never take holds up no other: not those of its own replica, nor those of a dead one.
+func TestPoisonousRowIsSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledgerStore, outbox := newStore(), newStore()
+		dead, alive := newLedger(ledgerStore, outbox), newLedger(ledgerStore, outbox)
+		for _, l := range []*service.Ledger{dead, alive} {
+			for i := range 601 { // more than a batch
+				row := hit(i)
+				row.CallID = fmt.Sprintf("c%p", l)
+				if i == 300 {
+					row.CallID = poison
+				}
+				l.Record(t.Context(), row)
+			}
+		}
+		run(t, alive, 10*time.Second)
+		if len(ledgerStore.rows) != 1200 || len(outbox.outbox) != 0 || alive.Pending() != 0 || alive.SetAside() != 2 {
+			t.Errorf("%d booked, %d in the outbox, %d pending, %d set aside", len(ledgerStore.rows), len(outbox.outbox), alive.Pending(), alive.SetAside())
+		}
+	})
+}

@@ -71,7 +71,8 @@ type AnswerStore interface {
 
 // Upstream is the expensive dependency.
 type Upstream interface {
-	// Complete makes one billed call at most. Its error is an *Unavailable, or the context's.
+	// Complete makes one billed call at most. Its error is an *Unavailable, or the context's. If a call was billed that brought no
+	// answer, the Answer beside the error has its name and its cost.
 	Complete(ctx context.Context, r Request) (Answer, error)
 }
 

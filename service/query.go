@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
+	"math/bits"
 	"net/netip"
 	"strconv"
 	"time"
@@ -51,8 +53,10 @@ func (r Request) Key() string {
 
 // Answer is a complete answer of the upstream, as both stores keep it.
 type Answer struct {
-	CallID           string `json:"call_id"` // the upstream's own name of the call
-	Text             string `json:"text"`
+	CallID           string `json:"call_id"`          // the upstream's own name of the call, printable; it may give one name to many
+	Token            string `json:"token,omitempty"`  // of the flight that called, which no two have
+	Text             string `json:"text"`             // may be empty, or have any character in it
+	Finish           string `json:"finish,omitempty"` // why the upstream stopped, in its own word
 	Model            string `json:"model"`
 	PromptTokens     int64  `json:"prompt_tokens"`
 	CompletionTokens int64  `json:"completion_tokens"`
@@ -83,7 +87,22 @@ type Price struct {
 	Prompt, Completion int64
 }
 
-// Of is the price of a call that used so many tokens, in nano-dollars.
-func (p Price) Of(promptTokens, completionTokens int64) int64 {
-	return p.Prompt*promptTokens + p.Completion*completionTokens
+// Of is the price of a call that used so many tokens, in nano-dollars. It is not ok if there is no such price: of fewer than none, or
+// of so many that the price is no int64.
+func (p Price) Of(promptTokens, completionTokens int64) (nanousd int64, ok bool) {
+	prompt, okPrompt := times(p.Prompt, promptTokens)
+	completion, okCompletion := times(p.Completion, completionTokens)
+	if !okPrompt || !okCompletion || prompt > math.MaxInt64-completion {
+		return 0, false
+	}
+	return prompt + completion, true
+}
+
+// times multiplies what is not negative, unless the product is too large.
+func times(a, b int64) (product int64, ok bool) {
+	if a < 0 || b < 0 {
+		return 0, false
+	}
+	high, low := bits.Mul64(uint64(a), uint64(b))
+	return int64(low), high == 0 && low <= math.MaxInt64
 }

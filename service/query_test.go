@@ -51,7 +51,28 @@ func TestKeysOfDifferentTenantsNeverMeet(t *testing.T) {
 }
 
 func TestPrice(t *testing.T) {
-	if got := (service.Price{Prompt: 150, Completion: 600}).Of(10, 64); got != 150*10+600*64 {
-		t.Errorf("got %d", got)
+	usual := service.Price{Prompt: 150, Completion: 600}
+	tests := []struct {
+		price              service.Price
+		prompt, completion int64
+		want               int64
+		ok                 bool
+	}{
+		{usual, 10, 64, 150*10 + 600*64, true},
+		{usual, 0, 0, 0, true},
+		{service.Price{}, math.MaxInt64, math.MaxInt64, 0, true},
+		{service.Price{Prompt: 1}, math.MaxInt64, 0, math.MaxInt64, true},
+		{service.Price{Prompt: 1, Completion: 1}, math.MaxInt64, 1, 0, false},
+		{usual, -1, 0, 0, false},
+		{usual, 0, -1, 0, false},
+		{usual, math.MaxInt64, 0, 0, false},
+		{usual, 130_000_000_000_000_000, 0, 0, false},
+		{usual, 0, 1 << 62, 0, false},
+		{usual, 0, 15_372_286_728_091_294, 0, false}, // the product would be negative
+	}
+	for _, test := range tests {
+		if got, ok := test.price.Of(test.prompt, test.completion); got != test.want || ok != test.ok {
+			t.Errorf("%+v of %d and %d: got %d, %t", test.price, test.prompt, test.completion, got, ok)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package service
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Kinds of rows.
 const (
@@ -16,6 +19,7 @@ type Row struct {
 	Key       string    `json:"key"`
 	Kind      string    `json:"kind"`
 	CallID    string    `json:"call_id"`
+	Token     string    `json:"token,omitempty"` // of the answer: see Answer
 	Cost      int64     `json:"cost_nanousd"`
 	At        time.Time `json:"at"`
 	Replica   string    `json:"replica"`
@@ -23,8 +27,12 @@ type Row struct {
 }
 
 // ID identifies the row: request and call. A request that the load balancer sends to two replicas is one row when both
-// give the same call's answer; two calls are two rows, whatever ids a client chooses, so that no bill is ever lost.
-func (r Row) ID() string { return r.RequestID + "/" + r.CallID }
+// give the same call's answer; two calls are two rows, whatever ids clients and the upstream choose, so that no bill is ever lost.
+// An answer that a replica of an older version stored has no token.
+func (r Row) ID() string { return r.RequestID + "/" + cmp.Or(r.Token, r.CallID) }
+
+// answeredBy fills in whose answer the request got.
+func (r *Row) answeredBy(a Answer) { r.CallID, r.Token = a.CallID, a.Token }
 
 // Usage is what one API key of a tenant used in a span of time.
 type Usage struct {

@@ -13,6 +13,9 @@ import (
 // asked.
 var ErrUnavailable = errors.New("unavailable")
 
+// ErrNever is in the error of an operation that the dependency answered, and will refuse again however often it is repeated.
+var ErrNever = errors.New("will never be taken")
+
 // ErrExhausted marks the error of an operation or a probe that the dependency has answered, and not done, since it lacks memory,
 // room or connections. To repeat the operation would be in vain, and would cost the dependency what it lacks.
 var ErrExhausted = errors.New("exhausted")
@@ -103,8 +106,8 @@ func (g *Gate) change(unavailable bool, rest time.Duration) bool {
 	}
 }
 
-// Do runs op until it succeeds or the dependency is unavailable; op must be safe to repeat, and return when its context ends.
-// The error is ErrUnavailable, or that of the caller's own context.
+// Do runs op until it succeeds, fails for good or the dependency is unavailable; op must be safe to repeat, and return when its
+// context ends. The error is ErrUnavailable, ErrNever, or that of the caller's own context.
 func (g *Gate) Do(ctx context.Context, op func(context.Context) error) error {
 	if err := g.semaphore.acquire(ctx); err != nil {
 		return err
@@ -117,7 +120,7 @@ func (g *Gate) Do(ctx context.Context, op func(context.Context) error) error {
 		}
 		began := time.Now()
 		err := g.attempt(ctx, now, op)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrNever) {
 			return err
 		}
 		exhausted := errors.Is(err, ErrExhausted)
@@ -139,7 +142,7 @@ func (g *Gate) attempt(ctx context.Context, now *epoch, op func(context.Context)
 	defer context.AfterFunc(now.ctx, cancel)()
 	for backoff := (Backoff{firstBackoff, longestBackoff}); ; {
 		err := op(ctx)
-		if err == nil || errors.Is(err, ErrExhausted) {
+		if err == nil || errors.Is(err, ErrNever) || errors.Is(err, ErrExhausted) {
 			return err
 		}
 		if backoff.Wait(ctx) != nil {

@@ -382,3 +382,20 @@ func TestBackoffGrowsToItsBound(t *testing.T) {
 		}
 	})
 }
+
+// What the dependency will never take is asked once, and says nothing of the dependency.
+func TestRefusalForGoodIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		g := newGate(&s, 1)
+		watch(t, g)
+		asked, began := 0, time.Now()
+		err := g.Do(t.Context(), func(context.Context) error {
+			asked++
+			return fmt.Errorf("%w: no such value", dependency.ErrNever)
+		})
+		if !errors.Is(err, dependency.ErrNever) || asked != 1 || time.Since(began) != 0 || !g.Up() {
+			t.Errorf("%v after %d attempts and %s, up %t", err, asked, time.Since(began), g.Up())
+		}
+	})
+}

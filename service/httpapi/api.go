@@ -54,7 +54,9 @@ type Options struct {
 	Meter      Meter
 	Metrics    http.Handler
 	Health     map[string]func() bool // by dependency: did it answer when last asked
-	Log        *slog.Logger
+	// HeldBackUntil is until when no query can be answered by a call, because the model asked for a pause; the zero Time if they can.
+	HeldBackUntil func() time.Time
+	Log           *slog.Logger
 }
 
 // API serves HTTP. It is safe for concurrent use.

@@ -88,8 +88,9 @@ func newAPI(p pipeline, change ...func(*httpapi.Options)) (*httpapi.API, *meter)
 	o := httpapi.Options{
 		Replica: "gateway-1", AdminToken: "admin", Timeout: time.Minute, MaxQueries: 100,
 		Answerer: p, APIKeys: ring{}, Meter: m, Metrics: http.NotFoundHandler(),
-		Health: map[string]func() bool{"redis": func() bool { return false }, "postgres": func() bool { return true }},
-		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Health:        map[string]func() bool{"redis": func() bool { return false }, "postgres": func() bool { return true }},
+		HeldBackUntil: func() time.Time { return time.Time{} },
+		Log:           slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	for _, c := range change {
 		c(&o)
@@ -98,13 +99,15 @@ func newAPI(p pipeline, change ...func(*httpapi.Options)) (*httpapi.API, *meter)
 }
 
 func fine(_ context.Context, r service.Request) (service.Result, error) {
-	return service.Result{Answer: service.Answer{Text: "to " + r.Tenant, Model: r.Query.Model, PromptTokens: 1, CompletionTokens: 2},
+	return service.Result{Answer: service.Answer{CallID: "c-1", Text: "to " + r.Tenant, Finish: "stop", Model: r.Query.Model, PromptTokens: 1, CompletionTokens: 2},
 		Source: service.Call, Cost: 42}, nil
 }
 
 type answer struct {
 	RequestID string `json:"request_id"`
+	CallID    string `json:"call_id"`
 	Answer    string
+	Finish    string `json:"finish_reason"`
 	Source    string
 	Usage     map[string]int64
 	Cost      int64 `json:"cost_nanousd"`
@@ -137,7 +140,7 @@ func TestQuery(t *testing.T) {
 	a, m := newAPI(fine)
 	resp, got := do(t, a, "POST", "/v1/query", query, "Authorization", "Bearer good", "X-Request-Id", "r-1")
 	if resp.StatusCode != 200 || got.RequestID != "r-1" || got.Answer != "to acme" || got.Source != "call" || got.Cost != 42 ||
-		got.Usage["prompt_tokens"] != 1 || got.Usage["completion_tokens"] != 2 {
+		got.Usage["prompt_tokens"] != 1 || got.Usage["completion_tokens"] != 2 || got.CallID != "c-1" || got.Finish != "stop" {
 		t.Errorf("status %d, %+v", resp.StatusCode, got)
 	}
 	if resp.Header.Get("X-Request-Id") != "r-1" || resp.Header.Get("X-Served-By") != "gateway-1" {
@@ -148,6 +151,21 @@ func TestQuery(t *testing.T) {
 	}
 	if a.Active().Now() != 0 || a.Active().HighWater() != 1 {
 		t.Errorf("%d active, at most %d", a.Active().Now(), a.Active().HighWater())
+	}
+}
+
+func TestAnswerIsNotMadeLonger(t *testing.T) {
+	const text = "<b> & </b> \x00 \u2028"
+	a, _ := newAPI(func(context.Context, service.Request) (service.Result, error) {
+		return service.Result{Answer: service.Answer{Text: text}}, nil
+	})
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/query", strings.NewReader(query))
+	r.Header.Set("Authorization", "Bearer good")
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	var got answer
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.Answer != text || !strings.Contains(w.Body.String(), "<b> & </b>") {
+		t.Errorf("%s, %v", w.Body, err)
 	}
 }
 
@@ -383,6 +401,18 @@ func TestHealthNamesTheBuildAndWhatIsDown(t *testing.T) {
 	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/health", nil))
 	want := `{"dependencies":{"postgres":"up","redis":"down"},"status":"degraded","version":"1.2.3"}`
 	if w.Body.String() != want {
+		t.Errorf("got %s", w.Body)
+	}
+}
+
+func TestHealthTellsUntilWhenCallsAreHeldBack(t *testing.T) {
+	a, _ := newAPI(fine, func(o *httpapi.Options) {
+		o.Health = nil
+		o.HeldBackUntil = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+	})
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/health", nil))
+	if want := `{"dependencies":{},"llm_held_back_until":"2026-01-02T03:04:05Z","status":"degraded","version":""}`; w.Body.String() != want {
 		t.Errorf("got %s", w.Body)
 	}
 }

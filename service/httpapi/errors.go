@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,9 +114,14 @@ func wholeSeconds(d time.Duration) int {
 	return max(1, int(math.Ceil(d.Seconds())))
 }
 
-// reply sends a JSON body. A client that has gone cannot be told so.
+// reply sends a JSON body, without the escapes that only HTML needs: an answer of such characters stays as long as it is. A client that
+// has gone cannot be told so.
 func reply(w http.ResponseWriter, status int, body any) {
-	text, err := json.Marshal(body)
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(body)
+	text := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 	if err != nil {
 		status, text = http.StatusInternalServerError, []byte(`{}`)
 	}

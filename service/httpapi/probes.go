@@ -1,6 +1,9 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // live answers as long as the process is there.
 func (a *API) live(w http.ResponseWriter, _ *http.Request) {
@@ -20,7 +23,7 @@ func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// health reports which build answers, and whether each dependency is up. The gateway can serve as long as it can answer here.
+// health reports which build answers, whether each dependency is up, and until when calls are held back. The gateway can serve as long as it can answer here.
 func (a *API) health(w http.ResponseWriter, _ *http.Request) {
 	dependencies := make(map[string]string, len(a.Health))
 	status := "ok"
@@ -31,7 +34,9 @@ func (a *API) health(w http.ResponseWriter, _ *http.Request) {
 			status = "degraded"
 		}
 	}
-	reply(w, http.StatusOK, map[string]any{
-		"status": status, "dependencies": dependencies, "version": a.Version,
-	})
+	body := map[string]any{"status": status, "dependencies": dependencies, "version": a.Version}
+	if until := a.HeldBackUntil(); !until.IsZero() {
+		body["status"], body["llm_held_back_until"] = "degraded", until.UTC().Format(time.RFC3339)
+	}
+	reply(w, http.StatusOK, body)
 }

@@ -38,7 +38,9 @@ type tokens struct {
 
 type answerBody struct {
 	RequestID string         `json:"request_id"`
+	CallID    string         `json:"call_id"`
 	Answer    string         `json:"answer"`
+	Finish    string         `json:"finish_reason"` // the model's word for why it stopped; "" if it gave none
 	Model     string         `json:"model"`
 	Source    service.Source `json:"source"`
 	Usage     tokens         `json:"usage"`
@@ -67,6 +69,7 @@ func (a *API) query(w http.ResponseWriter, r *http.Request) error {
 	}
 	reply(w, http.StatusOK, answerBody{
 		RequestID: request.ID, Answer: result.Text, Model: result.Model, Source: result.Source,
+		CallID: result.CallID, Finish: result.Finish,
 		Usage: tokens{result.PromptTokens, result.CompletionTokens}, Cost: result.Cost,
 	})
 	return nil

@@ -114,8 +114,11 @@ func remaining(until *atomic.Pointer[time.Time]) time.Duration {
 	return 0
 }
 
-// responded reports whether the model works: it answered, or it did not take the question.
-func responded(err error) bool { return err == nil || isOutcome(err, rejected) }
+// responded reports whether the model works: it answered, it did not take the question, or one answer is of no use. The last may be
+// due to the question of one tenant, and others must not suffer for it.
+func responded(err error) bool {
+	return err == nil || isOutcome(err, rejected) || isOutcome(err, unusable)
+}
 
 func isOutcome(err error, outcome string) bool {
 	var f *failure

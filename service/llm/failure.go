@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -19,9 +20,10 @@ const (
 	aborted   = "aborted"   // the gateway itself gave up
 	unreached = "unreached" // no connection
 	broken    = "broken"    // the connection failed after the request was sent
-	status    = "status"    // 429 or 5xx
-	rejected  = "rejected"  // any other status that is not 200
-	malformed = "malformed" // 200, but not an answer
+	status    = "status"    // any that is neither 200 nor rejected
+	rejected  = "rejected"  // 4xx other than 429: the model does not take the question
+	malformed = "malformed" // 200, but no completion
+	unusable  = "unusable"  // a completion of which a part that is needed is missing, or cannot be
 )
 
 // failure is an attempt that brought no answer.
@@ -62,22 +64,37 @@ func classify(caller, bounded context.Context, err error) *failure {
 	return &failure{outcome: broken, err: err}
 }
 
-// statusFailure is the failure that a status other than 200 means.
-func statusFailure(resp *http.Response) *failure {
+// statusFailure is the failure that a status other than 200 means. A pause is asked for by what is certainly no answer, and is
+// kept for maxRest at most.
+func statusFailure(resp *http.Response, maxRest time.Duration) *failure {
 	err := fmt.Errorf("status %d", resp.StatusCode)
-	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= http.StatusInternalServerError {
-		return &failure{outcome: status, certain: true, retryAfter: retryAfter(resp.Header), err: err}
+	switch code := resp.StatusCode; {
+	case code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
+		return &failure{outcome: status, certain: true, retryAfter: min(retryAfter(resp.Header), maxRest), err: err}
+	case code >= http.StatusBadRequest:
+		return &failure{outcome: rejected, err: err}
 	}
-	return &failure{outcome: rejected, err: err}
+	return &failure{outcome: status, err: err}
 }
 
-// longestRest is the longest that a model may ask for, in seconds; nobody can mean more than a day.
-const longestRest = 24 * 60 * 60
+// farOff is a pause that is longer than any that is kept.
+const farOff = time.Duration(math.MaxInt64)
 
-// retryAfter reads the header's form in seconds; a date is as good as nothing.
+// retryAfter reads the header, which has seconds or a date; what is neither asks for nothing. A date counts by the clock of who gave it.
 func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || seconds < 0 || seconds > longestRest {
+	text := h.Get("Retry-After")
+	if until, err := http.ParseTime(text); err == nil {
+		now, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		return max(until.Sub(now), 0)
+	}
+	seconds, err := strconv.ParseUint(text, 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange), err == nil && seconds > uint64(farOff/time.Second):
+		return farOff
+	case err != nil:
 		return 0
 	}
 	return time.Duration(seconds) * time.Second

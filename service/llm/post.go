@@ -12,8 +12,10 @@ import (
 	"github.com/sentinel-chaos/sentinel/service"
 )
 
-// maxResponse bounds what is read of a response, in bytes.
+// maxResponse bounds a response, in bytes.
 const maxResponse = 4 << 20
+
+var errTooLong = errors.New("longer than 4 MiB")
 
 type message struct {
 	Role    string `json:"role"`
@@ -28,21 +30,18 @@ type question struct {
 	User        string    `json:"user"`
 }
 
-type completion struct {
-	ID      string `json:"id"`
-	Model   string `json:"model"`
-	Choices []struct {
-		Message message `json:"message"`
-	} `json:"choices"`
-	Usage *struct {
-		Prompt     int64 `json:"prompt_tokens"`
-		Completion int64 `json:"completion_tokens"`
-	} `json:"usage"`
+// encode makes JSON without the escapes that only HTML needs: they would make a question of such characters six times as long.
+func encode(q question) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(q)
+	return text.Bytes(), err
 }
 
 // post sends one request and reads the whole response.
 func (c *Client) post(ctx context.Context, r service.Request) (service.Answer, error) {
-	body, err := json.Marshal(question{
+	body, err := encode(question{
 		Model: r.Query.Model, Messages: []message{{Role: "user", Content: r.Query.Prompt}},
 		Temperature: r.Query.Temperature, MaxTokens: r.Query.MaxTokens, User: r.Tenant,
 	})
@@ -63,30 +62,14 @@ func (c *Client) post(ctx context.Context, r service.Request) (service.Answer, e
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		_, _ = io.CopyN(io.Discard, resp.Body, maxResponse) // so that the connection can serve again
-		return service.Answer{}, statusFailure(resp)
+		return service.Answer{}, statusFailure(resp, c.MaxRest)
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
 	if err != nil {
 		return service.Answer{}, fmt.Errorf("read answer: %w", err)
 	}
-	return c.parse(text)
-}
-
-var errNoCompletion = errors.New("not a completion")
-
-// parse accepts nothing but a whole completion with an id, a text and its usage.
-func (c *Client) parse(text []byte) (service.Answer, error) {
-	var got completion
-	if err := json.Unmarshal(text, &got); err != nil {
-		return service.Answer{}, &failure{outcome: malformed, err: err}
+	if len(text) > maxResponse {
+		return service.Answer{}, &failure{outcome: unusable, err: errTooLong}
 	}
-	if got.ID == "" || len(got.Choices) == 0 || got.Choices[0].Message.Content == "" || got.Usage == nil ||
-		got.Usage.Prompt < 0 || got.Usage.Completion < 0 {
-		return service.Answer{}, &failure{outcome: malformed, err: errNoCompletion}
-	}
-	return service.Answer{
-		CallID: got.ID, Text: got.Choices[0].Message.Content, Model: got.Model,
-		PromptTokens: got.Usage.Prompt, CompletionTokens: got.Usage.Completion,
-		Cost: c.Price.Of(got.Usage.Prompt, got.Usage.Completion),
-	}, nil
+	return c.parse(text, r.Query)
 }

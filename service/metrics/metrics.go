@@ -47,7 +47,7 @@ func New(replica, boot, version string) *Metrics {
 			Name: "sentinel_llm_calls_total", Help: "Attempts to call the LLM, by outcome.",
 		}, []string{"outcome"}),
 		cost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sentinel_llm_cost_nanousd_total", Help: "Price of the LLM calls that brought an answer, in nano-dollars.",
+			Name: "sentinel_llm_cost_nanousd_total", Help: "Price of the LLM calls that are booked, in nano-dollars.",
 		}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sentinel_panics_total", Help: "Panics that were recovered from, each of which is one line of the log.",

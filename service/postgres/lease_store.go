@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,7 +41,7 @@ WITH found AS (
 	ORDER BY expires_at DESC LIMIT 1
 ), written AS (
 	INSERT INTO ledger (id, request_id, tenant, key, kind, call_id, cost_nanousd, at, replica, boot, key_id)
-	SELECT $2::text || '/' || (answer ->> 'call_id'), $2, $3, $1, $4, answer ->> 'call_id', 0, $5, $6, $7, $8 FROM found
+	SELECT $2::text || '/' || coalesce(answer ->> 'token', answer ->> 'call_id'), $2, $3, $1, $4, answer ->> 'call_id', 0, $5, $6, $7, $8 FROM found
 	ON CONFLICT (id) DO NOTHING
 )
 SELECT answer, extract(epoch FROM expires_at - now())::float8 FROM found WHERE set_config('synchronous_commit', 'off', true) = 'off'`
@@ -94,10 +95,9 @@ func scanAnswer(row pgx.Row, asked time.Time) (service.Reply, error) {
 		return service.Reply{}, err
 	}
 	reply := service.Reply{Verdict: service.Answered, ExpiresAt: asked.Add(time.Duration(seconds * float64(time.Second)))}
-	if err := json.Unmarshal(text, &reply.Answer); err != nil {
-		return service.Reply{}, fmt.Errorf("decode answer: %w", err)
-	}
-	return reply, nil
+	var err error
+	reply.Answer, err = decodeAnswer(text)
+	return reply, err
 }
 
 func ignoreNoRows(err error) error {
@@ -127,9 +127,9 @@ SELECT EXISTS (SELECT FROM mine) OR EXISTS (SELECT FROM own)
 
 // Settle stores the answer and the call's row in one transaction.
 func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Receipt, error) {
-	answer, err := json.Marshal(end.Answer)
+	answer, err := encodeAnswer(end.Answer)
 	if err != nil {
-		return service.Receipt{}, fmt.Errorf("encode answer: %w", err)
+		return service.Receipt{}, err
 	}
 	var receipt service.Receipt
 	err = s.do(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
@@ -146,6 +146,35 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 		return nil
 	})
 	return receipt, err
+}
+
+// storedAnswer is an answer as jsonb can hold it: no text of jsonb has U+0000 in it.
+type storedAnswer struct {
+	service.Answer
+	Bytes []byte `json:"text_bytes,omitempty"` // the text, in place of one that has
+}
+
+func encodeAnswer(a service.Answer) ([]byte, error) {
+	stored := storedAnswer{Answer: a}
+	if strings.ContainsRune(a.Text, 0) {
+		stored.Text, stored.Bytes = "", []byte(a.Text)
+	}
+	text, err := json.Marshal(stored)
+	if err != nil {
+		return nil, fmt.Errorf("encode answer: %w", err)
+	}
+	return text, nil
+}
+
+func decodeAnswer(text []byte) (service.Answer, error) {
+	var stored storedAnswer
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return service.Answer{}, fmt.Errorf("decode answer: %w", err)
+	}
+	if stored.Bytes != nil {
+		stored.Text = string(stored.Bytes)
+	}
+	return stored.Answer, nil
 }
 
 // Release releases the claim, if it is the token's.

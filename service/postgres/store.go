@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -200,6 +201,20 @@ func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn)
 	return marked(err)
 }
 
+// Classes of SQLSTATE codes that blame what was sent.
+const (
+	dataException       = "22" // no column takes such a value
+	constraintViolation = "23"
+	programLimit        = "54" // such as a name that is too long for an index
+)
+
+func refusesData(err error) bool {
+	state := sqlState(err)
+	return slices.ContainsFunc([]string{dataException, constraintViolation, programLimit}, func(class string) bool {
+		return strings.HasPrefix(state, class)
+	})
+}
+
 // SQLSTATE codes of a server that cannot serve the next operation either. A former primary answers 25006 for as long as the
 // connection lives.
 const (
@@ -223,10 +238,13 @@ const (
 	tooManyConnections    = "53300"
 )
 
-// marked marks the error of a server that lacks what the operation needs. It has done nothing of it.
+// marked marks the error of a server that lacks what the operation needs, or will never take what it was sent. It has done nothing of it.
 func marked(err error) error {
-	if strings.HasPrefix(sqlState(err), insufficientResources) {
+	switch {
+	case strings.HasPrefix(sqlState(err), insufficientResources):
 		return fmt.Errorf("%w: %w", dependency.ErrExhausted, err)
+	case refusesData(err):
+		return fmt.Errorf("%w: %w", dependency.ErrNever, err)
 	}
 	return err
 }

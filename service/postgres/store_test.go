@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 	"github.com/sentinel-chaos/sentinel/service/internal/servers"
 )
 
@@ -50,6 +52,8 @@ func TestStore(t *testing.T) {
 		{"one winner", testOneWinner},
 		{"takeover", testTakeover},
 		{"answers", testAnswers},
+		{"texts that jsonb does not take", testAnyText},
+		{"what is never taken", testNever},
 		{"recheck", testRecheck},
 		{"recheck without release", testRecheckWithoutRelease},
 		{"late answer without a claim", testLateAnswer},
@@ -197,6 +201,48 @@ func testAnswers(t *testing.T, s *Store) {
 	}
 	if got := rowsOf(t, s, key); len(got) != 1 || got[0].kind != service.RowCall || got[0].cost != 3 {
 		t.Errorf("booked %+v", got)
+	}
+}
+
+func testAnyText(t *testing.T, s *Store) {
+	for i, text := range []string{"", "\x00", "a\x00b", "\ufffd\uffff\ufeff\u202e\u2028\U0001f600e\u0301"} {
+		key := fmt.Sprint(t.Name(), i)
+		answer := service.Answer{CallID: "c", Token: key, Text: text, Model: "m", Finish: "length"}
+		row := service.Row{RequestID: key, Key: key, Kind: service.RowCall, CallID: "c", Token: key, At: time.Now()}
+		acquireAs(t, s, key, "a", time.Hour)
+		if !settle(t, s, service.Settlement{Key: key, Token: "a", Answer: answer, Row: &row}).Stored {
+			t.Errorf("%q is not stored", text)
+		}
+		hit := service.Row{RequestID: "hit", Key: key, At: time.Now()}
+		reply, err := s.Acquire(t.Context(), key, "b", time.Hour, &hit)
+		if err != nil || reply.Verdict != service.Answered || reply.Answer != answer {
+			t.Errorf("%q: %+v, %v", text, reply, err)
+		}
+		if found, err := s.Find(t.Context(), key, 0); err != nil || found != answer {
+			t.Errorf("%q: found %+v, %v", text, found, err)
+		}
+		if got := rowsOf(t, s, key); len(got) != 2 || !slices.ContainsFunc(got, func(b booked) bool { return b.id == "hit/"+key }) {
+			t.Errorf("%q: booked %+v", text, got)
+		}
+	}
+}
+
+// A row that PostgreSQL will not take is refused once, and says nothing of PostgreSQL.
+func testNever(t *testing.T, s *Store) {
+	long := make([]byte, 8000)
+	for i := range long {
+		long[i] = byte('!' + rand.IntN('~'-'!'))
+	}
+	for _, bad := range []service.Row{{CallID: "c\x00"}, {CallID: string(long)}, {CallID: "c", Cost: -1}} {
+		bad.RequestID, bad.Key, bad.Kind, bad.At = "never", t.Name(), service.RowCall, time.Now()
+		if err := s.Write(t.Context(), []service.Row{bad}); !errors.Is(err, dependency.ErrNever) {
+			t.Errorf("%.9q: %v", bad.CallID, err)
+		}
+		end := service.Settlement{Key: t.Name(), Token: "a", Answer: service.Answer{CallID: "c"}, ExpiresAt: time.Now().Add(time.Hour), Row: &bad}
+		began := time.Now()
+		if _, err := s.Settle(t.Context(), end); !errors.Is(err, dependency.ErrNever) || !s.Up() {
+			t.Errorf("%.9q: %v after %s", bad.CallID, err, time.Since(began))
+		}
 	}
 }
 

@@ -57,13 +57,22 @@ func limited(reply []any, buckets []service.Bucket) error {
 	return &service.Limited{Kind: buckets[i].Kind, RetryAfter: time.Duration(milliseconds) * time.Millisecond}
 }
 
-// encodeAnswer puts the call id on a line of its own before the rest, for the script that puts hits into the outbox.
+// encodeAnswer names the call on a line of its own before the rest, for the script that puts hits into the outbox.
 func encodeAnswer(a service.Answer) (string, error) {
 	text, err := json.Marshal(a)
 	if err != nil {
 		return "", fmt.Errorf("encode answer: %w", err)
 	}
-	return a.CallID + "\n" + string(text), nil
+	return nameCall(a.CallID, a.Token) + "\n" + string(text), nil
+}
+
+// nameCall puts together what identifies a call: its id, in which there is no space, and the token of its flight.
+func nameCall(id, token string) string { return id + " " + token }
+
+// callNamed takes that apart. What a replica of an older version wrote has no token.
+func callNamed(name string) (id, token string) {
+	id, token, _ = strings.Cut(name, " ")
+	return id, token
 }
 
 func decodeAnswer(value string) (service.Answer, error) {

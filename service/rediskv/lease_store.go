@@ -99,7 +99,7 @@ func (s *Store) Settle(ctx context.Context, end service.Settlement) (service.Rec
 		}
 		keys := []string{lockPrefix + end.Key, answerPrefix + end.Key, outboxName}
 		ttl := max(time.Until(end.ExpiresAt).Milliseconds(), 1)
-		reply, err := s.scripts.settle.Run(ctx, s.client, keys, end.Token, answer, ttl, end.Answer.CallID, row).Slice()
+		reply, err := s.scripts.settle.Run(ctx, s.client, keys, end.Token, answer, ttl, nameCall(end.Answer.CallID, end.Answer.Token), row).Slice()
 		if err != nil {
 			return service.Receipt{}, err
 		}

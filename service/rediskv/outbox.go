@@ -11,7 +11,7 @@ import (
 	"github.com/sentinel-chaos/sentinel/service"
 )
 
-// Fields of an entry of the outbox. The call id stands apart because only the script of a hit knows it.
+// Fields of an entry of the outbox. The call stands apart because only the script of a hit knows it.
 const (
 	callField = "call"
 	rowField  = "row"
@@ -23,7 +23,7 @@ func (s *Store) Append(ctx context.Context, row service.Row) (service.Mark, erro
 	if err != nil {
 		return "", err
 	}
-	entry := &redis.XAddArgs{Stream: outboxName, Values: []any{callField, row.CallID, rowField, text}}
+	entry := &redis.XAddArgs{Stream: outboxName, Values: []any{callField, nameCall(row.CallID, row.Token), rowField, text}}
 	mark, err := do(ctx, s, func(ctx context.Context) (string, error) { return s.client.XAdd(ctx, entry).Result() })
 	return service.Mark(mark), err
 }
@@ -80,7 +80,7 @@ func decodeEntry(item any) (service.Entry, error) {
 	if err := json.Unmarshal([]byte(fields[rowField]), &row); err != nil {
 		return service.Entry{}, fmt.Errorf("decode row %s: %w", mark, err)
 	}
-	row.CallID = fields[callField]
+	row.CallID, row.Token = callNamed(fields[callField])
 	return service.Entry{Row: row, Mark: service.Mark(mark)}, nil
 }
 

@@ -1,5 +1,5 @@
--- Takes a token out of every bucket, reads the answer and journals the row of the hit. The answer starts with its call id,
--- which the row needs. If a bucket is empty, nothing is taken and nothing is read: the reply is which one it is, counted from
+-- Takes a token out of every bucket, reads the answer and journals the row of the hit. The answer starts with the name
+-- of its call, which the row needs. If a bucket is empty, nothing is taken and nothing is read: the reply is which one it is, counted from
 -- 0, and the milliseconds until it holds a token.
 -- A bucket is kept as its tokens and the microsecond, by the clock of Redis, at which it held them, until it is full again.
 -- After a failover the clock may be another one: if it is behind, nothing flows in until the bucket is used again.

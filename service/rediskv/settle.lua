@@ -1,7 +1,7 @@
 -- Ends a flight: journals its row, if it has one, and stores its answer where the lock is still the holder's own, or where
 -- neither a lock nor an answer is (Redis was away when the flight began). Whoever lost the lock stores nothing. It returns
 -- the row's place, and whether the answer is there now, which it is as well if it was there before.
--- KEYS: lock, answer, journal. ARGV: token, answer, its lifetime in milliseconds, call id, row or ''.
+-- KEYS: lock, answer, journal. ARGV: token, answer, its lifetime in milliseconds, name of its call, row or ''.
 local mark = ''
 if ARGV[5] ~= '' then
   mark = redis.call('XADD', KEYS[3], '*', 'call', ARGV[4], 'row', ARGV[5])

@@ -177,12 +177,21 @@ func testTakeover(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 }
 
 func testAnswers(t *testing.T, s *rediskv.Store, admin *redis.Client) {
-	key := t.Name()
+	for _, answer := range []service.Answer{
+		{CallID: "c1", Text: "two\nlines", Model: "m", PromptTokens: 1, CompletionTokens: 2, Cost: 3}, // of a replica of an older version
+		{CallID: "c1", Token: "t1", Text: "two\nlines", Finish: "stop"},
+		{CallID: "c1", Token: "t2", Text: ""},
+		{CallID: "c1", Token: "t3", Text: "a\x00b\uffff"},
+	} {
+		testAnswer(t, s, admin, t.Name()+answer.Token, answer)
+	}
+}
+
+func testAnswer(t *testing.T, s *rediskv.Store, admin *redis.Client, key string, answer service.Answer) {
 	hit := service.Row{RequestID: "r2", Tenant: "acme", Key: key, Kind: service.RowHit, At: time.Now().UTC()}
 	if _, _, err := s.Read(t.Context(), hit, nil); !errors.Is(err, service.ErrNoAnswer) {
 		t.Fatalf("before any answer: %v", err)
 	}
-	answer := service.Answer{CallID: "c1", Text: "two\nlines", Model: "m", PromptTokens: 1, CompletionTokens: 2, Cost: 3}
 	acquireAs(t, s, key, "a", time.Hour)
 	for range 2 { // the second is what a retry is
 		if receipt := settle(t, s, service.Settlement{Key: key, Token: "a", Answer: answer}); receipt.Mark != "" || !receipt.Stored {
@@ -200,7 +209,7 @@ func testAnswers(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 	if held := admin.Exists(t.Context(), "sentinel:lock:"+key).Val(); held != 0 {
 		t.Error("the lock was kept")
 	}
-	hit.CallID = "c1"
+	hit.CallID, hit.Token = answer.CallID, answer.Token
 	if entries := outbox(t, s); len(entries) != 1 || entries[0].Row != hit || entries[0].Mark != mark {
 		t.Errorf("in the outbox %+v", entries)
 	}

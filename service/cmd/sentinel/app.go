@@ -55,7 +55,7 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 		return nil, fmt.Errorf("SENTINEL_POSTGRES_DSN: %w", err)
 	}
 	a.llm = llm.New(llm.Options{
-		URL: c.LLMURL, Timeout: c.LLMTimeout, Budget: c.LLMBudget,
+		URL: c.LLMURL, Timeout: c.LLMTimeout, Budget: c.LLMBudget, MaxRest: c.LLMMaxRest, Log: log,
 		Price:   service.Price{Prompt: c.PricePrompt, Completion: c.PriceCompletion},
 		Breaker: llm.BreakerOptions{Failures: c.BreakerFailures, Patience: c.BreakerPatience, Open: c.BreakerOpen, Probes: c.BreakerProbes},
 	}, meter.Called)
@@ -74,7 +74,8 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 		Health: map[string]func() bool{
 			"redis": a.redis.Up, "postgres": a.postgres.Up, "llm": func() bool { return a.llm.BreakerState() == 0 },
 		},
-		Log: log,
+		HeldBackUntil: a.llm.HeldBackUntil,
+		Log:           log,
 	})
 	a.server = &http.Server{
 		Handler: a.api, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
@@ -108,6 +109,10 @@ func (a *app) expose(m *metrics.Metrics) {
 	m.Gauge("sentinel_active_llm_calls", "Attempts to call the LLM under way.", a.llm.Active())
 	m.Func("sentinel_ledger_pending", "Ledger rows known not to be in PostgreSQL: those in memory or, if more, those in the outbox.",
 		nil, func() float64 { return float64(a.ledger.Pending()) })
+	m.Func("sentinel_ledger_set_aside", "Ledger rows that PostgreSQL will never take, since boot; the log has all of each.",
+		nil, func() float64 { return float64(a.ledger.SetAside()) })
+	m.Func("sentinel_llm_held_back_seconds", "For how much longer no call is made because the LLM asked for a pause; 0 if calls are made.",
+		nil, func() float64 { return max(time.Until(a.llm.HeldBackUntil()).Seconds(), 0) })
 	m.Func("sentinel_breaker_state", "0 closed, 1 half-open, 2 open.", nil, func() float64 { return float64(a.llm.BreakerState()) })
 	m.Up("redis", a.redis.Up)
 	m.Up("postgres", a.postgres.Up)

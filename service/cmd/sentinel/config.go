@@ -26,6 +26,7 @@ type Config struct {
 	LLMURL          string        `env:"SENTINEL_LLM_URL,notEmpty"`                          // of the OpenAI-compatible server, without the path
 	LLMTimeout      time.Duration `env:"SENTINEL_LLM_TIMEOUT" envDefault:"2s"`               // of one attempt
 	LLMBudget       time.Duration `env:"SENTINEL_LLM_BUDGET" envDefault:"4s"`                // of all attempts of one call
+	LLMMaxRest      time.Duration `env:"SENTINEL_LLM_MAX_REST" envDefault:"60s"`             // for which one answer may have all calls held back, whatever its Retry-After says
 	PricePrompt     int64         `env:"SENTINEL_PRICE_PROMPT_NANOUSD" envDefault:"150"`     // per token of the prompt
 	PriceCompletion int64         `env:"SENTINEL_PRICE_COMPLETION_NANOUSD" envDefault:"600"` // per token of the completion
 
@@ -78,7 +79,8 @@ func (c Config) check() error {
 		value time.Duration
 	}{
 		{"SENTINEL_POSTGRES_BUDGET", c.PostgresBudget}, {"SENTINEL_REDIS_BUDGET", c.RedisBudget},
-		{"SENTINEL_LLM_TIMEOUT", c.LLMTimeout}, {"SENTINEL_CACHE_TTL", c.CacheTTL}, {"SENTINEL_KEEP_CLAIMS", c.KeepClaims}, {"SENTINEL_LEASE", c.Lease},
+		{"SENTINEL_LLM_TIMEOUT", c.LLMTimeout}, {"SENTINEL_LLM_MAX_REST", c.LLMMaxRest},
+		{"SENTINEL_CACHE_TTL", c.CacheTTL}, {"SENTINEL_KEEP_CLAIMS", c.KeepClaims}, {"SENTINEL_LEASE", c.Lease},
 		{"SENTINEL_REQUEST_TIMEOUT", c.RequestTimeout}, {"SENTINEL_GRACE", c.Grace}, {"SENTINEL_BREAKER_OPEN", c.BreakerOpen},
 	}
 	for _, s := range positive {

@@ -44,6 +44,7 @@ func TestBadSettingsAreNamedInOneLine(t *testing.T) {
 		{"SENTINEL_POSTGRES_BUDGET", "2s"},
 		{"SENTINEL_REQUEST_TIMEOUT", "9999ms"},
 		{"SENTINEL_LLM_TIMEOUT", "-1s"},
+		{"SENTINEL_LLM_MAX_REST", "0s"},
 		{"SENTINEL_LLM_BUDGET", "1ms"},
 		{"SENTINEL_CACHE_JITTER", "1"},
 		{"SENTINEL_CACHE_TTL", "60"},
