@@ -45,7 +45,7 @@ func OddLLM() harness.Scenario {
 	misses := func(step fault.Step, after time.Duration, share float64) evidence.Allowance {
 		return evidence.Allowance{From: step.At - time.Second/2, To: step.At + step.For + after, Share: share, Classes: []string{record.Miss}}
 	}
-	client.Allow = []evidence.Allowance{misses(plan[0], time.Second/2, share), misses(plan[1], over, 1), misses(plan[2], over, 1)}
+	client.Allow = []evidence.Allowance{misses(plan[0], time.Second, share), misses(plan[1], over, 1), misses(plan[2], over, 1)}
 	return harness.Scenario{
 		Name:   "odd-llm",
 		Claim:  "While the LLM sends empty texts, odd characters, names and usages, redirects, and half answers without a length, each answer that can be one is given, stored and booked, and no other; nobody is refused for another's question. Retry-After is kept in each of its forms, for 3 s at most.",
