@@ -27,19 +27,6 @@ type CPULimiter interface {
 	Throttled(ctx context.Context, n *Node) (time.Duration, error)
 }
 
-// MemoryLimiter is a Driver that can keep a node from memory.
-type MemoryLimiter interface {
-	// LimitMemory holds the whole node to that many bytes of memory until Undo. If it needs more, the kernel kills a process of it. A kernel
-	// may refuse a limit below what the node uses at present. A later limit takes the place of an earlier one, and the Undo of either
-	// takes it away, also while the node is down.
-	LimitMemory(ctx context.Context, n *Node, bytes int64) (Undo, error)
-	// Memory is how many bytes the node uses, by the kernel's account.
-	Memory(ctx context.Context, n *Node) (int64, error)
-	// OutOfMemory reports whether the kernel killed a process of the node for want of memory since it was last started, by the engine's
-	// account.
-	OutOfMemory(ctx context.Context, n *Node) (bool, error)
-}
-
 // Delayer is a Driver that can make a server slow to answer.
 type Delayer interface {
 	// Delay makes what is sent to a port of the node arrive later, until Undo. Connections to it that are open are reset when
@@ -91,13 +78,12 @@ type Ability interface{ missing(Driver) error }
 
 // The abilities that faults of package fault need, and probes make use of.
 const (
-	Partition   AbilityOf[Partitioner]   = "partition"
-	CPUQuota    AbilityOf[CPULimiter]    = "cpu-quota"
-	MemoryLimit AbilityOf[MemoryLimiter] = "memory-limit"
-	Latency     AbilityOf[Delayer]       = "latency"
-	Reset       AbilityOf[Resetter]      = "reset"
-	Upgrade     AbilityOf[Replacer]      = "upgrade"
-	Accounts    AbilityOf[Accountant]    = "accounts"
+	Partition AbilityOf[Partitioner] = "partition"
+	CPUQuota  AbilityOf[CPULimiter]  = "cpu-quota"
+	Latency   AbilityOf[Delayer]     = "latency"
+	Reset     AbilityOf[Resetter]    = "reset"
+	Upgrade   AbilityOf[Replacer]    = "upgrade"
+	Accounts  AbilityOf[Accountant]  = "accounts"
 )
 
 // AbilityOf is the name of an ability that drivers have which are a T. Whoever adds a kind of fault declares T beside it.

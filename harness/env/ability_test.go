@@ -27,15 +27,6 @@ func (limiter) LimitCPU(context.Context, *env.Node, float64) (env.Undo, error) {
 }
 func (limiter) Throttled(context.Context, *env.Node) (time.Duration, error) { return time.Second, nil }
 
-// starver is a driver that can limit memory.
-type starver struct{ driver }
-
-func (starver) LimitMemory(context.Context, *env.Node, int64) (env.Undo, error) {
-	return nil, errRefused
-}
-func (starver) Memory(context.Context, *env.Node) (int64, error)     { return 0, errRefused }
-func (starver) OutOfMemory(context.Context, *env.Node) (bool, error) { return false, errRefused }
-
 // slower is a driver that can delay.
 type slower struct{ driver }
 
@@ -75,8 +66,6 @@ func TestAbilities(t *testing.T) {
 		{cutter{}, []env.Ability{env.Partition, env.CPUQuota}, "cpu-quota"},
 		{limiter{}, []env.Ability{env.CPUQuota}, ""},
 		{limiter{}, []env.Ability{env.Partition}, "partition"},
-		{starver{}, []env.Ability{env.MemoryLimit}, ""},
-		{limiter{}, []env.Ability{env.MemoryLimit}, "memory-limit"},
 		{slower{}, []env.Ability{env.Latency}, ""},
 		{driver{}, []env.Ability{env.Latency}, "latency"},
 		{resetter{}, []env.Ability{env.Reset}, ""},

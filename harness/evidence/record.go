@@ -202,8 +202,6 @@ const (
 	SawThrottled = "throttled" // the kernel kept the node from the CPU
 	SawFree      = "free"      // it did not
 	SawUnknown   = "unknown"   // by SourceBlind
-	SawStarved   = "starved"   // the kernel killed a process of the node for want of memory
-	SawFed       = "fed"       // it did not
 	SawStolen    = "stolen"    // a hypervisor took time from the machine; else SawFree
 
 	ProbeFailed    = "failed"
@@ -262,9 +260,6 @@ const SourceMachine = "machine"
 
 // SourceThrottling reports whether the kernel keeps a node from the CPU, as it accounts for it.
 const SourceThrottling = "throttling"
-
-// SourceMemory reports whether the kernel has killed a process of the node for want of memory, by the engine's account.
-const SourceMemory = "memory"
 
 // Observers of what a node runs. What they say is a version, and the name of a build.
 const (

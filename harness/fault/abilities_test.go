@@ -108,8 +108,7 @@ func TestAbilitiesAreAskedFor(t *testing.T) {
 
 // TestUnableDrivers: an ability that is not there is an injector's error, if it was not found out before.
 func TestUnableDrivers(t *testing.T) {
-	for _, f := range []fault.Fault{fault.Partition(fault.Cut{Target: fault.Node("x-1"), Peers: []string{"x-2"}}), fault.CPUQuota(fault.Node("x-1"), 1),
-		fault.OutOfMemory(fault.Node("x-1"))} {
+	for _, f := range []fault.Fault{fault.Partition(fault.Cut{Target: fault.Node("x-1"), Peers: []string{"x-2"}}), fault.CPUQuota(fault.Node("x-1"), 1)} {
 		synctest.Test(t, func(t *testing.T) {
 			got, err := execute(t.Context(), t, fault.Plan{{Fault: f}}, newEnv(t, map[string]*proc{"x-1": newProc(0), "x-2": newProc(0)}))
 			if !errors.Is(err, env.ErrUnable) || len(got) != 1 || got[0].Error == "" {

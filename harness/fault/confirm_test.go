@@ -264,22 +264,6 @@ func TestCPUQuota(t *testing.T) {
 	}
 }
 
-func TestOutOfMemory(t *testing.T) {
-	engine := func(at float64, what string) func(*seen) { return saw(at, evidence.SourceMemory, "store-1", what) }
-	fed, starved, up := func(at float64) func(*seen) { return engine(at, evidence.SawFed) }, engine(11.2, evidence.SawStarved), saw(21, "ready", "store-1", "up")
-	confirm := fault.OutOfMemory(fault.Node("store-1")).Confirm
-	for _, c := range []confirmCase{
-		{"killed by the kernel", confirm, signs{fed(1), exited(11), starved, fed(20.8), up}, 11, 21, ""},
-		{"killed by somebody else", confirm, signs{fed(1), exited(11), up}, 11, 0, "did not say that store-1 was killed for want of memory"},
-		{"ended otherwise", confirm, signs{fed(1), ended(11, 2), starved, fed(20.8), up}, 0, 0, "code 2, not by SIGKILL"},
-		{"one of its children was killed", confirm, signs{fed(1), starved, fed(20.8), up}, 0, 0, "no exit of store-1"},
-		{"killed after the heal", confirm, signs{fed(1), exited(11), engine(20.3, evidence.SawStarved), fed(20.8), up}, 11, 0, "did not say"},
-		{"killed again and again", confirm, signs{fed(1), exited(11), starved, up}, 11, 0, "went on saying"},
-	} {
-		t.Run(c.name, c.run)
-	}
-}
-
 func TestLatency(t *testing.T) {
 	slow := func(at float64) func(*seen) { return saw(at, "pace", "store-1", evidence.SawSlow) }
 	prompt := func(at float64) func(*seen) { return saw(at, "pace", "store-1", evidence.SawPrompt) }
@@ -300,12 +284,11 @@ func TestLatency(t *testing.T) {
 func TestConfirmationsNeedAHeal(t *testing.T) {
 	in := evidence.Injection{Fault: "x", Target: "store-1", Ordered: seconds(10)}
 	run := runOf(signs{with, lost(10.2, "store-2"), lost(10.2, "store-3"), reached(12, "store-4"), exited(11), saw(12, "alive", "store-1", evidence.SawUp),
-		saw(11, evidence.SourceMemory, "store-1", evidence.SawStarved), saw(12, evidence.SourceMemory, "store-1", evidence.SawFed),
 		saw(11, evidence.SourceThrottling, "store-1", evidence.SawThrottled), saw(12, evidence.SourceThrottling, "store-1", evidence.SawFree),
 		saw(11, "pace", "store-1", evidence.SawSlow), saw(12, "pace", "store-2", evidence.SawPrompt)})
 	node := fault.Node("store-1")
 	for name, confirm := range map[string]fault.Confirm{"cut": cutOff("store-2"), "isolated": fault.Isolated, "lossy": lossy("store-2"),
-		"limited": fault.CPUQuota(node, 1).Confirm, "starved": fault.OutOfMemory(node).Confirm, "slow": slowedBy("pace"), "killed": fault.Kill(node).Confirm, "ended": fault.Term(node).Confirm} {
+		"limited": fault.CPUQuota(node, 1).Confirm, "slow": slowedBy("pace"), "killed": fault.Kill(node).Confirm, "ended": fault.Term(node).Confirm} {
 		if got, err := confirm(run, in); err == nil {
 			t.Errorf("%s is confirmed without a heal: %+v", name, got)
 		}
@@ -369,7 +352,6 @@ func TestFaultsBringTheirObservers(t *testing.T) {
 		{fault.PacketLoss(0.5, cut), []string{"alive", "reach store-1 from store, watcher"}},
 		{fault.Reset(fault.Resets{Target: node, Peers: []string{"store", "app"}, Witnesses: []string{"store"}}), []string{"alive", "connect store-1 from store"}},
 		{fault.CPUQuota(node, 1), []string{"alive", "throttling store-1"}},
-		{fault.OutOfMemory(node), []string{"alive", "out of memory store-1"}},
 		{fault.Latency(fault.Slowness{Target: node, Probe: probe.Probe{Name: "pace"}}), []string{"alive", "pace"}},
 		{fault.Upgrade(node, fault.Replacement{Probe: probe.Probe{Name: "builds"}}), []string{"alive", "builds"}},
 	} {

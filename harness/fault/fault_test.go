@@ -357,7 +357,6 @@ func TestNoopIsNotConfirmed(t *testing.T) {
 		{fault.Kill(x), "exit of x-1"},
 		{fault.Pause(x), "no observer saw x-1 go down"},
 		{fault.CPUQuota(x, 1), "keep x-1 from the CPU"},
-		{fault.OutOfMemory(x), "exit of x-1"},
 		{fault.Partition(fault.Cut{Target: x, Peers: []string{"y-1"}}), "reach from y-1 did not see x-1 become lost"},
 		{fault.PacketLoss(0.5, fault.Cut{Target: x, Peers: []string{"y-1"}}), "y-1 never lost x-1"},
 		{fault.Latency(fault.Slowness{Target: x, Probe: probe.Probe{Name: "latency"}}), "latency did not see x-1 become slow"},

@@ -22,10 +22,6 @@ type bottomless struct{ scriptDriver }
 func (bottomless) LimitCPU(context.Context, *env.Node, float64) (env.Undo, error) { return nil, nil }
 func (bottomless) Throttled(context.Context, *env.Node) (time.Duration, error)    { panic("no account") }
 
-func (bottomless) LimitMemory(context.Context, *env.Node, int64) (env.Undo, error) { return nil, nil }
-func (bottomless) Memory(context.Context, *env.Node) (int64, error)                { return 0, nil }
-func (bottomless) OutOfMemory(context.Context, *env.Node) (bool, error)            { panic("no account") }
-
 // TestPanicsAreErrors: each probe looks at its nodes side by side, where a panic would end the process.
 func TestPanicsAreErrors(t *testing.T) {
 	for _, p := range []probe.Probe{
@@ -35,7 +31,6 @@ func TestPanicsAreErrors(t *testing.T) {
 		probe.Changes("changes", "app", time.Second, func(context.Context, *env.Env, *env.Node) []evidence.Observation { panic("no news") }),
 		probe.Reach([]string{"other-1"}, []string{"app"}),
 		probe.Throttling("app"),
-		probe.OutOfMemory("app"),
 	} {
 		t.Run(p.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -164,48 +164,11 @@ func TestThrottling(t *testing.T) {
 	})
 }
 
-// sieve is a driver whose engine says from 1 s to 2 s that the kernel killed the node for want of memory.
-type sieve struct {
-	scriptDriver
-	began time.Time
-}
-
-func (sieve) LimitMemory(context.Context, *env.Node, int64) (env.Undo, error) { return nil, nil }
-func (sieve) Memory(context.Context, *env.Node) (int64, error)                { return 0, nil }
-
-func (s sieve) OutOfMemory(context.Context, *env.Node) (bool, error) {
-	passed := time.Since(s.began)
-	return passed >= time.Second && passed < 2*time.Second, nil
-}
-
-func TestOutOfMemory(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := env.New(sieve{scriptDriver{procs: map[string]env.Proc{"app-1": nil}}, time.Now()}, 1, t.Logf)
-		if _, err := e.Launch(t.Context(), env.Spec{Name: "app-1", Role: "app"}); err != nil {
-			t.Fatal(err)
-		}
-		run, err := watch(t, probe.OutOfMemory("app"), e, func() { time.Sleep(3*time.Second + 1) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, o := range evidence.Observations.Of(run) {
-			got = append(got, fmt.Sprintf("%s %s %s", o.At, o.Node, o.What))
-		}
-		if want := []string{"0s app-1 fed", "1s app-1 starved", "2s app-1 fed"}; !slices.Equal(got, want) {
-			t.Errorf("%v, want %v", got, want)
-		}
-	})
-}
-
 // TestThrottlingUnknown: where nothing can tell, nothing is said.
 func TestThrottlingUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := scriptedEnv(t, map[string]env.Proc{"app-1": nil})
 		run, err := watch(t, probe.Throttling("app"), e, func() { time.Sleep(2 * time.Second) })
-		if err == nil {
-			run, err = watch(t, probe.OutOfMemory("app"), e, func() { time.Sleep(2 * time.Second) })
-		}
 		if got := evidence.Observations.Of(run); err != nil || len(got) != 0 {
 			t.Errorf("%v, %v", got, err)
 		}

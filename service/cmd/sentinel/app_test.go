@@ -20,7 +20,18 @@ import (
 	"github.com/sentinel-chaos/sentinel/service/internal/servers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(settling{m}) }
+
+// settling gives what ends by itself the time to: go-redis sleeps for a second after a failed dial before it looks whether its pool was
+// closed meanwhile.
+type settling struct{ *testing.M }
+
+func (m settling) Run() int {
+	code := m.M.Run()
+	for end := time.Now().Add(3 * time.Second); goleak.Find() != nil && time.Now().Before(end); {
+	}
+	return code
+}
 
 // slowModel answers once it is released, and says when it was asked.
 type slowModel struct{ asked, release chan struct{} }
