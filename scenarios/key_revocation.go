@@ -28,7 +28,9 @@ func KeyRevocation() harness.Scenario {
 	valid.Stages[0].Name, revoked.Name = "with a valid key", "with a revoked key"
 	revoked.Start, revoked.Shape, revoked.Request = again, load.Constant(tenantPace, lasts), load.Wanting(http.StatusUnauthorized, revoked.Request)
 	client.Stages = append(client.Stages, valid.Stages[0], revoked)
-	client.Warmup = append(client.Warmup, valid.Warmup[0]) // its answers are stored, so that only the key keeps them from it
+	stored := valid.Warmup[0] // so that only the key keeps the answers from it
+	stored.Name = "fill for the revoked key"
+	client.Warmup = append(client.Warmup, stored)
 	return harness.Scenario{
 		Name:      "key-revocation",
 		Claim:     "An API key that was revoked works on no replica when what replicas remember has expired, not even for stored answers, and nobody else notices.",

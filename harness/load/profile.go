@@ -129,12 +129,14 @@ func (p Profile) Validate() error {
 	if p.Timeout <= 0 {
 		return fmt.Errorf("%w: Timeout is %s: say how long clients wait", ErrProfile, p.Timeout)
 	}
-	names := map[string]bool{}
-	for _, s := range p.Stages {
-		if names[s.Name] {
-			return fmt.Errorf("%w: two stages are named %q: they would draw the same requests", ErrProfile, s.Name)
+	for _, stages := range [][]Stage{p.Warmup, p.Stages} {
+		names := map[string]bool{}
+		for _, s := range stages {
+			if names[s.Name] {
+				return fmt.Errorf("%w: two stages are named %q: they would draw the same requests", ErrProfile, s.Name)
+			}
+			names[s.Name] = true
 		}
-		names[s.Name] = true
 	}
 	for _, s := range slices.Concat(p.Warmup, p.Stages) {
 		switch {

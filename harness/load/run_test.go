@@ -416,6 +416,7 @@ func TestValidate(t *testing.T) {
 		"no timeout":           {func(p *load.Profile) { p.Timeout = 0 }, "Timeout is 0s"},
 		"a negative timeout":   {func(p *load.Profile) { p.Timeout = -time.Second }, "Timeout is -1s"},
 		"a name twice":         {func(p *load.Profile) { p.Stages[1].Name = p.Stages[0].Name }, `two stages are named`},
+		"a name twice, before": {func(p *load.Profile) { p.Warmup = append(p.Warmup, p.Warmup[0]) }, `two stages are named`},
 		"no shape":             {func(p *load.Profile) { p.Stages[1].Shape = nil }, `stage "s" has no Shape`},
 		"no request":           {func(p *load.Profile) { p.Stages[1].Request = nil }, `stage "s" has no Request`},
 		"too early":            {func(p *load.Profile) { p.Stages[1].Start = -time.Second }, `stage "s" starts at -1s`},
