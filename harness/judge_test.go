@@ -168,7 +168,7 @@ func late(by time.Duration) func(*evidence.Request) {
 func (r *recorded) actTwice() { r.effects = append(r.effects, r.effects[len(r.effects)/2]) }
 
 // warmedUp has one request of the warm-up end like that.
-func warmedUp(o evidence.Outcome, status int) func(*recorded) {
+func warmedUp(o evidence.Outcome, status int16) func(*recorded) {
 	return func(r *recorded) {
 		r.warmup = []evidence.Request{{ID: evidence.WarmupPrefix + "1-0", Stage: "fill", Due: time.Second, Sent: time.Second, End: 2 * time.Second, Status: status, Outcome: o}}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,12 +45,20 @@ func (r *runner) saveLogs() {
 	}
 }
 
-// keepSecrets has the system's secrets be looked for from now on, and in what its programs were started with.
+// keepSecrets has the system's secrets be looked for from now on, and in what its programs were started with. Clients are to learn of no
+// node but the one that they ask, and logs and records have nothing of what is confidential to them.
 func (r *runner) keepSecrets() {
 	for name, value := range r.env.Secrets() {
 		r.rec.KeepSecret(name, value)
 	}
+	for _, part := range r.Load.Confidential {
+		r.rec.KeepSecret("what clients ask or are told", part, evidence.LeakLogs, evidence.LeakRecords)
+	}
+	target, _ := url.Parse(r.env.Target().URL)
 	for _, n := range r.env.Nodes() {
+		if target == nil || n.Addr != target.Hostname() {
+			r.rec.KeepSecret("the address of "+n.Name, n.Addr, evidence.LeakResponses)
+		}
 		if n.Subject {
 			r.rec.Inspect(evidence.LeakArguments, n.Name, []byte(strings.Join(n.Argv, " ")))
 		}

@@ -31,9 +31,12 @@ type unsure struct{ fakeSystem }
 
 func (unsure) Classify(*evidence.Run) (check.Classes, error) { panic(noSuchMap) }
 
-// says reports whether the reason of the judgement begins so, or that of an assumption behind its name.
+// says reports whether the reason of the judgement begins so, or that of an assumption behind its name, or what a fault lacks behind the
+// fault's. On a busy machine the judgement's own is that the load kept no schedule.
 func says(j check.Judgement, begins string) bool {
-	return strings.HasPrefix(j.Reason, begins) || slices.ContainsFunc(j.Assumptions, func(v check.Verdict) bool { return strings.HasPrefix(v.Check+": "+v.Reason, begins) })
+	return strings.HasPrefix(j.Reason, begins) ||
+		slices.ContainsFunc(j.Assumptions, func(v check.Verdict) bool { return strings.HasPrefix(v.Check+": "+v.Reason, begins) }) ||
+		slices.ContainsFunc(j.Faults, func(f check.Fault) bool { return strings.HasPrefix(f.Name+": "+f.Missing, begins) })
 }
 
 // badShape is the shape of a load that has no tenth request.
@@ -75,7 +78,7 @@ func TestPanics(t *testing.T) {
 	var later []func()
 	for name, c := range map[string]struct {
 		alter  func(*harness.Scenario)
-		reason string // how that of the judgement begins, or that of an assumption behind its name; empty if there is an error in its place
+		reason string // as says has it; empty if there is an error in its place
 	}{
 		"a probe that watches":       {probed(probe.Probe{Name: "bad", Watch: inFault}), judged},
 		"a probe that stops":         {probed(probe.Probe{Name: "bad", Watch: atTheEnd}), judged},
@@ -83,7 +86,7 @@ func TestPanics(t *testing.T) {
 		"a probe's look at one node": {probed(probe.Changes("bad", "store", time.Second, look)), judged},
 		"a confirmation": {func(s *harness.Scenario) {
 			s.Faults[0].Fault.Confirm = func(*evidence.Run, evidence.Injection) (fault.Times, error) { panic(noSuchMap) }
-		}, `fault "pause store-1" is not confirmed: panic: ` + noSuchMap},
+		}, "pause store-1: panic: " + noSuchMap},
 		"the making of a request": {func(s *harness.Scenario) {
 			s.Load.Stages[0].Request = func(k uint64, _ *rand.Rand) load.Request {
 				if k == 30 {

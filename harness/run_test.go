@@ -89,12 +89,12 @@ func watching(collect error) probe.Probe {
 	}
 }
 
-// fakeScenario sends 50 requests/s for a second to a server that answers all of them.
+// fakeScenario sends 50 requests/s for a second to a server that answers all of them, however long a busy machine takes for that.
 func fakeScenario(t *testing.T, faults ...fault.Fault) harness.Scenario {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok, hunter2") }))
 	t.Cleanup(server.Close)
 	s := harness.Scenario{Name: "fake", Claim: "Nothing is dropped.", System: fakeSystem{target: server.URL},
-		Load: load.Profile{Timeout: time.Second, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(50, time.Second),
+		Load: load.Profile{Timeout: time.Minute, Stages: []load.Stage{{Name: "steady", Shape: load.Constant(50, time.Second),
 			Request: func(uint64, *rand.Rand) load.Request { return load.Request{Method: http.MethodGet, Path: "/"} }}}},
 		Probes: []probe.Probe{watching(nil)}, Expect: []check.Check{check.NothingDropped(), check.NoPanics()}}
 	for _, f := range faults {
@@ -103,12 +103,24 @@ func fakeScenario(t *testing.T, faults ...fault.Fault) harness.Scenario {
 	return s
 }
 
-// hunted is what the log of a node has in the place of the secret. Only the service must keep it.
-func hunted(node string) string {
-	if node == "app-1" {
-		return "[secret: the token]"
+// hunted is the log of a node without secrets. Only the service must keep them.
+func hunted(node, log string) string {
+	if node != "app-1" {
+		return log
 	}
-	return "hunter2"
+	return strings.NewReplacer("hunter2", "[secret: the token]", "how deep", "[secret: what clients ask or are told]").Replace(log)
+}
+
+// talkative has a service whose clients ask how deep something is, and are told where nodes are.
+func talkative(t *testing.T) func(*harness.Scenario) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok, by addr-of-store-1, how deep") }))
+	t.Cleanup(server.Close)
+	return func(s *harness.Scenario) {
+		secretive("hunter2")(s)
+		system, _ := s.System.(fakeSystem)
+		system.target = server.URL
+		s.System, s.Load.Confidential = system, []string{"how deep"}
+	}
 }
 
 // secretive has a system keep a secret. Its server tells everybody hunter2.
@@ -174,6 +186,14 @@ func TestRun(t *testing.T) {
 				t.Errorf("%s: %s", v.Status, v.Reason)
 			}
 		}},
+		"an address in responses and a question in a log": {logs: map[string]string{"app-1": ready + "how deep is the sea?\n", "store-1": "how deep\n"}, alter: talkative(t),
+			judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
+				v := statusOf(j.Checks, "NoSecretsLeaked")
+				const asked, address = "1 what clients ask or are told in the logs (app-1)", "1 the address of store-1 in the responses"
+				if v.Status != check.Fail || !strings.Contains(v.Reason, asked) || !strings.Contains(v.Reason, address) || v.Figures["leaks"] != 2 {
+					t.Errorf("%s: %s", v.Status, v.Reason)
+				}
+			}},
 		"a race in another program of ours": {logs: map[string]string{"helper-1": "WARNING: DATA RACE\nWrite at 0x1\n"}, judge: func(t *testing.T, run *evidence.Run, j check.Judgement) {
 			if j.Status != check.Fail || !strings.Contains(j.Reason, "1 data race in the logs; the first, logs/helper-1.log line 1") {
 				t.Errorf("%s: %s", j.Status, j.Reason)
@@ -242,7 +262,7 @@ func TestRun(t *testing.T) {
 				}
 				c.judge(t, r.run, r.j)
 				for node, log := range c.logs {
-					if b, err := os.ReadFile(filepath.Join(dir, evidence.LogsDir, node+".log")); err != nil || string(b) != strings.ReplaceAll(log, "hunter2", hunted(node)) {
+					if b, err := os.ReadFile(filepath.Join(dir, evidence.LogsDir, node+".log")); err != nil || string(b) != hunted(node, log) {
 						t.Errorf("log of %s: %q, %v", node, b, err)
 					}
 				}

@@ -102,7 +102,7 @@ func (s Scenario) probes() (all []probe.Probe) {
 	for _, f := range s.Faults {
 		brought = append(brought, f.Fault.Observe...)
 	}
-	brought = append(brought, probe.Exits(), probe.CPUSteal(), probe.Clocks())
+	brought = append(brought, probe.Exits(), probe.CPUSteal(), probe.CPUPressure(), probe.CPUUse(), probe.Clocks())
 	for _, p := range brought {
 		if !slices.ContainsFunc(all, func(other probe.Probe) bool { return other.Name == p.Name }) {
 			all = append(all, p)

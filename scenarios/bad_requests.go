@@ -33,7 +33,7 @@ func BadRequests() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
-		Expect:    base(gateway.QuickHits(), check.BadRequestsRejected(), check.WorstAddedLatency(f.Name, redisBudget+slack)),
+		Expect:    base(gateway.QuickHits(), check.BadRequestsRejected(), gateway.FewSeries(), check.WorstAddedLatency(f.Name, addedByRedis)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses(), check.FailedOver(f.Name, redisha.SourceRole, redisha.SawMaster)},
 	}
 }

@@ -24,7 +24,7 @@ func BrokenLLM() harness.Scenario {
 		over    = open + 3*time.Second/2 // after a heal: a probe that came just before it fails, the breaker opens once more, two probes close it
 		between = over + 3*time.Second/2
 		// With 500s the breaker opens when nothing was answered for 1.5 s, 300 ms after the last good call came; after that, each
-		// replica sends 2 probes each 1.3 s, in at most 4 rounds until the heal.
+		// replica sends a round of probes each 1.3 s, in at most 4 rounds until the heal.
 		erring, settled, rounds = 6 * time.Second, 2500 * time.Millisecond, 4
 		// Retry-After is longer than the breaker stays open. The LLM is busy for as long: whoever keeps it, 300 ms or more after the
 		// LLM became busy, finds it well.
@@ -63,9 +63,9 @@ func BrokenLLM() harness.Scenario {
 		Name:   "broken-llm",
 		Claim:  "While the LLM answers 500, turns callers away, sends malformed or half bodies, resets or refuses connections, or hangs, no wrong body is stored or given as an answer, misses alone are refused, until 2.5 s after the heal at most, and Retry-After is kept.",
 		System: gateway.Stack{Env: map[string]string{"SENTINEL_BREAKER_OPEN": open.String(), "SENTINEL_CACHE_TTL": "2m", "SENTINEL_KEEP_CLAIMS": kept.String()}}, // no hit dies
-		Load:   client,
+		Load:   ofOneModel(client),
 		Faults: plan,
-		Expect: base(gateway.QuickHits(), claims.RetryAfterHonoured(retryAfter), claims.CallsHeldBack(errs.Name, settled, rounds*3*breakerProbes),
+		Expect: base(gateway.QuickHits(), claims.RetryAfterHonoured(retryAfter), claims.CallsHeldBack(errs.Name, settled, rounds*3*probesInARound),
 			check.RetryAfterHonest(claims.Insight())),
 		Sometimes: []check.Check{claims.SawHitsAndMisses(), check.SawRefusals(1)},
 	}

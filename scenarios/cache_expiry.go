@@ -28,7 +28,7 @@ func CacheExpiry() harness.Scenario {
 	}
 	atOnce := fill(tenants, topics)
 	atOnce.Shape = load.Herd(topics*uint64(len(tenants)), 500*time.Millisecond)
-	client := gateway.Client(load.Stage{Name: "hot", Shape: load.Constant(rate, 30*time.Second), Request: ask})
+	client := asking(load.Stage{Name: "hot", Shape: load.Constant(rate, 30*time.Second), Request: ask})
 	// The warm-up is over before the first answer dies, 4 s after it was stored.
 	client.Warmup = []load.Stage{atOnce, {Name: "rehearsal", Start: 1200 * time.Millisecond, Shape: load.Constant(rate, time.Second), Request: ask}}
 	return harness.Scenario{
@@ -36,7 +36,7 @@ func CacheExpiry() harness.Scenario {
 		Claim:     "60 hot answers that were stored at one moment and live for 4 to 8 s are renewed under 400 requests/s with one LLM call per lifetime each, as spread as the jitter has it, and nobody is refused.",
 		System:    gateway.Stack{Env: map[string]string{"SENTINEL_CACHE_TTL": "8s", "SENTINEL_CACHE_JITTER": "0.5", "SENTINEL_KEEP_CLAIMS": kept.String()}},
 		Load:      client,
-		Expect:    base(claims.ExpirySpread(window, factor)),
+		Expect:    base(claims.ExpirySpread(window, factor), claims.NoExpiredAnswer()),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

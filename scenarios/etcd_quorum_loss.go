@@ -29,7 +29,7 @@ func EtcdQuorumLoss() harness.Scenario {
 		Expect: base(gateway.QuickHits(), check.StepsDown(f.Name, postgresha.SourcePatroni, postgresha.SawLeader, postgresha.TTL),
 			check.LeadsAgain(f.Name, postgresha.SourcePatroni, postgresha.SawLeader, leadsAgain),
 			check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, seenAtOnce),
-			check.RecoversWithin(f.Name, lease)),
+			check.RecoversWithin(f.Name, recovery)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

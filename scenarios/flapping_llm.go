@@ -27,7 +27,7 @@ func FlappingLLM() harness.Scenario {
 		Name:      "flapping-llm",
 		Claim:     "While the LLM fails every call for a second, then none for a second, at least 90 % of the misses that are due in good seconds are answered, and 90 % of all.",
 		System:    gateway.Stack{},
-		Load:      client,
+		Load:      ofOneModel(client),
 		Faults:    during(f, at, lasts),
 		Expect:    base(gateway.QuickHits(), claims.OkInGoodSpells(f.Name, phase, phase, 0.9), check.RetryAfterHonest(claims.Insight())),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},

@@ -34,7 +34,7 @@ func GatewayFreeze() harness.Scenario {
 		System:    callsUnderWay(),
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
-		Expect:    base(gateway.QuickHits(), gateway.Cover(), check.RecoversWithin(f.Name, lease), claims.NewestAnswer(), haproxy.ServesAgain(victim)),
+		Expect:    base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), check.RecoversWithin(f.Name, recovery), claims.NewestAnswer(), haproxy.ServesAgain(victim)),
 		Sometimes: []check.Check{claims.InFlightAt(f.Name, 1), claims.SawHitsAndMisses()},
 	}
 }

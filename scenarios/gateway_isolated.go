@@ -36,7 +36,7 @@ func GatewayIsolated() harness.Scenario {
 		System:    callsUnderWay(),
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
-		Expect:    base(gateway.QuickHits(), check.RecoversWithin(f.Name, lease), claims.NewestAnswer(), haproxy.ServesAgain(victim)),
+		Expect:    base(gateway.QuickHits(), check.RecoversWithin(f.Name, recovery), claims.NewestAnswer(), haproxy.ServesAgain(victim)),
 		Sometimes: []check.Check{claims.InFlightAt(f.Name, 1), claims.SawHitsAndMisses()},
 	}
 }

@@ -21,7 +21,7 @@ func PostgresCrash() harness.Scenario {
 		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+tail),
 		Faults:    during(f, faultAt, lasts),
 		Probes:    sessions(),
-		Expect:    base(gateway.QuickHits(), gateway.Cover(), check.RecoversWithin(f.Name, lease), nobodyStays(f)),
+		Expect:    base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), gateway.RowsMoveOn(), check.RecoversWithin(f.Name, recovery), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawHitsAndMisses()},
 		Short:     true,
 	}

@@ -28,7 +28,7 @@ func PostgresDiskFull() harness.Scenario {
 		System: gateway.Stack{PostgresRoom: disk},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
-		Expect: base(gateway.QuickHits(), gateway.Cover(), check.WorstAddedLatency(f.Name, postgresBudget+slack), check.RecoversWithin(f.Name, lease),
+		Expect: base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), check.WorstAddedLatency(f.Name, addedByFullDisk), check.RecoversWithin(f.Name, recovery),
 			check.StaysZero(gateway.MetricBreaker), check.StaysZero(gateway.MetricUnavailable(redisha.Role))),
 		Sometimes: []check.Check{check.SawRises(gateway.MetricUnavailable(postgresha.Role), 1), claims.SawHitsAndMisses()},
 	}

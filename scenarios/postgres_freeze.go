@@ -22,7 +22,7 @@ func PostgresFreeze() harness.Scenario {
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+tail),
 		Faults: during(f, faultAt, lasts),
 		Expect: base(gateway.QuickHits(), check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, primaryStepsDown),
-			check.RecoversWithin(f.Name, lease)),
+			check.RecoversWithin(f.Name, recovery)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawHitsAndMisses()},
 	}
 }

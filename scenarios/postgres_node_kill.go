@@ -27,7 +27,7 @@ func PostgresNodeKill() harness.Scenario {
 		Load:      steady(gateway.DefaultTenants(), at+lasts+tail),
 		Faults:    during(f, at, lasts),
 		Probes:    sessions(),
-		Expect:    base(gateway.QuickHits(), gateway.Cover(), check.LatencyDuring(f.Name, record.Hit, 1.5), check.RecoversWithin(f.Name, lease), nobodyStays(f)),
+		Expect:    base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), gateway.BlamesPostgres(f.Name), gateway.WaitingRowsTold(f.Name), check.LatencyDuring(f.Name, record.Hit, 1.5), check.RecoversWithin(f.Name, recovery), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawHitsAndMisses()},
 	}
 }

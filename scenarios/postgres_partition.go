@@ -21,8 +21,8 @@ func PostgresPartition() harness.Scenario {
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+tail),
 		Faults: during(f, faultAt, lasts),
 		Probes: sessions(),
-		Expect: base(gateway.QuickHits(), gateway.Cover(), check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, seenAtOnce),
-			check.RecoversWithin(f.Name, lease), nobodyStays(f)),
+		Expect: base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), check.NoSplitBrain(postgresha.SourcePatroni, postgresha.SawLeader, seenAtOnce),
+			check.RecoversWithin(f.Name, recovery), nobodyStays(f)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawLeader), claims.SawHitsAndMisses()},
 	}
 }

@@ -22,8 +22,8 @@ func PostgresSlow() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
-		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, 2*postgresBudget+slack),
-			check.RecoversAfterHeal(f.Name, lease),
+		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, addedByPostgres),
+			check.RecoversAfterHeal(f.Name, recovery),
 			check.StaysZero(gateway.MetricBreaker), check.StaysZero(gateway.MetricUnavailable(redisha.Role))),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}

@@ -22,7 +22,7 @@ func PostgresStandbyFreeze() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+tail),
 		Faults:    during(f, faultAt, lasts),
-		Expect:    base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, 2*postgresBudget+slack), check.RecoversWithin(f.Name, lease)),
+		Expect:    base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, addedByPostgres), check.RecoversWithin(f.Name, recovery)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, postgresha.SourcePatroni, postgresha.SawSyncStandby), claims.SawHitsAndMisses()},
 	}
 }

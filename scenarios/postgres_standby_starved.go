@@ -25,8 +25,8 @@ func PostgresStandbyStarved() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+tail),
 		Faults: during(f, faultAt, lasts),
-		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, 2*postgresBudget+slack),
-			check.RecoversAfterHeal(f.Name, lease)),
+		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, addedByPostgres),
+			check.RecoversAfterHeal(f.Name, recovery)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

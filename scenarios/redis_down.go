@@ -15,13 +15,17 @@ func RedisDown() harness.Scenario {
 	const lasts = 10 * time.Second
 	faults := redisha.Down(faultAt, lasts)
 	f := faults[0].Fault
+	var names []string
+	for _, step := range faults {
+		names = append(names, step.Fault.Name)
+	}
 	return harness.Scenario{
 		Name:      "redis-down",
 		Claim:     "With every Redis killed for 10 s and back empty, requests are answered throughout, and the LLM is still called once per key.",
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    faults,
-		Expect:    base(gateway.QuickHits(), gateway.Cover(), check.RecoversWithin(f.Name, lease)),
+		Expect:    base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), gateway.BlamesRedis(names...), check.RecoversWithin(f.Name, recovery)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

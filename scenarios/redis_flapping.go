@@ -34,11 +34,11 @@ func RedisFlapping() harness.Scenario {
 	first, last := plan[0], plan[times-1]
 	return harness.Scenario{
 		Name:      "redis-flapping",
-		Claim:     "While the Redis master is paused five times for 1 s, 1.5 s apart, no request is dropped, no key is called twice, and no request takes longer than is normal by more than the Redis budget and 100 ms.",
+		Claim:     "While the Redis master is paused five times for 1 s, 1.5 s apart, no request is dropped, no key is called twice, and no request takes longer than is normal by more than the budgets of Redis and Postgres and 100 ms.",
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), last.At+down+tail),
 		Faults:    plan,
-		Expect:    base(check.WorstAddedLatency(first.Fault.Name, redisBudget+slack), check.RecoversWithin(last.Fault.Name, lease)),
+		Expect:    base(check.WorstAddedLatency(first.Fault.Name, addedByRedis), check.RecoversWithin(last.Fault.Name, recovery)),
 		Sometimes: []check.Check{check.SawRises(gateway.MetricUnavailable(redisha.Role), felt), claims.SawHitsAndMisses()},
 	}
 }

@@ -17,11 +17,11 @@ func RedisMasterFreeze() harness.Scenario {
 	f := fault.Pause(redisha.Master())
 	return harness.Scenario{
 		Name:      "redis-master-freeze",
-		Claim:     "While the Redis master is paused, and when it is resumed as a second master, no request takes longer than is normal by more than the Redis budget and 100 ms.",
+		Claim:     "While the Redis master is paused, and when it is resumed as a second master, no request takes longer than is normal by more than the budgets of Redis and Postgres and 100 ms.",
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    during(f, faultAt, lasts),
-		Expect:    base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, redisBudget+slack), check.RecoversWithin(f.Name, lease)),
+		Expect:    base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, addedByRedis), check.RecoversWithin(f.Name, recovery)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, redisha.SourceRole, redisha.SawMaster), claims.SawHitsAndMisses()},
 	}
 }

@@ -17,11 +17,11 @@ func RedisMasterKill() harness.Scenario {
 	f := fault.Kill(redisha.Master())
 	return harness.Scenario{
 		Name:      "redis-master-kill",
-		Claim:     "While the Redis master is killed and another takes its place, no request takes longer than is normal by more than the Redis budget and 100 ms.",
+		Claim:     "While the Redis master is killed and another takes its place, no request takes longer than is normal by more than the budgets of Redis and Postgres and 100 ms.",
 		System:    gateway.Stack{},
 		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    during(f, faultAt, lasts),
-		Expect:    base(gateway.QuickHits(), gateway.Cover(), check.WorstAddedLatency(f.Name, redisBudget+slack), check.RecoversWithin(f.Name, lease)),
+		Expect:    base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), check.WorstAddedLatency(f.Name, addedByRedis), check.RecoversWithin(f.Name, recovery)),
 		Sometimes: []check.Check{check.FailedOver(f.Name, redisha.SourceRole, redisha.SawMaster), claims.SawHitsAndMisses()},
 		Short:     true,
 	}

@@ -22,8 +22,8 @@ func RedisSlow() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
-		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, 3*redisBudget+slack),
-			check.RecoversAfterHeal(f.Name, lease),
+		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, addedBySlowRedis),
+			check.RecoversAfterHeal(f.Name, recovery),
 			check.StaysZero(gateway.MetricBreaker), check.StaysZero(gateway.MetricUnavailable(postgresha.Role))),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}

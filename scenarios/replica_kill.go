@@ -28,7 +28,7 @@ func ReplicaKill() harness.Scenario {
 		System:    callsUnderWay(),
 		Load:      client,
 		Faults:    during(f, faultAt, lasts),
-		Expect:    base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, lease+time.Second), check.RecoversWithin(f.Name, lease), haproxy.ServesAgain(victim)),
+		Expect:    base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, addedByDeath), check.RecoversWithin(f.Name, recovery), haproxy.ServesAgain(victim)),
 		Sometimes: []check.Check{claims.InFlightAt(f.Name, 1), claims.SawHitsAndMisses()},
 		Short:     true,
 	}

@@ -23,11 +23,11 @@ func ReplicaKillWithoutRedis() harness.Scenario {
 	kill := fault.Kill(fault.Node(victim))
 	return harness.Scenario{
 		Name:      "replica-kill-without-redis",
-		Claim:     "With every Redis away a replica is killed under 200 requests/s: every answer that it gave is booked, others answer its requests, and it serves again.",
+		Claim:     "With every Redis away a replica is killed under 100 requests/s: every answer that it gave is booked, others answer its requests, and it serves again.",
 		System:    gateway.Stack{},
-		Load:      steadyAt(faster, gateway.DefaultTenants(), faultAt+lasts+shortTail),
+		Load:      steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults:    append(redisha.Down(faultAt, lasts), during(kill, killAt, gone)...),
-		Expect:    base(check.RecoversWithin(kill.Name, lease), haproxy.ServesAgain(victim)),
+		Expect:    base(check.RecoversWithin(kill.Name, recovery), haproxy.ServesAgain(victim)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

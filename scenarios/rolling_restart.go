@@ -24,7 +24,7 @@ func RollingRestart() harness.Scenario {
 	expect := base(gateway.QuickHits(), check.EndsOnBuild(version, replicas...))
 	for i, name := range replicas {
 		plan = append(plan, fault.Step{At: faultAt + time.Duration(i)*turn, For: ends, Fault: gateway.Upgrade(name, version)})
-		expect = append(expect, check.CleanExit(name), haproxy.ServesAgain(name))
+		expect = append(expect, check.CleanExit(name), gateway.PromptExit(name), haproxy.ServesAgain(name))
 	}
 	return harness.Scenario{
 		Name:      "rolling-restart",

@@ -86,28 +86,19 @@ func baseOf(authorities []claims.Authority, more ...check.Check) []check.Check {
 		claims.Accounting(gateway.Counters()),
 		claims.TenantIsolation(),
 		claims.KeysBilledApart(),
+		claims.UsageAgrees(),
 		claims.SameKeySameAnswer(authorities...),
 		claims.NothingLeftHeld(upstream.Role),
 		claims.NothingKept(upstream.Role),
 		claims.LedgerComplete(),
+		claims.LiveToTheEnd(),
+		gateway.AvailableAtRest(),
+		gateway.RecoveriesLogged(),
 		check.NoPanics(),
 		check.PanicsCounted(gateway.MetricPanics),
 		check.NoSecretsLeaked(),
 	}, more...)
 }
-
-// Figures of the gateways' default settings, which claims are measured by.
-const (
-	redisBudget    = gateway.RedisBudget
-	postgresBudget = gateway.PostgresBudget
-	lease          = gateway.Lease
-	llmTimeout     = gateway.LLMTimeout
-	breakerOpen    = gateway.BreakerOpen
-	breakerProbes  = gateway.BreakerProbes
-)
-
-// slack is what a claim about time allows beside what it is derived from: the machine is shared by the service and all observers.
-const slack = 100 * time.Millisecond
 
 // How long a former primary may go on calling itself one beside another. One that was cut off has stepped down before anybody
 // else may lead: that leaves what two polls of Patroni may be apart. One that was paused learns of it when resumed, from etcd;
@@ -129,7 +120,7 @@ const (
 // and that the observers need to see it.
 func nobodyStays(f fault.Fault) check.Check {
 	return check.NobodyStays(f.Name, check.Lead{Source: postgresha.SourcePatroni, What: postgresha.SawLeader},
-		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, 2*time.Second)
+		check.Clients{Source: haproxy.SourceSessions, What: haproxy.SawClients}, clientsFollow)
 }
 
 // sessions observe what nobodyStays needs beside what the faults of Postgres bring, as often as these ask Patroni who leads.
@@ -165,7 +156,7 @@ func steadyAt(rate float64, tenants []string, length time.Duration) load.Profile
 	stage := func(name, cold string, length time.Duration) load.Stage {
 		return load.Stage{Name: name, Shape: load.Constant(rate, length), Request: mixed(tenants, hot, coldShare, cold)}
 	}
-	client := gateway.Client(stage("steady", "cold case", length))
+	client := asking(stage("steady", "cold case", length))
 	rehearsal := stage("rehearsal", "rehearsal", 3*time.Second)
 	rehearsal.Start = fillFor + time.Second
 	client.Warmup = []load.Stage{fill(tenants, hot), rehearsal}
@@ -178,6 +169,17 @@ func floods(name string, rate float64, start, length time.Duration) load.Stage {
 	return load.Stage{Name: name, Start: start, Shape: load.Constant(rate, length), Request: func(k uint64, _ *rand.Rand) load.Request {
 		return gateway.Query("acme", about(name+" question", k))
 	}}
+}
+
+// bySecondKey has a stage come by the second key of its tenant.
+func bySecondKey(stage load.Stage) load.Stage {
+	byFirst := stage.Request
+	stage.Request = func(k uint64, r *rand.Rand) load.Request {
+		q := byFirst(k, r)
+		q.Credential = gateway.SecondKey(q.User)
+		return q
+	}
+	return stage
 }
 
 // herd is 1,000 requests at once, from that moment on, for few cold keys of two tenants, and 400 more over the next 2 s. It
@@ -193,7 +195,7 @@ func herd(from time.Duration, tenants [2]string, known ...string) (client load.P
 	ask := func(k uint64, _ *rand.Rand) load.Request {
 		return gateway.Query(tenants[k%2], about("breaking story", k%keys/2))
 	}
-	client = gateway.Client(
+	client = asking(
 		load.Stage{Name: "herd", Start: from, Shape: load.Herd(size, at), Request: ask},
 		load.Stage{Name: "stragglers", Start: from + at, Shape: load.Spread(stragglers, 2*time.Second), Request: ask},
 	)

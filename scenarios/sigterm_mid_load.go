@@ -21,7 +21,7 @@ func SigtermMidLoad() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      steadyAt(faster, gateway.DefaultTenants(), 20*time.Second),
 		Faults:    during(term, faultAt, 5*time.Second),
-		Expect:    base(gateway.QuickHits(), check.CleanExit(victim), haproxy.ServesAgain(victim)),
+		Expect:    base(gateway.QuickHits(), check.CleanExit(victim), gateway.PromptExit(victim), haproxy.ServesAgain(victim)),
 		Sometimes: []check.Check{claims.InFlightAt(term.Name, 0), claims.SawHitsAndMisses()},
 		Short:     true,
 	}

@@ -22,8 +22,7 @@ func SlowLLM() harness.Scenario {
 	)
 	var (
 		settled = llmTimeout + 2*time.Second // from then on less than breakerOpen is left: one round
-		probes  = 3 * breakerProbes
-		inVain  = 2 * llmTimeout // a request may wait for the call of another replica, and then for its own
+		probes  = 3 * probesInARound
 	)
 	f := upstream.Slow(llmTimeout + time.Second)
 	client := steady(gateway.DefaultTenants(), faultAt+lasts+shortTail)
@@ -33,10 +32,10 @@ func SlowLLM() harness.Scenario {
 		Name:   "slow-llm",
 		Claim:  "While the LLM is slower than its timeout, no request waits longer than is normal by more than two of these and 100 ms, another replica's call and its own, only misses are refused, the LLM is left alone but for probes, and all is well 6 s after the heal.",
 		System: gateway.Stack{},
-		Load:   client,
+		Load:   ofOneModel(client),
 		Faults: during(f, faultAt, lasts),
-		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, inVain+slack), claims.CallsHeldBack(f.Name, settled, probes),
-			check.RecoversAfterHeal(f.Name, breakerOpen+time.Second), check.RetryAfterHonest(claims.Insight())),
+		Expect: base(gateway.QuickHits(), check.WorstAddedLatency(f.Name, addedByLLM), claims.CallsHeldBack(f.Name, settled, probes),
+			check.RecoversAfterHeal(f.Name, breakerRecovery), check.RetryAfterHonest(claims.Insight())),
 		Sometimes: []check.Check{claims.SawHitsAndMisses(), check.SawRefusals(1)},
 		Short:     true,
 	}

@@ -40,7 +40,7 @@ func SoakUniqueKeys() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   client,
 		Probes: []probe.Probe{probe.Accounts(gateway.Role)},
-		Expect: base(check.AccountsAgree(gateway.MetricConnections), check.FlatUse(0.1, check.Use{Metric: gateway.MetricHeap, Slack: slackHeap}, check.Use{Metric: gateway.MetricResident, Slack: slackRSS},
+		Expect: base(gateway.FewSeries(), check.AccountsAgree(gateway.MetricConnections), check.FlatUse(0.1, check.Use{Metric: gateway.MetricHeap, Slack: slackHeap}, check.Use{Metric: gateway.MetricResident, Slack: slackRSS},
 			check.Use{Metric: gateway.MetricGoroutines, Slack: slackGo})),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 		Soak:      true,

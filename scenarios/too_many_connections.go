@@ -22,7 +22,7 @@ func TooManyConnections() harness.Scenario {
 		System: gateway.Stack{},
 		Load:   steady(gateway.DefaultTenants(), faultAt+lasts+shortTail),
 		Faults: during(f, faultAt, lasts),
-		Expect: base(gateway.QuickHits(), gateway.Cover(), check.WorstAddedLatency(f.Name, 2*postgresBudget+slack), check.RecoversWithin(f.Name, lease),
+		Expect: base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), check.WorstAddedLatency(f.Name, addedByPostgres), check.RecoversWithin(f.Name, recovery),
 			check.StaysZero(gateway.MetricBreaker), check.StaysZero(gateway.MetricUnavailable(redisha.Role))),
 		Sometimes: []check.Check{check.SawRises(gateway.MetricUnavailable(postgresha.Role), 1), claims.SawHitsAndMisses()},
 	}

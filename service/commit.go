@@ -57,7 +57,8 @@ func (g *Gateway) record(row *Row) {
 }
 
 // hedgeDelay is how long a settlement waits for one lease store before it goes to the next as well. Until the slow one is
-// known to be unavailable, replicas that can reach only the other one know nothing of the answer, and would call again.
+// known to be unavailable, replicas that can reach only the other one know nothing of the answer, and would call again. A
+// ledger row waits as long for the outbox.
 const hedgeDelay = 50 * time.Millisecond
 
 // settle settles s in every lease store, last to first. It reports whether one of them has the answer, and which ones did not

@@ -34,7 +34,8 @@ type store struct {
 	outbox    map[service.Mark]service.Row
 	marks     int
 	rows      map[string]service.Row
-	empty     *service.Limited // what Read says of buckets, if anything
+	empty     *service.Limited // what Read and Take say of buckets, if anything
+	taken     int              // times that Take was asked
 	refusals  int              // of answers that are never taken
 }
 
@@ -175,6 +176,16 @@ func (s *store) Read(ctx context.Context, hit service.Row, _ []service.Bucket) (
 	}
 	hit.CallID, hit.Token = k.answer.CallID, k.answer.Token
 	return k.answer, s.append(hit), nil
+}
+
+func (s *store) Take(ctx context.Context, _ []service.Bucket) error {
+	err := s.enter(ctx)
+	defer s.mu.Unlock()
+	s.taken++
+	if err == nil && s.empty != nil {
+		return s.empty
+	}
+	return err
 }
 
 func (s *store) Find(ctx context.Context, key string, grace time.Duration) (service.Answer, error) {
@@ -407,6 +418,8 @@ const (
 	lease          = 5 * time.Second
 	requestTimeout = 10 * time.Second
 	ttl            = time.Minute
+	toAbort        = 500 * time.Millisecond
+	maxFlights     = 1000 // more than there are keys in any test of something else
 )
 
 // gateway makes one replica. Its ledger runs only if the test runs it.
@@ -415,17 +428,26 @@ func (w *world) gateway(name string, change ...func(*service.Settings)) (*servic
 }
 
 func (w *world) gatewayWith(name string, stores []service.LeaseStore, change ...func(*service.Settings)) (*service.Gateway, *service.Ledger) {
+	return w.replica(name, stores, w.model, change...)
+}
+
+// gatewayOf makes a replica that calls another upstream than the model.
+func (w *world) gatewayOf(name string, upstream service.Upstream) (*service.Gateway, *service.Ledger) {
+	return w.replica(name, []service.LeaseStore{w.redis, w.postgres}, upstream)
+}
+
+func (w *world) replica(name string, stores []service.LeaseStore, upstream service.Upstream, change ...func(*service.Settings)) (*service.Gateway, *service.Ledger) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ledger := service.NewLedger(w.postgres, w.redis, 1000, quiet)
 	settings := service.Settings{
-		Replica: name, Boot: name + "-boot", TTL: ttl, Lease: lease, RequestTimeout: requestTimeout,
+		Replica: name, Boot: name + "-boot", TTL: ttl, Lease: lease, RequestTimeout: requestTimeout, MaxFlights: maxFlights,
 	}
 	for _, c := range change {
 		c(&settings)
 	}
 	return service.New(settings, service.Ports{
-		Cache: w.redis, LeaseStores: stores, Answers: w.postgres,
-		Upstream: w.model, Ledger: ledger, Meter: &w.tally, Log: quiet,
+		Cache: w.redis, Buckets: w.redis, LeaseStores: stores, Answers: w.postgres,
+		Upstream: upstream, Ledger: ledger, Meter: &w.tally, Log: quiet,
 	}), ledger
 }
 

@@ -29,22 +29,25 @@ func (f *flight) wait(ctx context.Context) (flightResult, error) {
 	}
 }
 
-// flights are the flights of one replica, at most one per key. They are ready for use once panicked is set.
+// flights are the flights of one replica, at most one per key, and so many at a time. They are ready for use once panicked and most are set.
 type flights struct {
 	panicked func(key string, defect any) error // tells of a flight that panicked, and returns what its requests get
+	most     int                                // at a time: a flight goes on when whoever started it has left
 	active   Gauge
 	mu       sync.Mutex
 	byKey    map[string]*flight
-	all      sync.WaitGroup
 }
 
 // join returns the key's flight; if there is none, it starts one that runs fly on a goroutine of its own, so that nobody's
-// cancellation ends it, and reports true.
+// cancellation ends it, and reports true. If there are as many as may be, it returns one that has ended in a refusal.
 func (fs *flights) join(key string, fly func() flightResult) (*flight, bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f, ok := fs.byKey[key]; ok {
 		return f, false
+	}
+	if len(fs.byKey) >= fs.most {
+		return refusedFlight(), false
 	}
 	if fs.byKey == nil {
 		fs.byKey = make(map[string]*flight)
@@ -52,8 +55,14 @@ func (fs *flights) join(key string, fly func() flightResult) (*flight, bool) {
 	f := &flight{ended: make(chan struct{})}
 	fs.byKey[key] = f
 	fs.active.Inc()
-	fs.all.Go(func() { fs.run(key, f, fly) })
+	go fs.run(key, f, fly)
 	return f, true
+}
+
+func refusedFlight() *flight {
+	f := &flight{ended: make(chan struct{}), flightResult: flightResult{err: &Unavailable{Reason: ReasonOverloaded, RetryAfter: retrySoon}}}
+	close(f.ended)
+	return f
 }
 
 func (fs *flights) run(key string, f *flight, fly func() flightResult) {
@@ -63,24 +72,30 @@ func (fs *flights) run(key string, f *flight, fly func() flightResult) {
 		}
 		fs.mu.Lock()
 		delete(fs.byKey, key)
-		fs.mu.Unlock()
 		fs.active.Dec()
+		fs.mu.Unlock()
 		close(f.ended)
 	}()
 	f.flightResult = fly()
 }
 
-// wait returns nil when no flight is left, or the context's error.
+// wait returns nil when no flight is left, or the context's error. Flights may begin meanwhile, which a sync.WaitGroup would not bear: whoever
+// shared the last one may begin another as it ends.
 func (fs *flights) wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		fs.all.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for f := fs.one(); f != nil; f = fs.one() {
+		if _, err := f.wait(ctx); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// one returns a flight that is under way, nil if none is.
+func (fs *flights) one() *flight {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for _, f := range fs.byKey {
+		return f
+	}
+	return nil
 }

@@ -2,10 +2,12 @@ package service
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -21,12 +23,14 @@ type Settings struct {
 	StaleFor       time.Duration // how long after its expiry an answer may be given when the upstream fails; 0 is never
 	Lease          time.Duration // how long a lease store's grant lasts without renewal
 	RequestTimeout time.Duration // how long after its request came a flight waits for its grant or for another replica's answer
+	MaxFlights     int           // at a time, and with them calls of the upstream; at least 1
 	Limits         Limits        // what clients are held to
 }
 
 // Ports are the gateway's surroundings.
 type Ports struct {
 	Cache       Cache
+	Buckets     Buckets
 	LeaseStores []LeaseStore // in the order in which they are asked; settled in the reverse order, so the one with the ledger is last
 	Answers     AnswerStore
 	Upstream    Upstream
@@ -41,6 +45,7 @@ type Gateway struct {
 	Ports
 	flights  flights
 	local    localBuckets
+	refused  standingRefusals // of addresses
 	handoffs map[LeaseStore]*handoffQueue
 	base     context.Context // of flights; ends only when the grace period has run out
 	cut      context.CancelFunc
@@ -54,6 +59,7 @@ func New(s Settings, p Ports) *Gateway {
 		handoffs[store] = newHandoffQueue()
 	}
 	g := &Gateway{Settings: s, Ports: p, local: localBuckets{replicas: s.Limits.Replicas}, handoffs: handoffs, base: base, cut: cut}
+	g.flights.most = s.MaxFlights
 	g.flights.panicked = func(key string, defect any) error { return g.panicked("flight", key, defect) }
 	return g
 }
@@ -79,7 +85,7 @@ func (g *Gateway) Answer(ctx context.Context, r Request) (Result, error) {
 	if g.Ledger.Full() {
 		return Result{}, &Unavailable{Reason: ReasonLedgerFull, RetryAfter: retrySoon}
 	}
-	row, buckets := g.row(r), g.Limits.buckets(r)
+	row, buckets := g.row(r), g.Limits.ofKey(r.KeyID)
 	answer, mark, err := g.Cache.Read(ctx, row, buckets)
 	if limited := g.limit(buckets, err); limited != nil {
 		return Result{}, limited
@@ -98,8 +104,30 @@ func (g *Gateway) Answer(ctx context.Context, r Request) (Result, error) {
 	return g.miss(ctx, r, row)
 }
 
-// limit returns the limit for which a request is refused, if any, by what the look into the cache ended with. Where the shared
-// buckets are unavailable, the replica's own decide, at once: the look has spent the budget already.
+// AdmitAddress takes a token out of the bucket of a client's address. If there is none the error is a *Limited. That costs the shared
+// buckets one operation until a token is there: whoever floods waits here in vain.
+func (g *Gateway) AdmitAddress(ctx context.Context, client netip.Addr) error {
+	buckets := g.Limits.ofAddress(client)
+	if len(buckets) == 0 {
+		return nil
+	}
+	limited := g.refused.of(buckets[0])
+	if limited != nil {
+		g.Meter.Limited(limited.Kind, "shared")
+		return limited
+	}
+	err := g.Buckets.Take(ctx, buckets)
+	if limited = g.limit(buckets, err); limited == nil {
+		return nil
+	}
+	if errors.Is(err, limited) {
+		g.refused.note(buckets[0], limited)
+	}
+	return limited
+}
+
+// limit returns the limit for which a request is refused, if any, by what the look into the shared buckets ended with. Where these
+// are unavailable, the replica's own decide, at once: the look has spent the budget already.
 func (g *Gateway) limit(buckets []Bucket, looked error) *Limited {
 	var limited *Limited
 	switch {
@@ -117,7 +145,7 @@ func (g *Gateway) limit(buckets []Bucket, looked error) *Limited {
 
 func (g *Gateway) row(r Request) Row {
 	return Row{
-		RequestID: r.ID, Tenant: r.Tenant, KeyID: r.KeyID, Key: r.Key(), Kind: RowHit,
+		Serial: crand.Text(), RequestID: r.ID, Tenant: r.Tenant, KeyID: r.KeyID, Key: r.Key(), Kind: RowHit,
 		At: time.Now(), Replica: g.Replica, Boot: g.Boot,
 	}
 }
@@ -132,7 +160,7 @@ func (g *Gateway) miss(ctx context.Context, r Request, row Row) (Result, error) 
 			return Result{}, &Unavailable{Reason: ReasonDeadline, RetryAfter: retrySoon, Err: err}
 		}
 		if result.err != nil {
-			if !mine && timedOut(result.err) && ctx.Err() == nil {
+			if !mine && timedOut(result.err) && ctx.Err() == nil && g.base.Err() == nil {
 				continue
 			}
 			return Result{}, result.err
@@ -301,8 +329,16 @@ func (g *Gateway) drawTTL() time.Duration {
 	return g.TTL - time.Duration(rand.Float64()*g.Jitter*float64(g.TTL))
 }
 
-// Wait returns when every flight has ended. When the context ends first it aborts them and returns the context's error.
-func (g *Gateway) Wait(ctx context.Context) error {
+// Wait returns when every flight has ended. When the context ends first it aborts them, and returns the context's error: once they have ended, and
+// kept their rows of what was billed, or when they have had so much time for that.
+func (g *Gateway) Wait(ctx context.Context, toAbort time.Duration) error {
 	defer g.cut()
-	return g.flights.wait(ctx)
+	err := g.flights.wait(ctx)
+	if err != nil {
+		g.cut()
+		aborted, cancel := context.WithTimeout(context.WithoutCancel(ctx), toAbort)
+		defer cancel()
+		_ = g.flights.wait(aborted)
+	}
+	return err
 }

@@ -376,11 +376,60 @@ func TestWaitEndsWhenFlightsHaveLanded(t *testing.T) {
 		var rs results
 		rs.ask(gone, g, ask("a", "p"))
 		rs.all.Wait()
-		if err := g.Wait(t.Context()); err != nil {
+		if err := g.Wait(t.Context(), toAbort); err != nil {
 			t.Error(err)
 		}
 		if _, ok := w.postgres.answer(ask("a", "p").Key()); !ok {
 			t.Error("the flight nobody waited for did not land")
+		}
+	})
+}
+
+// A flight that is aborted, since its grace is over, has kept the row of what was billed when the wait for it ends.
+func TestAbortedFlightKeepsItsRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(time.Second)
+		g, ledger := w.gateway("gateway-1")
+		var rs results
+		rs.ask(t.Context(), g, ask("a", "p"))
+		time.Sleep(500 * time.Millisecond) // the call is under way
+		w.redis.set(true)
+		w.postgres.set(true)
+		grace, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := g.Wait(grace, toAbort); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if n := ledger.Pending(); n != 1 {
+			t.Errorf("%d rows are kept of a call that was billed", n)
+		}
+		rs.all.Wait()
+		time.Sleep(time.Second) // what the row was tried with ends
+	})
+}
+
+// Flights that are aborted are waited for no longer than they may take, and whoever shared one does not begin another.
+func TestNoFlightBeginsWhenAllAreAborted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		w.redis.set(true)
+		w.postgres.set(true)
+		g, _ := w.gateway("gateway-1")
+		var rs results
+		for i := range 5 {
+			rs.ask(t.Context(), g, ask(fmt.Sprint(i), "p"))
+		}
+		time.Sleep(2 * storeBudget) // each has looked for an answer in vain
+		began := time.Now()
+		const grace, short = time.Second, storeBudget / 2
+		waiting, cancel := context.WithTimeout(t.Context(), grace)
+		defer cancel()
+		if err := g.Wait(waiting, short); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != grace+short {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+		rs.all.Wait()
+		if took := time.Since(began); len(rs.errs) != 5 || took > grace+2*storeBudget { // one flight, which releases its lease in both stores
+			t.Errorf("%d of 5 requests were refused, the last after %s", len(rs.errs), took)
 		}
 	})
 }
@@ -408,6 +457,44 @@ func TestBilledFailureIsBooked(t *testing.T) {
 	})
 }
 
+// A client that gives one id to all of its requests hides none of them: each is counted by the gateway's own name.
+func TestRequestsOfOneIDAreCountedEach(t *testing.T) {
+	for name, trouble := range map[string]func(*world){"both stores": func(*world) {}, "no cache": func(w *world) { w.redis.set(true) }, "no database": func(w *world) { w.postgres.set(true) }} {
+		synctest.Test(t, func(t *testing.T) {
+			const requests = 100
+			w := newWorld(300 * time.Millisecond)
+			trouble(w)
+			g, ledger := w.gateway("gateway-1")
+			var all sync.WaitGroup
+			for i := range requests {
+				all.Go(func() {
+					time.Sleep(time.Duration(i) * 100 * time.Millisecond)
+					if _, err := g.Answer(t.Context(), ask("r", "p")); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+			}
+			all.Wait()
+			w.postgres.set(false)
+			if err := ledger.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			booked, calls := w.postgres.booked(), 0
+			for _, row := range booked {
+				if row.RequestID != "r" {
+					t.Errorf("%s: row of request %q", name, row.RequestID)
+				}
+				if row.Kind == service.RowCall {
+					calls++
+				}
+			}
+			if len(booked) != requests || calls != 1 {
+				t.Errorf("%s: %d rows, %d of calls, for %d requests", name, len(booked), calls, requests)
+			}
+		})
+	}
+}
+
 // Whatever clients and the upstream call their requests and calls, each call is one row, and so is each hit of another request.
 func TestNamesThatRepeatHideNoRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -422,7 +509,7 @@ func TestNamesThatRepeatHideNoRow(t *testing.T) {
 			}
 		}
 		time.Sleep(ttl) // until the answers have expired
-		for _, r := range []service.Request{ask("r", "p"), ask("hit", "p")} {
+		for _, r := range []service.Request{ask("r", "p"), ask("r", "p")} {
 			if _, err := g.Answer(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
@@ -437,6 +524,34 @@ func TestNamesThatRepeatHideNoRow(t *testing.T) {
 		}
 		if len(booked) != 5 || calls["acme"] != 3*7 || calls["globex"] != 7 {
 			t.Errorf("booked %+v", booked)
+		}
+	})
+}
+
+// Clients that leave at once have no more calls made than there may be flights. Who comes on top of that is refused, and hits are not.
+func TestFlightsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 8
+		w := newWorld(1500 * time.Millisecond)
+		w.redis.put(ask("a", "stored").Key(), service.Answer{CallID: "c"})
+		g, _ := w.gateway("gateway-1", func(s *service.Settings) { s.MaxFlights = most })
+		overloaded := 0
+		for i := range 300 {
+			ctx, leave := context.WithTimeout(t.Context(), 15*time.Millisecond)
+			if _, err := g.Answer(ctx, ask(fmt.Sprint("r", i), fmt.Sprint("p", i))); reason(err) == service.ReasonOverloaded {
+				overloaded++
+				time.Sleep(15 * time.Millisecond)
+			}
+			leave()
+			if _, err := g.Answer(t.Context(), ask(fmt.Sprint("h", i), "stored")); err != nil {
+				t.Errorf("a hit got %v", err)
+			}
+		}
+		if high := g.ActiveFlights().HighWater(); high != most || overloaded == 0 {
+			t.Errorf("%d flights at a time, %d refused", high, overloaded)
+		}
+		if err := g.Wait(t.Context(), toAbort); err != nil {
+			t.Error(err)
 		}
 	})
 }

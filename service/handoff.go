@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service/dependency"
@@ -13,7 +14,8 @@ import (
 type handoffQueue struct {
 	hints   chan hint
 	orphans chan orphanLease
-	read    sync.Map // keys of those hints whose answers were read from the other lease store, not called for
+	read    sync.Map     // keys of those hints whose answers were read from the other lease store, not called for
+	owed    atomic.Int64 // hints and orphans that are not delivered
 }
 
 // hint is an answer that a lease store missed.
@@ -29,15 +31,10 @@ type orphanLease struct {
 }
 
 // Bounds of the handoff, for each lease store. There is room for some seconds of calls. Pauses between attempts cost nothing while
-// the gate knows the lease store to be unavailable. What a short outage left is delivered at once, by several workers: until
-// both lease stores have an answer, an outage of the other one has it called for again. When more is left, all workers
-// together take half of a connection's time. What is dropped breaks no promise while the other lease store lives.
+// the gate knows the lease store to be unavailable. What is dropped breaks no promise while the other lease store lives.
 const (
-	handoffRoom    = 1024
-	handoffPause   = 20 * time.Millisecond
-	handoffWorkers = 4
-	handoffFew     = 32 // waiting; a second's calls of one replica are that many
-	longestRest    = time.Second
+	handoffRoom  = 1024
+	handoffPause = 20 * time.Millisecond
 )
 
 func newHandoffQueue() *handoffQueue {
@@ -47,10 +44,13 @@ func newHandoffQueue() *handoffQueue {
 // handOff keeps an answer for the lease stores that missed it.
 func (g *Gateway) handOff(missed []LeaseStore, h hint) {
 	for _, store := range missed {
+		queue := g.handoffs[store]
+		queue.owed.Add(1)
 		select {
-		case g.handoffs[store].hints <- h:
+		case queue.hints <- h:
 		default:
-			g.handoffs[store].read.Delete(h.Key)
+			queue.owed.Add(-1)
+			queue.read.Delete(h.Key)
 			g.Log.Warn("no room to hand an answer off", "key", h.Key)
 		}
 	}
@@ -89,10 +89,14 @@ func (g *Gateway) releaseAll(lease *lease) {
 const stragglerGrace = time.Second
 
 // releaseUnconfirmed releases what lease stores may have granted that did not reply when they were last asked. The lease must not
-// be used afterwards. What a replica that shuts down does not get to ends with its lease.
+// be used afterwards.
 func (g *Gateway) releaseUnconfirmed(lease *lease) {
-	if len(lease.unconfirmed) > 0 {
-		time.AfterFunc(stragglerGrace, func() { g.releaseLater(lease, lease.unconfirmed) })
+	for _, store := range lease.unconfirmed {
+		g.handoffs[store].owed.Add(1)
+		time.AfterFunc(stragglerGrace, func() {
+			g.releaseLater(lease, []LeaseStore{store})
+			g.handoffs[store].owed.Add(-1)
+		})
 	}
 }
 
@@ -100,52 +104,76 @@ func (g *Gateway) releaseUnconfirmed(lease *lease) {
 func (g *Gateway) releaseLater(lease *lease, unavailable []LeaseStore) {
 	over := orphanLease{key: lease.key, token: lease.token, ends: time.Now().Add(lease.length)}
 	for _, store := range unavailable {
+		queue := g.handoffs[store]
+		queue.owed.Add(1)
 		select {
-		case g.handoffs[store].orphans <- over:
+		case queue.orphans <- over:
 		default: // it ends by itself
+			queue.owed.Add(-1)
 		}
 	}
 }
 
 // RunHandoff brings answers to the lease stores that missed them, and releases there the leases of flights that are over, until
-// the context ends. None waits for another.
+// the context ends. No lease store waits for another, and no request for any of them.
 func (g *Gateway) RunHandoff(ctx context.Context) {
+	ctx = dependency.InBackground(ctx)
 	var all sync.WaitGroup
 	for store, queue := range g.handoffs {
-		for range handoffWorkers {
-			all.Go(func() {
-				deliver(ctx, handoffWorkers, queue.hints, func(h hint) bool {
-					done := g.deliverHint(ctx, store, h)
-					if done {
-						queue.read.Delete(h.Key)
-					}
-					return done
-				})
-			})
-		}
 		all.Go(func() {
-			deliver(ctx, 1, queue.orphans, func(o orphanLease) bool { return releaseOrphan(ctx, store, o) })
+			deliver(ctx, queue.hints, func(h hint) bool {
+				done := g.deliverHint(ctx, store, h)
+				if done {
+					queue.read.Delete(h.Key)
+					queue.owed.Add(-1)
+				}
+				return done
+			})
+		})
+		all.Go(func() {
+			deliver(ctx, queue.orphans, func(o orphanLease) bool {
+				done := releaseOrphan(ctx, store, o)
+				if done {
+					queue.owed.Add(-1)
+				}
+				return done
+			})
 		})
 	}
 	all.Wait()
 }
 
-// deliver takes one thing after another from the queue and repeats each until it is done. It is one of so many workers. While many
-// things wait it rests after each, within bounds: a lease store that comes back has requests to serve.
-func deliver[T any](ctx context.Context, workers time.Duration, queue <-chan T, done func(T) bool) {
-	for {
+// handoffPatience bounds the wait of a replica that shuts down: for stragglers, and as long again as half of that for what follows.
+const handoffPatience = stragglerGrace * 3 / 2
+
+// FinishHandoff returns when each lease store has what it missed, or is unavailable, while RunHandoff goes on. It returns as well when
+// the context ends, and after one and a half seconds. What is not delivered by then the other lease store has, or it ends with its lease.
+func (g *Gateway) FinishHandoff(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, handoffPatience)
+	defer cancel()
+	for store, queue := range g.handoffs {
+		for queue.owed.Load() > 0 && store.Up() && dependency.Sleep(ctx, handoffPause) == nil {
+		}
+	}
+}
+
+// deliver takes one thing after another from the queue, without a rest: until both lease stores have an answer, an outage of the other one
+// has it called for again. One at a time is little for a lease store that comes back and has requests to serve. What is not done goes
+// behind the others, for which nothing may stand in the way.
+func deliver[T any](ctx context.Context, queue chan T, done func(T) bool) {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return
 		case one := <-queue:
-			began := time.Now()
-			for ; !done(one); began = time.Now() {
+			for !done(one) {
 				if dependency.Sleep(ctx, handoffPause) != nil {
 					return
 				}
-			}
-			if len(queue) > handoffFew && dependency.Sleep(ctx, min((2*workers-1)*time.Since(began), longestRest)) != nil {
-				return
+				select {
+				case queue <- one:
+					one = <-queue
+				default: // it is full, or was filled meanwhile
+				}
 			}
 		}
 	}

@@ -108,6 +108,52 @@ func TestHandoffOutlastsALeaseThatNobodyKnowsOf(t *testing.T) {
 	})
 }
 
+// A replica that shuts down first brings what it owes to lease stores that take it. It does not wait for one that is unavailable, nor
+// for ever for one that is slow.
+func TestShutdownFinishesTheHandoff(t *testing.T) {
+	const delay = 100 * time.Millisecond
+	for name, c := range map[string]struct {
+		times int64 // that a settlement fails
+		after func(*store)
+		least time.Duration // that it takes
+		most  time.Duration
+		there bool
+	}{
+		"the store takes it":           {times: 4, least: delay / 2, most: delay, there: true},
+		"the store takes nothing":      {times: 1 << 40, least: time.Second, most: 2 * time.Second},
+		"the store is unavailable":     {times: 1 << 40, after: func(s *store) { s.set(true) }},
+		"the store has missed no more": {there: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(0)
+				r := ask("a", "p")
+				postgres := &deaf{LeaseStore: w.postgres, key: r.Key()}
+				postgres.times.Store(c.times)
+				g, _ := w.gatewayWith("gateway-1", []service.LeaseStore{w.redis, postgres})
+				work, stop := context.WithCancel(t.Context())
+				go g.RunHandoff(work)
+				if _, err := g.Answer(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+				if c.after != nil {
+					c.after(w.postgres)
+				}
+				began := time.Now()
+				g.FinishHandoff(t.Context())
+				if took := time.Since(began); took < c.least || took > c.most {
+					t.Errorf("it took %s, not %s to %s", took, c.least, c.most)
+				}
+				if _, ok := w.postgres.answer(r.Key()); ok != c.there {
+					t.Errorf("PostgreSQL has the answer: %t", ok)
+				}
+				stop()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
 // deaf is a lease store that does not answer settlements of one key, so many times.
 type deaf struct {
 	service.LeaseStore
@@ -196,10 +242,14 @@ func TestUnconfirmedGrantIsReleasedWithTheAnswer(t *testing.T) {
 		time.Sleep(3 * storeBudget)
 		w.redis.set(false)
 		w.postgres.set(false)
+		late.up.Store(true)
 		w.redis.put(r.Key(), service.Answer{CallID: "other"})
 		w.postgres.seize(r.Key(), late.token(), lease)
 		rs.all.Wait()
-		time.Sleep(2 * time.Second)
+		if err := g.Wait(t.Context(), time.Second); err != nil { // as a replica does that shuts down right after
+			t.Fatal(err)
+		}
+		g.FinishHandoff(t.Context())
 		if len(rs.errs) > 0 || w.postgres.holds(r.Key()) {
 			t.Errorf("PostgreSQL still holds the key; errors %v", rs.errs)
 		}
@@ -213,12 +263,13 @@ type slowly struct {
 	service.LeaseStore
 	unavailable atomic.Int64 // acquisitions that it does not hear, before those
 	asked       atomic.Value // token of the latest
+	up          atomic.Bool
 }
 
 func (s *slowly) token() string { return s.asked.Load().(string) }
 
 // Up is what whoever asks before a call knows of it.
-func (s *slowly) Up() bool { return false }
+func (s *slowly) Up() bool { return s.up.Load() }
 
 func (s *slowly) Acquire(ctx context.Context, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
 	s.asked.Store(token)
@@ -282,31 +333,65 @@ func (s *slowLater) Settle(ctx context.Context, with service.Settlement) (servic
 	return s.LeaseStore.Settle(ctx, with)
 }
 
-// What a short outage left comes at once; after a long one the lease store has time for others.
-func TestHandoffIsQuickWithFewAndGentleWithMany(t *testing.T) {
+// What an outage left comes one after another, without a rest and never two at a time.
+func TestHandoffGoesOneByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const takes = 50 * time.Millisecond
-		for _, c := range []struct{ missed, least, most int }{{4, 4, 4}, {300, 18, 24}} { // half of a connection's time: 20 in 2 s
-			w := newWorld(0)
-			postgres := &slowLater{LeaseStore: w.postgres, takes: takes, missed: map[string]bool{}}
-			g, _ := w.gatewayWith("gateway-1", []service.LeaseStore{w.redis, postgres})
-			for i := range c.missed {
-				if _, err := g.Answer(t.Context(), ask("a", strconv.Itoa(i))); err != nil {
-					t.Fatal(err)
-				}
-			}
-			work, stop := context.WithCancel(t.Context())
-			began := time.Now()
-			go g.RunHandoff(work)
-			time.Sleep(2*time.Second - time.Millisecond)
-			stop()
-			synctest.Wait()
-			if came := len(postgres.came); came < c.least || came > c.most {
-				t.Errorf("of %d answers %d came in 2 s", c.missed, came)
-			}
-			if c.missed <= 4 && postgres.came[c.missed-1].Sub(began) > takes {
-				t.Errorf("the last of %d answers came after %s", c.missed, postgres.came[c.missed-1].Sub(began))
+		const takes, missed, within = 50 * time.Millisecond, 300, 2 * time.Second
+		w := newWorld(0)
+		postgres := &slowLater{LeaseStore: w.postgres, takes: takes, missed: map[string]bool{}}
+		g, _ := w.gatewayWith("gateway-1", []service.LeaseStore{w.redis, postgres})
+		for i := range missed {
+			if _, err := g.Answer(t.Context(), ask("a", strconv.Itoa(i))); err != nil {
+				t.Fatal(err)
 			}
 		}
+		work, stop := context.WithCancel(t.Context())
+		began := time.Now()
+		var all sync.WaitGroup
+		all.Go(func() { g.RunHandoff(work) })
+		time.Sleep(within - time.Millisecond)
+		stop()
+		all.Wait()
+		if came := len(postgres.came); came != int(within/takes) {
+			t.Errorf("%d answers came in %s", came, within)
+		}
+		for i, at := range postgres.came {
+			if want := time.Duration(i) * takes; at.Sub(began) != want {
+				t.Fatalf("answer %d came after %s, want %s", i, at.Sub(began), want)
+			}
+		}
+	})
+}
+
+// An answer that a lease store does not take for now does not keep it from the others.
+func TestHandoffGoesRoundWhatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		stuck := ask("a", "stuck")
+		postgres := &deaf{LeaseStore: w.postgres, key: stuck.Key()}
+		postgres.times.Store(1 << 40)
+		missing := &slowLater{LeaseStore: postgres, missed: map[string]bool{}}
+		g, _ := w.gatewayWith("gateway-1", []service.LeaseStore{w.redis, missing})
+		others := []service.Request{ask("b", "1"), ask("b", "2"), ask("b", "3")}
+		for _, r := range append([]service.Request{stuck}, others...) {
+			if _, err := g.Answer(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		work, stop := context.WithCancel(t.Context())
+		go g.RunHandoff(work)
+		time.Sleep(100 * time.Millisecond)
+		for _, r := range others {
+			if _, ok := w.postgres.answer(r.Key()); !ok {
+				t.Error("an answer waits for one that is not taken")
+			}
+		}
+		postgres.times.Store(0)
+		time.Sleep(100 * time.Millisecond)
+		if _, ok := w.postgres.answer(stuck.Key()); !ok {
+			t.Error("the one that was not taken was lost")
+		}
+		stop()
+		synctest.Wait()
 	})
 }

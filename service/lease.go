@@ -58,8 +58,9 @@ func (l *lease) acquireFrom(ctx context.Context, store LeaseStore, hit *Row) (Re
 	return reply, err
 }
 
-// missingIsUp reports whether a lease store that did not reply in this round may be asked again by now. Its outage ended before
-// the other lease store granted, or just after. It may have the answer, which the other one missed.
+// missingIsUp reports whether a lease store that did not reply in this round may be asked again by now: its outage ended before the
+// other lease store granted, or just after, or it replied to others and was late for this flight. It may have the answer, which the
+// other one missed, or may have granted the flight to a replica for which the other one was late.
 func (l *lease) missingIsUp() bool { return slices.ContainsFunc(l.missing, LeaseStore.Up) }
 
 // mayCall is the rule of the flight: no lease store refused and at least one granted. A lease store that does not reply does not

@@ -70,7 +70,8 @@ func BenchmarkSecondLeaseStore(b *testing.B) {
 func benchGateway(fast *rediskv.Store, safe *postgres.Store, log *slog.Logger, stores ...service.LeaseStore) (*service.Gateway, func()) {
 	ledger := service.NewLedger(safe, fast, 1_000_000, log)
 	g := service.New(service.Settings{
-		Replica: "bench", Boot: "bench", TTL: ttl, Lease: lease, RequestTimeout: requestTimeout,
+		MaxFlights: maxFlights,
+		Replica:    "bench", Boot: "bench", TTL: ttl, Lease: lease, RequestTimeout: requestTimeout,
 		Limits: service.Limits{PerKey: service.Limit{Rate: 10_000, Burst: 20_000}, Replicas: 3},
 	}, service.Ports{
 		Cache: fast, LeaseStores: stores, Answers: safe, Upstream: instant{}, Ledger: ledger, Meter: &tally{}, Log: log,

@@ -2,11 +2,13 @@ package service_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/dependency"
 )
 
 func TestLeaseIsRenewedWhileACallLasts(t *testing.T) {
@@ -196,6 +198,85 @@ func TestOutageThatEndsInTheSameRoundIsNotBelieved(t *testing.T) {
 		}
 		if w.postgres.holds(r.Key()) {
 			t.Error("what PostgreSQL granted was not released")
+		}
+	})
+}
+
+// late is a lease store that replies to others, and to its asker not within the budget. It does what it was asked when it should.
+type late struct {
+	*store
+	acquires int  // grants that are late, from now
+	settles  bool // whether receipts are late
+}
+
+func (l *late) Acquire(ctx context.Context, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
+	if l.acquires > 0 {
+		l.acquires--
+		return service.Reply{}, l.spend(ctx)
+	}
+	return l.store.Acquire(ctx, key, token, lease, hit)
+}
+
+func (l *late) Settle(ctx context.Context, s service.Settlement) (service.Receipt, error) {
+	if l.settles {
+		return service.Receipt{}, l.spend(ctx)
+	}
+	return l.store.Settle(ctx, s)
+}
+
+func (l *late) spend(ctx context.Context) error {
+	_ = dependency.Sleep(ctx, storeBudget)
+	return dependency.ErrLate
+}
+
+// A flight that a lease store did not grant in time asks again, since another replica may have the grant. It goes on without a receipt.
+func TestLateLeaseStore(t *testing.T) {
+	const call, poll = 300 * time.Millisecond, 20 * time.Millisecond
+	for _, test := range []struct {
+		name string
+		late *late
+		want time.Duration // and as many pauses of at most two polls as grants are late
+	}{
+		{"its grant is late", &late{acquires: 1}, storeBudget + call},
+		{"its grant is late twice", &late{acquires: 2}, 2*storeBudget + call},
+		{"its receipt is late", &late{settles: true}, call + storeBudget},
+		{"both are late", &late{acquires: 1, settles: true}, storeBudget + call + storeBudget},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(call)
+				test.late.store = w.postgres
+				grants := test.late.acquires
+				g, _ := w.gatewayWith("gateway-1", []service.LeaseStore{w.redis, test.late})
+				asked := time.Now()
+				result, err := g.Answer(t.Context(), ask("a", "p"))
+				took, least, pauses := time.Since(asked), test.want, 2*poll*time.Duration(grants)
+				if err != nil || result.Source != service.Call || took < least || took > least+pauses {
+					t.Errorf("%+v, %v after %s; want a call's answer after %s to %s", result, err, took, least, least+pauses)
+				}
+			})
+		})
+	}
+}
+
+// Two replicas, each of which one lease store is late for, hold the flight by the other one: neither may call by that alone.
+func TestLateLeaseStoresDoNotLetTwoCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const call = 300 * time.Millisecond
+		w := newWorld(call)
+		first, _ := w.gatewayWith("gateway-1", []service.LeaseStore{w.redis, &late{store: w.postgres, acquires: 1}})
+		second, _ := w.gatewayWith("gateway-2", []service.LeaseStore{w.postgres, &late{store: w.redis, acquires: 1}})
+		var both sync.WaitGroup
+		for _, g := range []*service.Gateway{first, second} {
+			both.Go(func() {
+				if _, err := g.Answer(t.Context(), ask("a", "p")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if calls := w.model.total(); calls != 1 {
+			t.Errorf("%d calls for one key", calls)
 		}
 	})
 }

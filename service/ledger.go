@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,10 +60,14 @@ func (l *Ledger) inMemory() int {
 	return len(l.kept)
 }
 
-// Record puts the row into the outbox and keeps it. If the outbox is unavailable the row goes to the ledger store by an asynchronous
-// commit. If that takes longer than asyncBudget, or fails, the row is in memory alone until the next flush.
+// Record puts the row into the outbox and keeps it. If the outbox is unavailable, or takes longer than hedgeDelay, the row goes to the
+// ledger store by an asynchronous commit. If that takes longer than asyncBudget, or fails, the row is in memory alone until the next
+// flush. What the outbox took too late is swept.
 func (l *Ledger) Record(ctx context.Context, row Row) {
-	mark, err := l.outbox.Append(ctx, row)
+	hedged, giveUp := context.WithCancel(ctx) // no deadline: for that a connection would be closed
+	defer giveUp()
+	defer time.AfterFunc(hedgeDelay, giveUp).Stop()
+	mark, err := l.outbox.Append(hedged, row)
 	if err != nil {
 		mark = ""
 		_ = l.async.write(ctx, row)
@@ -79,6 +84,7 @@ func (l *Ledger) Keep(e Entry) {
 
 // Run flushes and sweeps until the context ends.
 func (l *Ledger) Run(ctx context.Context) {
+	ctx = dependency.InBackground(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { l.every(ctx, flushEvery, l.flushGently) })
 	running.Go(func() { l.every(ctx, sweepEvery, l.sweep) })
@@ -112,6 +118,9 @@ func (l *Ledger) flushGently(ctx context.Context) error {
 	for {
 		began := time.Now()
 		written, err := l.flushBatch(ctx)
+		if err != nil {
+			l.shelterBriefly(ctx)
+		}
 		if err != nil || written < batch {
 			return err
 		}
@@ -143,11 +152,11 @@ func (l *Ledger) flushBatch(ctx context.Context) (written int, err error) {
 	return len(entries), nil
 }
 
-// oldest returns a view of the first n entries at most; they stay in place until dropped, and only flush drops.
+// oldest returns a copy of the first n entries at most; they stay in place until dropped, and only flush drops.
 func (l *Ledger) oldest(n int) []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.kept[:min(n, len(l.kept)):min(n, len(l.kept))]
+	return slices.Clone(l.kept[:min(n, len(l.kept))])
 }
 
 func (l *Ledger) drop(n int) {
@@ -232,10 +241,10 @@ func (l *Ledger) sweep(ctx context.Context) error {
 }
 
 // Flush empties the memory at the end of the process. It returns nil when every row is in the ledger store, or at least in the
-// outbox, where another replica finds it.
+// outbox, where another replica finds it. A ledger store that is slow may take all the time that there is. So the outbox is asked beside it.
 func (l *Ledger) Flush(ctx context.Context) error {
 	for backoff := (dependency.Backoff{Next: flushEvery / 10, Most: flushEvery}); ; {
-		err := l.flush(ctx)
+		err := l.flushOrShelter(ctx)
 		if err == nil {
 			return nil
 		}
@@ -245,18 +254,77 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	}
 }
 
-// unsafeRows returns nil if the rows that did not reach the ledger store are safe in the outbox.
-func (l *Ledger) unsafeRows(cause error) error {
+// flushOrShelter returns nil if all rows are in the ledger store. If that takes longer than hedgeDelay they are sheltered meanwhile.
+func (l *Ledger) flushOrShelter(ctx context.Context) error {
+	hedged, flushed := context.WithCancel(ctx)
+	var sheltering sync.WaitGroup
+	sheltering.Go(func() {
+		if dependency.Sleep(hedged, hedgeDelay) == nil {
+			l.shelter(hedged)
+		}
+	})
+	err := l.flush(ctx)
+	if err == nil {
+		flushed()
+	}
+	sheltering.Wait()
+	flushed()
+	return err
+}
+
+// shelterBriefly lets the ledger store be asked again before all rows are in an outbox that is slow.
+func (l *Ledger) shelterBriefly(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, writeBudget)
+	defer cancel()
+	l.shelter(ctx)
+}
+
+// shelter puts rows into the outbox that it missed while it was unavailable, as the ledger store does not take them. A row that both take in the
+// end is one row.
+func (l *Ledger) shelter(ctx context.Context) {
+	marks := make(map[string]Mark)
+	for _, row := range l.unsheltered() {
+		mark, err := l.outbox.Append(ctx, row)
+		if err != nil {
+			break
+		}
+		marks[row.ID()] = mark
+	}
+	l.sheltered(marks)
+}
+
+// unsheltered returns the rows that are not known to be in the outbox.
+func (l *Ledger) unsheltered() (rows []Row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lost := 0
 	for _, e := range l.kept {
 		if e.Mark == "" {
-			lost++
+			rows = append(rows, e.Row)
 		}
 	}
-	if lost == 0 {
+	return rows
+}
+
+// sheltered keeps the places of rows in the outbox, by the ids of the rows.
+func (l *Ledger) sheltered(marks map[string]Mark) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, e := range l.kept {
+		if mark, ok := marks[e.Row.ID()]; ok && e.Mark == "" {
+			l.kept[i].Mark = mark
+		}
+	}
+}
+
+// unsafeRows returns nil if the rows that did not reach the ledger store are safe in the outbox. The log has all of each that is not, for
+// whoever books it by hand.
+func (l *Ledger) unsafeRows(cause error) error {
+	lost := l.unsheltered()
+	for _, row := range lost { // unlocked: perhaps nobody takes the log
+		l.log.Error("a ledger row is lost: it is in neither outbox nor ledger store", "row", row)
+	}
+	if len(lost) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d ledger rows are in neither outbox nor ledger store: %w", lost, cause)
+	return fmt.Errorf("%d ledger rows are in neither outbox nor ledger store: %w", len(lost), cause)
 }

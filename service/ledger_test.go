@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -83,7 +84,7 @@ func TestRowsSurviveTheOutbox(t *testing.T) {
 // TestRowIsDurableBeforeItsAnswerIsGiven: a replica may die as soon as Record has returned. With neither store a row is in memory alone, and
 // its request waits for half a second at most.
 func TestRowIsDurableBeforeItsAnswerIsGiven(t *testing.T) {
-	const write, gather, asyncBudget = 10 * time.Millisecond, 5 * time.Millisecond, 500 * time.Millisecond
+	const write, gather, hedge, asyncBudget = 10 * time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond, 500 * time.Millisecond
 	for _, c := range []struct {
 		name                  string
 		outboxDown, storeDown bool
@@ -92,10 +93,10 @@ func TestRowIsDurableBeforeItsAnswerIsGiven(t *testing.T) {
 		safe                  int           // rows that outlive the replica
 	}{
 		{"both up", false, false, write, 0, 8},
-		{"no outbox", true, false, write, storeBudget + 2*write + 2*gather, 8},
+		{"no outbox", true, false, write, hedge + 2*write + 2*gather, 8},
 		{"no ledger store", false, true, write, 0, 8},
-		{"neither", true, true, write, storeBudget + asyncBudget, 0},
-		{"no outbox, and a ledger store that takes too long", true, false, time.Second, storeBudget + asyncBudget, 0},
+		{"neither", true, true, write, hedge + asyncBudget, 0},
+		{"no outbox, and a ledger store that takes too long", true, false, time.Second, hedge + asyncBudget, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -133,7 +134,7 @@ func TestRowIsDurableBeforeItsAnswerIsGiven(t *testing.T) {
 // for an asynchronous commit.
 func TestStoredAnswerIsBookedBeforeItIsGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const gather = 5 * time.Millisecond
+		const gather, hedge = 5 * time.Millisecond, 50 * time.Millisecond
 		w := answeredWorld()
 		w.redis.set(true)
 		g, _ := w.gateway("gateway-1")
@@ -155,8 +156,8 @@ func TestStoredAnswerIsBookedBeforeItIsGiven(t *testing.T) {
 		asking.Wait()
 		slices.Sort(took)
 		// The fake Redis is waited for in vain each time: to look, to ask for the lock, and to be given the answer.
-		if want := 3 * storeBudget; took[0] != want || took[1] != want+storeBudget+gather {
-			t.Errorf("told after %v, want %s and, of the others, %s", took, want, want+storeBudget+gather)
+		if want := 3 * storeBudget; took[0] != want || took[1] != want+hedge+gather {
+			t.Errorf("told after %v, want %s and, of the others, %s", took, want, want+hedge+gather)
 		}
 	})
 }
@@ -231,6 +232,139 @@ func TestFlushAtTheEnd(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Rows that no store took as they came are put into the outbox as soon as that is back, and not only at the end: the process may be killed.
+func TestRowsThatTheOutboxMissed(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, l *service.Ledger){
+		"while it runs": func(t *testing.T, l *service.Ledger) { run(t, l, 3*time.Second) },
+		"at the end": func(t *testing.T, l *service.Ledger) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := l.Flush(ctx); err != nil {
+				t.Errorf("rows are in the outbox, and it says %v", err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ledgerStore, outbox := newStore(), newStore()
+				ledgerStore.set(true)
+				outbox.set(true)
+				l := newLedger(ledgerStore, outbox)
+				for i := range 3 {
+					l.Record(t.Context(), hit(i))
+				}
+				outbox.set(false)
+				end(t, l)
+				if len(outbox.outbox) != 3 {
+					t.Errorf("%d rows in the outbox, want 3", len(outbox.outbox))
+				}
+				ledgerStore.set(false)
+				if err := l.Flush(t.Context()); err != nil || len(ledgerStore.rows) != 3 || len(outbox.outbox) != 0 {
+					t.Errorf("then: %v, %d booked, %d in the outbox", err, len(ledgerStore.rows), len(outbox.outbox))
+				}
+			})
+		})
+	}
+}
+
+// slowOutbox takes a while for each row.
+type slowOutbox struct {
+	*store
+	takes time.Duration
+}
+
+func (o *slowOutbox) Append(ctx context.Context, row service.Row) (service.Mark, error) {
+	time.Sleep(o.takes)
+	return o.store.Append(ctx, row)
+}
+
+// A ledger store that is back is given its rows, though there are many that a slow outbox missed and has not got yet.
+func TestLedgerStoreIsAskedBesideASlowOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledgerStore, outbox := newStore(), &slowOutbox{store: newStore(), takes: 200 * time.Millisecond}
+		l := service.NewLedger(ledgerStore, outbox, 1000, slog.New(slog.DiscardHandler))
+		for i := range 100 {
+			l.Keep(service.Entry{Row: hit(i)})
+		}
+		ledgerStore.set(true)
+		time.AfterFunc(time.Second, func() { ledgerStore.set(false) })
+		run(t, l, 4*time.Second)
+		if booked := len(ledgerStore.booked()); booked != 100 {
+			t.Errorf("3s after the ledger store was back %d rows of 100 were booked", booked)
+		}
+	})
+}
+
+// At the end a ledger store that takes longer than there is time leaves time enough for the outbox.
+func TestOutboxIsAskedBesideASlowLedgerStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledgerStore, outbox := &slowLedgerStore{store: newStore(), takes: time.Hour}, newStore()
+		outbox.set(true)
+		l := service.NewLedger(ledgerStore, outbox, 1000, slog.New(slog.DiscardHandler))
+		for i := range 3 {
+			l.Record(t.Context(), hit(i))
+		}
+		outbox.set(false)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Flush(ctx); err != nil || len(outbox.outbox) != 3 {
+			t.Errorf("got %v, %d rows in the outbox", err, len(outbox.outbox))
+		}
+		time.Sleep(4 * time.Hour) // writes that nobody waits for end
+	})
+}
+
+// The log has all of each row that neither store took.
+func TestLostRowsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledgerStore, outbox := newStore(), newStore()
+		ledgerStore.set(true)
+		outbox.set(true)
+		var log strings.Builder
+		l := service.NewLedger(ledgerStore, outbox, 1000, slog.New(slog.NewJSONHandler(&log, nil)))
+		for i := range 3 {
+			l.Record(t.Context(), hit(i))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := l.Flush(ctx)
+		for i := range 3 {
+			if err == nil || !strings.Contains(log.String(), fmt.Sprintf(`"request_id":"r%d"`, i)) {
+				t.Errorf("%v; the log says\n%s", err, &log)
+			}
+		}
+	})
+}
+
+// Whoever asks how many rows wait does not wait for somebody to take the log: a second signal asks so.
+func TestLedgerIsNotHeldByItsLog(t *testing.T) {
+	ledgerStore, outbox := newStore(), newStore()
+	ledgerStore.set(true)
+	outbox.set(true)
+	log, write := io.Pipe()
+	l := service.NewLedger(ledgerStore, outbox, 1000, slog.New(slog.NewTextHandler(write, nil)))
+	l.Keep(service.Entry{Row: hit(0)})
+	over, end := context.WithCancel(t.Context())
+	end()
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer log.Close()
+	all.Go(func() { _ = l.Flush(over) })
+	if _, err := log.Read(make([]byte, 1)); err != nil { // the rest of the line waits
+		t.Fatal(err)
+	}
+	told := make(chan int64, 1)
+	all.Go(func() { told <- l.Pending() })
+	select {
+	case n := <-told:
+		if n != 1 {
+			t.Errorf("%d rows wait", n)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it waits for the log")
 	}
 }
 

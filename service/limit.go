@@ -12,7 +12,8 @@ type Limit struct {
 	Burst int     // tokens that a full bucket holds
 }
 
-// Limits are what clients are held to. A request takes one token out of each of its buckets.
+// Limits are what clients are held to. A request takes one token out of the bucket of its address before anything is done for it, and one
+// out of that of its key before it is answered.
 type Limits struct {
 	PerKey     Limit // of each API key
 	PerAddress Limit // of each client's address
@@ -35,16 +36,20 @@ type Bucket struct {
 // Name is different for any two buckets.
 func (b Bucket) Name() string { return b.Kind + ":" + b.ID }
 
-// buckets returns those that limit a request.
-func (l Limits) buckets(r Request) []Bucket {
-	var out []Bucket
-	if l.PerKey.Rate > 0 && r.KeyID != "" {
-		out = append(out, Bucket{Limit: l.PerKey, Kind: BucketOfKey, ID: r.KeyID})
+// ofKey returns the bucket that limits the requests of an API key, none if nothing does.
+func (l Limits) ofKey(id string) []Bucket {
+	if l.PerKey.Rate <= 0 || id == "" {
+		return nil
 	}
-	if l.PerAddress.Rate > 0 && r.Client.IsValid() {
-		out = append(out, Bucket{Limit: l.PerAddress, Kind: BucketOfAddress, ID: subscriber(r.Client)})
+	return []Bucket{{Limit: l.PerKey, Kind: BucketOfKey, ID: id}}
+}
+
+// ofAddress returns the bucket that limits the requests from an address, none if nothing does.
+func (l Limits) ofAddress(client netip.Addr) []Bucket {
+	if l.PerAddress.Rate <= 0 || !client.IsValid() {
+		return nil
 	}
-	return out
+	return []Bucket{{Limit: l.PerAddress, Kind: BucketOfAddress, ID: subscriber(client)}}
 }
 
 // ipv6Subscriber is the length in bits of the IPv6 prefix that one subscriber is given at least (RFC 6177): whoever has it

@@ -22,13 +22,10 @@ func limited(perKey, perAddress service.Limit, replicas int) func(*service.Setti
 	}
 }
 
-// from is a request with that key from that address, for an answer that is there.
-func from(keyID, client string) service.Request {
+// by is a request with that key, for an answer that is there.
+func by(keyID string) service.Request {
 	r := ask("a", "p")
 	r.KeyID = keyID
-	if client != "" {
-		r.Client = netip.MustParseAddr(client)
-	}
 	return r
 }
 
@@ -61,7 +58,7 @@ func TestEmptySharedBucketRefuses(t *testing.T) {
 		w := answeredWorld()
 		w.redis.empty = &service.Limited{Kind: service.BucketOfKey, RetryAfter: time.Second}
 		g, ledger := w.gateway("gateway-1", limited(service.Limit{Rate: 1, Burst: 1}, service.Limit{}, 1))
-		_, err := g.Answer(t.Context(), from("7", ""))
+		_, err := g.Answer(t.Context(), by("7"))
 		if !errors.Is(err, w.redis.empty) || w.tally.shared.Load() != 1 || w.tally.own.Load() != 0 {
 			t.Errorf("got %v, counted %d shared, %d own", err, w.tally.shared.Load(), w.tally.own.Load())
 		}
@@ -84,7 +81,7 @@ func TestOwnBucketsHoldTheLimitWithoutRedis(t *testing.T) {
 			for range flood {
 				all.Go(func() {
 					asked := time.Now()
-					_, err := g.Answer(t.Context(), from("7", ""))
+					_, err := g.Answer(t.Context(), by("7"))
 					if err == nil {
 						let.Add(1)
 						return
@@ -110,14 +107,14 @@ func TestOwnBucketsKnowWhatTheSharedOnesAdmitted(t *testing.T) {
 		const burst = 10
 		w := answeredWorld()
 		g, _ := w.gateway("gateway-1", limited(service.Limit{Rate: 0.001, Burst: burst}, service.Limit{}, 1))
-		if got := admitted(t, g, 2*burst, from("busy", "")); got != 2*burst { // the fake's shared bucket is never empty
+		if got := admitted(t, g, 2*burst, by("busy")); got != 2*burst { // the fake's shared bucket is never empty
 			t.Fatalf("%d admitted", got)
 		}
 		w.redis.set(true)
-		if got := admitted(t, g, burst, from("busy", "")); got != 0 {
+		if got := admitted(t, g, burst, by("busy")); got != 0 {
 			t.Errorf("%d admitted of the one that has used up its tokens", got)
 		}
-		if got := admitted(t, g, burst, from("calm", "")); got != burst {
+		if got := admitted(t, g, burst, by("calm")); got != burst {
 			t.Errorf("%d admitted of the one that has not", got)
 		}
 	})
@@ -129,15 +126,15 @@ func TestRefusalOfTheOwnBucketTellsWhenToComeAgain(t *testing.T) {
 		w.redis.set(true)
 		g, _ := w.gateway("gateway-1", limited(service.Limit{Rate: 0.2, Burst: 2}, service.Limit{}, 2))
 		began := time.Now()
-		if got := admitted(t, g, 1, from("7", "")); got != 1 {
+		if got := admitted(t, g, 1, by("7")); got != 1 {
 			t.Fatal("the first was refused")
 		}
 		var l *service.Limited
-		if _, err := g.Answer(t.Context(), from("7", "")); !errors.As(err, &l) || l.RetryAfter > 10*time.Second || l.RetryAfter < 10*time.Second-time.Since(began) {
+		if _, err := g.Answer(t.Context(), by("7")); !errors.As(err, &l) || l.RetryAfter > 10*time.Second || l.RetryAfter < 10*time.Second-time.Since(began) {
 			t.Fatalf("got %v", err)
 		}
 		time.Sleep(l.RetryAfter + time.Microsecond)
-		if got := admitted(t, g, 1, from("7", "")); got != 1 {
+		if got := admitted(t, g, 1, by("7")); got != 1 {
 			t.Error("refused after the time that it was told")
 		}
 	})
@@ -161,9 +158,10 @@ func TestAddressesThatShareABucket(t *testing.T) {
 				w := answeredWorld()
 				w.redis.set(true)
 				g, _ := w.gateway("gateway-1", limited(service.Limit{}, service.Limit{Rate: 0.001, Burst: 1}, 1))
-				admitted(t, g, 1, from("7", test.first))
-				if got := admitted(t, g, 1, from("8", test.second)) == 0; got != test.same {
-					t.Errorf("one bucket: %t", got)
+				first := g.AdmitAddress(t.Context(), netip.MustParseAddr(test.first))
+				second := g.AdmitAddress(t.Context(), netip.MustParseAddr(test.second))
+				if got := second != nil; first != nil || got != test.same {
+					t.Errorf("one bucket: %t, %v, %v", got, first, second)
 				}
 			})
 		})
@@ -175,8 +173,39 @@ func TestNoLimits(t *testing.T) {
 		w := answeredWorld()
 		w.redis.set(true)
 		g, _ := w.gateway("gateway-1")
-		if got := admitted(t, g, 50, from("7", "192.0.2.1")); got != 50 {
+		if got := admitted(t, g, 50, by("7")); got != 50 {
 			t.Errorf("%d admitted", got)
+		}
+		if err := g.AdmitAddress(t.Context(), netip.MustParseAddr("192.0.2.1")); err != nil || w.redis.taken != 0 {
+			t.Errorf("%v, and the shared buckets were asked %d times", err, w.redis.taken)
+		}
+	})
+}
+
+// An address that floods has the shared buckets asked once until there is a token, and is told when that is.
+func TestFloodOfAnAddressAsksOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(0)
+		w.redis.empty = &service.Limited{Kind: service.BucketOfAddress, RetryAfter: time.Second}
+		g, _ := w.gateway("gateway-1", limited(service.Limit{}, service.Limit{Rate: 1, Burst: 5}, 3))
+		client, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+		for i := range 100 {
+			var l *service.Limited
+			if err := g.AdmitAddress(t.Context(), client); !errors.As(err, &l) || l.RetryAfter != time.Second-time.Duration(i)*time.Millisecond {
+				t.Fatalf("request %d: %v", i, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		w.redis.empty = nil
+		if err := g.AdmitAddress(t.Context(), other); err != nil || w.redis.taken != 2 {
+			t.Errorf("another address got %v; asked %d times", err, w.redis.taken)
+		}
+		time.Sleep(900 * time.Millisecond)
+		if err := g.AdmitAddress(t.Context(), client); err != nil || w.redis.taken != 3 {
+			t.Errorf("afterwards: %v; asked %d times", err, w.redis.taken)
+		}
+		if w.tally.shared.Load() != 100 {
+			t.Errorf("counted %d", w.tally.shared.Load())
 		}
 	})
 }
@@ -195,7 +224,7 @@ func TestOwnBucketsAdmitBurstAndRate(t *testing.T) {
 			for _, pause := range pauses {
 				time.Sleep(time.Duration(pause) * time.Millisecond)
 				asked := time.Since(began).Seconds() + storeBudget.Seconds() // when the look into the cache has failed
-				if admitted(t, g, 1, from("7", "")) == 1 {
+				if admitted(t, g, 1, by("7")) == 1 {
 					times = append(times, asked)
 				}
 			}

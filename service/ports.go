@@ -41,7 +41,7 @@ type Receipt struct {
 
 // LeaseStore leases a key's flight to one holder at a time, and keeps the answer that the holder brings back. A holder is
 // named by a token. Every method may be repeated with the same token without harm. An error means that there was no reply:
-// the operation may or may not have happened.
+// the operation may or may not have happened. With dependency.ErrLate in it the lease store replies to others.
 type LeaseStore interface {
 	// Acquire asks for the flight, or renews the asker's lease of it, for the length of lease from now. A lease store that has the
 	// answer may write hit, unless that is nil, as the answer's ledger row; it fills in the call.
@@ -63,6 +63,13 @@ type Cache interface {
 	Read(ctx context.Context, hit Row, buckets []Bucket) (Answer, Mark, error)
 }
 
+// Buckets are the token buckets that all replicas share.
+type Buckets interface {
+	// Take takes a token out of each of the buckets. If one is empty, nothing happens, and the error is a *Limited. Any other error means
+	// that the buckets are unavailable.
+	Take(ctx context.Context, buckets []Bucket) error
+}
+
 // AnswerStore keeps answers beyond their expiry.
 type AnswerStore interface {
 	// Find returns the newest answer for key that has not expired, or did so at most grace ago, or ErrNoAnswer.
@@ -75,6 +82,20 @@ type Upstream interface {
 	// answer, the Answer beside the error has its name and its cost.
 	Complete(ctx context.Context, r Request) (Answer, error)
 }
+
+// HeldBack is a model of which the upstream is asked nothing for a while.
+type HeldBack struct {
+	Model   string
+	Until   time.Time
+	Why     string // one of HeldBackAsked and HeldBackFails
+	Tenants int    // for whom alone; 0 for everybody
+}
+
+// Why a model is held back.
+const (
+	HeldBackAsked = "retry_after" // the upstream asked for it
+	HeldBackFails = "failures"    // its calls fail
+)
 
 // KeyStore is where API keys are kept, by their SHA-256 in hexadecimal.
 type KeyStore interface {

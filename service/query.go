@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"math"
 	"math/bits"
-	"net/netip"
 	"strconv"
 	"time"
 )
@@ -24,10 +23,9 @@ type Query struct {
 
 // Request is one query of one tenant.
 type Request struct {
-	ID     string // chosen by the client or made by the gateway; the join key of logs and ledgers
+	ID     string // a label for logs and ledgers, which the client may choose, and give to many; nothing is counted by it
 	Tenant string
-	KeyID  string     // of the API key that it came with
-	Client netip.Addr // whom it came from
+	KeyID  string // of the API key that it came with
 	Query  Query
 	Until  time.Time // its deadline; the zero Time for none. What would end later is not begun again for it
 }

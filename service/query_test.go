@@ -22,6 +22,8 @@ func TestKeyTellsRequestsApart(t *testing.T) {
 		{"model", func(r *service.Request) { r.Query.Model = "n" }, false},
 		{"prompt", func(r *service.Request) { r.Query.Prompt = "ab" }, false},
 		{"white space", func(r *service.Request) { r.Query.Prompt = "a  b" }, false},
+		{"white space at the start", func(r *service.Request) { r.Query.Prompt = " a b" }, false},
+		{"a tab for a space", func(r *service.Request) { r.Query.Prompt = "a\tb" }, false},
 		{"white space at the end", func(r *service.Request) { r.Query.Prompt = "a b\n" }, false},
 		{"case", func(r *service.Request) { r.Query.Prompt = "A b" }, false},
 		{"temperature", func(r *service.Request) { r.Query.Temperature = 0.1 }, false},
@@ -36,6 +38,18 @@ func TestKeyTellsRequestsApart(t *testing.T) {
 				t.Errorf("same key: %t", same)
 			}
 		})
+	}
+}
+
+// Two programs that differ in the indentation of their last line are two questions.
+func TestKeyTakesPromptsAsTheyAre(t *testing.T) {
+	seen := map[string]string{}
+	for _, prompt := range []string{"if a:\n    b()\nc()", "if a:\n    b()\n    c()", "if a:\n    b()\n\tc()", "if a:\n    b()\n    c()\n", "if a:\r\n    b()\r\n    c()", " if a:\n    b()\n    c()"} {
+		key := service.Request{Tenant: "acme", Query: service.Query{Model: "m", Prompt: prompt}}.Key()
+		if other, twice := seen[key]; twice {
+			t.Errorf("%q and %q share a key", prompt, other)
+		}
+		seen[key] = prompt
 	}
 }
 

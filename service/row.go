@@ -13,7 +13,8 @@ const (
 
 // Row is one entry of the ledger: this request was answered by that call.
 type Row struct {
-	RequestID string    `json:"request_id"`
+	Serial    string    `json:"serial,omitempty"` // the gateway's own name of the request, which no two have
+	RequestID string    `json:"request_id"`       // a label: see Request
 	Tenant    string    `json:"tenant"`
 	KeyID     string    `json:"key_id,omitempty"` // of the API key that the request came with
 	Key       string    `json:"key"`
@@ -26,10 +27,10 @@ type Row struct {
 	Boot      string    `json:"boot"`
 }
 
-// ID identifies the row: request and call. A request that the load balancer sends to two replicas is one row when both
-// give the same call's answer; two calls are two rows, whatever ids clients and the upstream choose, so that no bill is ever lost.
-// An answer that a replica of an older version stored has no token.
-func (r Row) ID() string { return r.RequestID + "/" + cmp.Or(r.Token, r.CallID) }
+// ID identifies the row: request and call, by the gateway's own names. Two requests are two rows, and so are two calls, whatever ids clients
+// and the upstream choose: nothing is booked too low. So a request that the load balancer repeats at another replica is two rows if the
+// first one had answered it. A row of a replica of an older version has no serial, an answer that such a one stored no token.
+func (r Row) ID() string { return cmp.Or(r.Serial, r.RequestID) + "/" + cmp.Or(r.Token, r.CallID) }
 
 // answeredBy fills in whose answer the request got.
 func (r *Row) answeredBy(a Answer) { r.CallID, r.Token = a.CallID, a.Token }

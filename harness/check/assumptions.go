@@ -111,7 +111,12 @@ func nodesKnown(run *evidence.Run) error {
 // lagLimit bounds the 99th percentile of the time from due to sent: beyond it the latencies are the load generator's.
 const lagLimit = 20 * time.Millisecond
 
-// LoadKeptSchedule: every planned request was sent, and 99 of 100 within 20 ms of the moment they were due.
+// sendingTakes is for each of those requests that are due at one moment, which are sent one after another: on two slow cores a thousand took
+// 23 ms. It adds to lagLimit.
+const sendingTakes = 20 * time.Microsecond
+
+// LoadKeptSchedule: every planned request was sent, and 99 of 100 within 20 ms of the moment they were due, and 20 us more for each other
+// one of the most that were due at one moment.
 func LoadKeptSchedule() Check {
 	return New("LoadKeptSchedule", func(r *Run) (Verdict, error) {
 		l := evidence.Derive(r.Run, newLags)
@@ -131,16 +136,23 @@ func keptSchedule(run *evidence.Run) bool { return evidence.Derive(run, newLags)
 // lags are how much later than they were due requests were sent.
 type lags struct {
 	sent, unsent          int
+	together              int // the most that were due at one moment
 	least, p50, p99, most time.Duration
 }
 
 func newLags(run *evidence.Run) (l lags) {
 	all := make([]time.Duration, 0, len(evidence.Requests.Of(run)))
-	for _, t := range evidence.Requests.Each(run) {
+	due, together := time.Duration(-1), 0
+	for _, t := range evidence.Requests.Each(run) { // in the order in which they were due
 		if t.Outcome == evidence.Unsent {
 			l.unsent++
 			continue
 		}
+		if t.Due != due {
+			due, together = t.Due, 0
+		}
+		together++
+		l.together = max(l.together, together)
 		all = append(all, t.Sent-t.Due)
 	}
 	if l.sent = len(all); l.sent == 0 {
@@ -153,6 +165,7 @@ func newLags(run *evidence.Run) (l lags) {
 
 // kept is nil if the load kept its schedule, else why it did not.
 func (l lags) kept() error {
+	limit := lagLimit + time.Duration(l.together-1)*sendingTakes
 	switch {
 	case l.sent == 0:
 		return errors.New("no request was sent")
@@ -160,8 +173,8 @@ func (l lags) kept() error {
 		return fmt.Errorf("%d planned requests were not sent", l.unsent)
 	case l.least < -lagLimit:
 		return fmt.Errorf("requests were sent up to %.0f ms before they were due", -Milliseconds(l.least))
-	case l.p99 > lagLimit:
-		return fmt.Errorf("requests were sent late: lag p99 %.1f ms, limit %.0f ms", Milliseconds(l.p99), Milliseconds(lagLimit))
+	case l.p99 > limit:
+		return fmt.Errorf("requests were sent late: lag p99 %.1f ms, limit %.0f ms", Milliseconds(l.p99), Milliseconds(limit))
 	}
 	return nil
 }

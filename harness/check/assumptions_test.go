@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/harness/check"
@@ -17,6 +18,14 @@ func assumptionCases() []verdictCase {
 	}
 	noWindow := func(i int) func(*history) {
 		return func(h *history) { h.windows = append(h.windows[:i:i], h.windows[i+1:]...) }
+	}
+	herd := func(lag time.Duration) func(*history) {
+		return func(h *history) {
+			h.requests = slices.Repeat(h.requests[:1], 1001)
+			for i := range h.requests {
+				h.requests[i].Sent = h.requests[i].Due + lag
+			}
+		}
 	}
 	return []verdictCase{
 		{"whole", whole, term, unchanged, check.Pass, ""},
@@ -57,6 +66,8 @@ func assumptionCases() []verdictCase {
 
 		{"on time", kept, "", unchanged, check.Pass, "p99 1.0 ms"},
 		{"late", kept, "", requests(func(q *evidence.Request) { q.Sent += 30 * time.Millisecond }), check.Unknown, "p99 31.0 ms"},
+		{"a thousand and one at once, one after another", kept, "", herd(40 * time.Millisecond), check.Pass, "p99 40.0 ms"},
+		{"a thousand and one at once, and late", kept, "", herd(41 * time.Millisecond), check.Unknown, "limit 40 ms"},
 		{"early", kept, "", requests(func(q *evidence.Request) { q.Sent -= time.Second }), check.Unknown, "before they were due"},
 		{"not sent", kept, "", func(h *history) { h.requests[0].Outcome = evidence.Unsent }, check.Unknown, "1 planned requests were not sent"},
 		{"nothing", kept, "", nothing, check.Unknown, "no request was sent"},

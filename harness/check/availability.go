@@ -192,11 +192,15 @@ func shareWithin(name, did string, window Window, share float64, is func(evidenc
 		if err != nil {
 			return Verdict{}, err
 		}
-		requests := dueIn(r.Run, w)
-		due := len(requests)
+		due := 0
 		var such []uint64
-		for _, q := range requests {
-			if is(q.Outcome) {
+		inWindow := dueIn(r.Run, w)
+		for i := range inWindow {
+			q := &inWindow[i]
+			if !q.Waited() {
+				continue
+			}
+			if due++; is(q.Outcome) {
 				such = append(such, q.Seq)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 // availabilityCases are about requests that were dropped.
 func availabilityCases() []verdictCase {
 	dropped := check.NothingDropped()
-	third := func(o evidence.Outcome, reason string, status int) func(*history) {
+	third := func(o evidence.Outcome, reason string, status int16) func(*history) {
 		return func(h *history) { q := &h.requests[2]; q.Outcome, q.Reason, q.Status = o, reason, status }
 	}
 	late := requests(func(q *evidence.Request) { q.Sent += 30 * time.Millisecond })

@@ -15,7 +15,8 @@ type baseline struct {
 	Classes
 	late bool // the load did not keep its schedule
 	p99  []time.Duration
-	n    []int // requests that each p99 rests on
+	over []time.Duration // that the p99 is over the median
+	n    []int           // requests that each p99 rests on
 }
 
 // baselineAt measures the requests that were answered before the moment until and before any fault was ordered.
@@ -29,16 +30,21 @@ func baselineAt(r *Run, until time.Duration) (baseline, error) {
 		return baseline{}, err
 	}
 	b := baseline{Classes: classes, late: !keptSchedule(r.Run)}
-	latencies := make([][]time.Duration, len(classes.Names))
 	all := evidence.Requests.Of(r.Run)
-	for i := range all[:firstDue(all, until)] {
+	before := firstDue(all, until)
+	latencies := make([][]time.Duration, len(classes.Names))
+	for class, n := range classes.count(before) {
+		latencies[class] = make([]time.Duration, 0, n)
+	}
+	for i := range all[:before] {
 		q := &all[i]
 		if class := classes.Of[i]; q.Succeeded() && q.End < until {
 			latencies[class] = append(latencies[class], q.Latency())
 		}
 	}
 	for _, all := range latencies {
-		b.p99, b.n = append(b.p99, percentile(all, 99)), append(b.n, len(all))
+		p99 := percentile(all, 99)
+		b.p99, b.over, b.n = append(b.p99, p99), append(b.over, p99-percentile(all, 50)), append(b.n, len(all))
 	}
 	r.baselines[until] = b
 	return b, nil
@@ -63,6 +69,17 @@ func (b baseline) ofClass(class uint8) (time.Duration, error) {
 		return 0, fmt.Errorf("only %d %s were answered before any fault, too few to tell what is normal", n, withClass("requests", b.Names[class]))
 	}
 	return b.p99[class], nil
+}
+
+// detour is by how much more the slowest requests of some class differ from the usual ones than those of this class do. A request that meets a
+// fault goes another way than usual, which may be the way of that class: its latency then differs as much.
+func (b baseline) detour(class uint8) (most time.Duration) {
+	for other, over := range b.over {
+		if b.n[other] >= leastNormal {
+			most = max(most, over-b.over[class])
+		}
+	}
+	return most
 }
 
 // blameless reports whether the load generator alone may be to blame for a request that took longer than limit, where service

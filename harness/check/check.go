@@ -77,6 +77,8 @@ type RecoveryTimes struct {
 type Check struct {
 	Name string
 	Of   func(*Run) Verdict
+
+	timeless bool // see Timeless
 }
 
 // New makes a check of a run whose evidence is whole: otherwise the absence of a record would prove nothing. An error says
@@ -106,7 +108,7 @@ func (c Check) Judge(r *Run) (v Verdict) {
 		}
 		v.Check, v.Reason = c.Name, OneLine(v.Reason)
 	}()
-	return c.Of(r)
+	return c.doubt(r, c.Of(r))
 }
 
 // OneLine keeps what others wrote into a reason, such as errors of probes, on the line that people read.

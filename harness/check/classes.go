@@ -29,6 +29,15 @@ func (c Classes) Is(place int, classes []string) bool {
 	return len(classes) == 0 || slices.Contains(classes, c.Name(place))
 }
 
+// count is how many of the first n requests are of each class.
+func (c Classes) count(n int) []int {
+	counts := make([]int, len(c.Names))
+	for _, class := range c.Of[:n] {
+		counts[class]++
+	}
+	return counts
+}
+
 // know is nil if all of these are classes of the run.
 func (c Classes) know(names []string) error {
 	for _, name := range names {

@@ -12,14 +12,19 @@ import (
 type cpuSteal []evidence.Span
 
 func newCPUSteal(run *evidence.Run) cpuSteal {
+	return spansOf(run, evidence.SourceMachine, evidence.SawStolen)
+}
+
+// spansOf are the times in which an observer of the machine saw it so.
+func spansOf(run *evidence.Run, source, what string) []evidence.Span {
 	var all []evidence.Span
 	from, under := time.Duration(0), false
 	for _, o := range evidence.Observations.Each(run) {
 		switch {
-		case o.Source != evidence.SourceMachine:
-		case o.What == evidence.SawStolen && !under:
+		case o.Source != source:
+		case o.What == what && !under:
 			from, under = o.At, true
-		case o.What != evidence.SawStolen && under:
+		case o.What != what && under:
 			all, under = append(all, evidence.Span{From: from, To: o.At}), false
 		}
 	}
@@ -41,20 +46,21 @@ const mostLeftOut = 0.5
 // undisturbed are how long requests took, but for those that CPU steal time may have delayed.
 type undisturbed struct {
 	latencies, services []time.Duration
-	leftOut             int
+	leftOut             []time.Duration // latencies of the others
 }
 
 // undisturbedOf are those that were due in the window and of which is, given the place and the request, reports true.
 func undisturbedOf(run *evidence.Run, w evidence.Window, is func(int, *evidence.Request) bool) (u undisturbed) {
 	steal, all := evidence.Derive(run, newCPUSteal), evidence.Requests.Of(run)
-	first := firstDue(all, w.From)
-	for i := range all[first:max(first, firstDue(all, w.To))] {
-		place := first + i
+	first, end := firstDue(all, w.From), firstDue(all, w.To)
+	room := max(0, end-first) // taken at once: what grows takes several times as much
+	u.latencies, u.services = make([]time.Duration, 0, room), make([]time.Duration, 0, room)
+	for place := first; place < end; place++ {
 		q := &all[place]
 		switch {
 		case !is(place, q):
 		case steal.met(q):
-			u.leftOut++
+			u.leftOut = append(u.leftOut, q.Latency())
 		default:
 			u.latencies, u.services = append(u.latencies, q.Latency()), append(u.services, q.Service())
 		}
@@ -64,5 +70,5 @@ func undisturbedOf(run *evidence.Run, w evidence.Window, is func(int, *evidence.
 
 // tooMany reports whether what was left out is most of it.
 func (u undisturbed) tooMany() bool {
-	return float64(u.leftOut) > mostLeftOut*float64(u.leftOut+len(u.latencies))
+	return float64(len(u.leftOut)) > mostLeftOut*float64(len(u.leftOut)+len(u.latencies))
 }

@@ -10,9 +10,9 @@ import (
 )
 
 // WorstAddedLatency: from the order of the fault to the end of the run, no request took longer than is normal by more than
-// limit, whatever became of it. Normal is the p99 of its class in the same run before any fault. Unknown unless the fault is
-// confirmed, requests were due while it lasted, and it is known what is normal for each of them, or if only the load
-// generator's lag took some beyond the limit.
+// limit, whatever became of it. Normal is the p99 of its class in the same run before any fault, and for classes whose requests differ
+// less than those of another one, what these differ more by: see detour. Unknown unless the fault is confirmed, requests were due while it lasted, and it is known what is normal for each of them, or if only the load
+// generator's lag, or time in which the machine was starved of CPU time, took some beyond the limit.
 func WorstAddedLatency(fault string, limit time.Duration) Check {
 	return New("WorstAddedLatency", func(r *Run) (Verdict, error) {
 		f, err := r.Fault(fault)
@@ -32,6 +32,9 @@ func WorstAddedLatency(fault string, limit time.Duration) Check {
 		case a.late > 0:
 			return v, fmt.Errorf("%d requests took more than %.0f ms longer than is normal after %q, since the load generator was late",
 				a.late, Milliseconds(limit), fault)
+		case a.starved > 0:
+			return v, fmt.Errorf("%d requests took more than %.0f ms longer than is normal after %q, while %s",
+				a.starved, Milliseconds(limit), fault, evidence.Derive(r.Run, newHindrances))
 		case a.during == 0:
 			return v, fmt.Errorf("no request was due while %q lasted", fault)
 		case a.unknown != nil:
@@ -47,6 +50,7 @@ type added struct {
 	worst   time.Duration
 	over    []uint64 // requests beyond the limit
 	late    int      // others beyond it, for which the load generator alone may be to blame
+	starved int      // others beyond it, but for the time in which the machine had too little CPU time
 	during  int      // requests due while the fault lasted
 	unknown error    // why it is not known what is normal for some
 	figures map[string]float64
@@ -67,11 +71,14 @@ func addedLatency(run *evidence.Run, f Fault, b baseline, limit time.Duration) a
 			a.unknown = err
 			continue
 		}
+		normal += b.detour(b.Of[i])
 		more := max(0, t.Latency()-normal)
 		worst[b.Of[i]] = max(worst[b.Of[i]], more)
 		switch {
 		case more > limit && b.blameless(t.Service(), normal+limit):
 			a.late++
+		case more > limit && more-evidence.Derive(run, newHindrances).during(t) <= limit:
+			a.starved++
 		case more > limit:
 			a.over = append(a.over, t.Seq)
 		}
@@ -81,7 +88,7 @@ func addedLatency(run *evidence.Run, f Fault, b baseline, limit time.Duration) a
 			continue
 		}
 		a.worst = max(a.worst, more)
-		a.figures[figureOf("normal", b.Names[class], "ms")] = Milliseconds(b.p99[class])
+		a.figures[figureOf("normal", b.Names[class], "ms")] = Milliseconds(b.p99[class] + b.detour(uint8(class)))
 		a.figures[figureOf("worst_added", b.Names[class], "ms")] = Milliseconds(more)
 	}
 	return a
@@ -117,11 +124,11 @@ func LatencyDuring(fault, class string, factor float64) Check {
 
 func compareLatency(run *evidence.Run, before, during undisturbed, fault, requests string, factor float64) (Verdict, error) {
 	figures := map[string]float64{"requests_before": float64(len(before.latencies)), "requests_during": float64(len(during.latencies)),
-		"factor_allowed": factor, "left_out": float64(before.leftOut + during.leftOut)}
+		"factor_allowed": factor, "left_out": float64(len(before.leftOut) + len(during.leftOut))}
 	v := Verdict{Figures: figures}
 	switch {
 	case before.tooMany() || during.tooMany():
-		return v, fmt.Errorf("of the %s before and during %q, %d and %d met CPU steal time: too many to leave out", requests, fault, before.leftOut, during.leftOut)
+		return v, fmt.Errorf("of the %s before and during %q, %d and %d met CPU steal time: too many to leave out", requests, fault, len(before.leftOut), len(during.leftOut))
 	case min(len(before.latencies), len(during.latencies)) < leastCompared:
 		return v, fmt.Errorf("%d %s before and %d during %q are too few to compare; %d each are wanted",
 			len(before.latencies), requests, len(during.latencies), fault, leastCompared)
@@ -145,8 +152,9 @@ const leastMedian = 20
 
 // MedianWithin: before the first fault, or in all of the load if there was none, the median of the latencies of the requests of the
 // class that succeeded was at most limit. Beside claims that compare a request with what is normal for the service, this one says
-// what normal may be: else one that is slow in everything passes. Requests that were under way during CPU steal time are left out;
-// Unknown if they are more than half, or if what is left is too little.
+// what normal may be: else one that is slow in everything passes. Requests that were under way during CPU steal time are left out.
+// If they are more than half, all of them count, since it makes none quicker, and the check is Unknown in place of failing. It is
+// Unknown as well if what is left is too little.
 func MedianWithin(class string, limit time.Duration) Check {
 	return New("MedianWithin", func(r *Run) (Verdict, error) {
 		classes, err := r.Classes()
@@ -158,11 +166,17 @@ func MedianWithin(class string, limit time.Duration) Check {
 		normal := undisturbedOf(r.Run, evidence.Window{To: until}, func(i int, q *evidence.Request) bool {
 			return int(classes.Of[i]) == place && q.Succeeded() && q.End < until
 		})
-		figures := map[string]float64{"requests": float64(len(normal.latencies)), "left_out": float64(normal.leftOut), "limit_ms": Milliseconds(limit)}
+		figures := map[string]float64{"requests": float64(len(normal.latencies)), "left_out": float64(len(normal.leftOut)), "limit_ms": Milliseconds(limit)}
 		v, requests := Verdict{Figures: figures}, withClass("requests", class)
 		switch {
 		case normal.tooMany():
-			return v, fmt.Errorf("%d of the %s before any fault met CPU steal time: too many to leave out", normal.leftOut, requests)
+			with := percentile(append(normal.leftOut, normal.latencies...), 50)
+			figures["median_ms"] = Milliseconds(with)
+			if with <= limit {
+				return Passf(figures, "the median of %d %s before any fault was %.1f ms, of which CPU steal time took a part; %.0f ms are allowed",
+					len(normal.leftOut)+len(normal.latencies), requests, Milliseconds(with), Milliseconds(limit)), nil
+			}
+			return v, fmt.Errorf("%d of the %s before any fault met CPU steal time: too many to leave out", len(normal.leftOut), requests)
 		case len(normal.latencies) < leastMedian:
 			return v, fmt.Errorf("%d %s succeeded before any fault, too few for a median; %d are wanted", len(normal.latencies), requests, leastMedian)
 		}
@@ -188,22 +202,24 @@ func LatencyWithin(window Window, percent float64, limit time.Duration) Check {
 			return Verdict{}, err
 		}
 		due := dueIn(r.Run, w)
-		figures := map[string]float64{"requests": float64(len(due)), "limit_ms": Milliseconds(limit)}
+		latencies := took(due, (*evidence.Request).Latency)
+		n := len(latencies)
+		figures := map[string]float64{"requests": float64(n), "limit_ms": Milliseconds(limit)}
 		v := Verdict{Figures: figures}
-		if least := leastFor(percent); len(due) < least {
-			return v, fmt.Errorf("%d requests were due in the window %q, too few for their p%g; %d are wanted", len(due), w.Name, percent, least)
+		if least := leastFor(percent); n < least {
+			return v, fmt.Errorf("%d requests were due in the window %q, too few for their p%g; %d are wanted", n, w.Name, percent, least)
 		}
-		fromDue := nth(due, percent, (*evidence.Request).Latency)
+		fromDue := percentile(latencies, percent)
 		figures["latency_ms"] = Milliseconds(fromDue)
 		switch {
 		case fromDue <= limit:
 			return Passf(figures, "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed",
-				percent, len(due), w.Name, Milliseconds(fromDue), Milliseconds(limit)), nil
-		case !keptSchedule(r.Run), nth(due, percent, (*evidence.Request).Service) <= limit:
+				percent, n, w.Name, Milliseconds(fromDue), Milliseconds(limit)), nil
+		case !keptSchedule(r.Run), percentile(took(due, (*evidence.Request).Service), percent) <= limit:
 			return v, fmt.Errorf("the p%g in the window %q was %.1f ms, since the load generator was late", percent, w.Name, Milliseconds(fromDue))
 		}
 		return Failf(figures, slower(due, limit), "the p%g of %d requests in the window %q was %.1f ms; %.0f ms are allowed",
-			percent, len(due), w.Name, Milliseconds(fromDue), Milliseconds(limit)), nil
+			percent, n, w.Name, Milliseconds(fromDue), Milliseconds(limit)), nil
 	})
 }
 
@@ -215,13 +231,15 @@ func leastFor(percent float64) int {
 	return int(math.Ceil(100/(100-percent) - rounding))
 }
 
-// nth is the percentile of what of tells of each request.
-func nth(requests []*evidence.Request, percent float64, of func(*evidence.Request) time.Duration) time.Duration {
-	all := make([]time.Duration, len(requests))
+// took is what of tells of each request that somebody waited for.
+func took(requests []evidence.Request, of func(*evidence.Request) time.Duration) []time.Duration {
+	all := make([]time.Duration, 0, len(requests))
 	for i := range requests {
-		all[i] = of(requests[i])
+		if q := &requests[i]; q.Waited() {
+			all = append(all, of(q))
+		}
 	}
-	return percentile(all, percent)
+	return all
 }
 
 // percentile sorts the values.
@@ -230,10 +248,11 @@ func percentile(values []time.Duration, percent float64) time.Duration {
 	return Percentile(values, percent)
 }
 
-func slower(requests []*evidence.Request, limit time.Duration) (seqs []uint64) {
-	for _, t := range requests {
-		if t.Latency() > limit {
-			seqs = append(seqs, t.Seq)
+// slower are the numbers of those requests that somebody waited for longer than limit.
+func slower(requests []evidence.Request, limit time.Duration) (seqs []uint64) {
+	for i := range requests {
+		if q := &requests[i]; q.Waited() && q.Latency() > limit {
+			seqs = append(seqs, q.Seq)
 		}
 	}
 	return seqs

@@ -85,6 +85,26 @@ func stolen(from, to float64) func(*history) {
 	}
 }
 
+// starvedFrom has the machine have too little CPU time.
+func starvedFrom(from, to float64) func(*history) {
+	return func(h *history) {
+		h.saw(seconds(from), evidence.SourcePressure, evidence.SourceMachine, evidence.SawStarved)
+		h.saw(seconds(to), evidence.SourcePressure, evidence.SourceMachine, evidence.SawFree)
+	}
+}
+
+// crowdedFrom has two processors do all that they can, and programs that have no part in the run take that share of it.
+func crowdedFrom(from, to, share float64) func(*history) {
+	return func(h *history) {
+		h.uses = append(h.uses, evidence.CPUUse{At: seconds(to), Took: seconds(to - from), Cores: 2, Busy: seconds(2 * (to - from)), Run: seconds(2 * (to - from) * (1 - share))})
+	}
+}
+
+// oneSentLate has one quick request be sent late.
+func oneSentLate(at float64, by time.Duration) func(*history) {
+	return between(at, at+0.1, quick, func(q *evidence.Request) { q.Sent += by })
+}
+
 func removed(from, to float64, class string) func(*history) {
 	return func(h *history) {
 		h.requests = slices.DeleteFunc(h.requests, func(q evidence.Request) bool {
@@ -131,7 +151,18 @@ func outageCases() []outageCase {
 		{"none slower", worst, unchanged, check.Pass, "more than 0.0 ms", "normal_slow_ms", 300},
 		{"slower within the limit", worst, between(20, 21, slow, delayed(350*ms)), check.Pass, "350.0 ms", "worst_added_slow_ms", 350},
 		{"a slow one too slow", worst, between(20, 20.1, slow, delayed(351*ms)), check.Fail, "1 requests took more than 350 ms longer", "worst_added_slow_ms", 351},
+		{"too slow on a starved machine", worst, both(between(20, 20.1, slow, delayed(900*ms)), starvedFrom(20, 20.6), oneSentLate(20, 6*ms)), check.Unknown, "too little CPU time", "worst_added_slow_ms", 900},
+		{"too slow also without the starved time", worst, both(between(20, 20.1, slow, delayed(960*ms)), starvedFrom(20, 20.6), oneSentLate(20, 6*ms)), check.Fail, "1 requests took", "", 0},
+		{"too slow on a starved machine whose load generator was on time", worst, both(between(20, 20.1, slow, delayed(900*ms)), starvedFrom(20, 20.6)), check.Fail, "1 requests took", "", 0},
+		{"too slow while others took the processors", worst, both(between(20, 20.1, slow, delayed(900*ms)), starvedFrom(20, 20.6), crowdedFrom(20, 20.6, 0.5)),
+			check.Unknown, "too little CPU time: other programs used 50 % of this machine's CPU time for 0.6 s", "worst_added_slow_ms", 900},
+		{"too slow also without the time that others took", worst, both(between(20, 20.1, slow, delayed(900*ms)), starvedFrom(20, 20.6), crowdedFrom(20, 20.5, 0.5)), check.Fail, "1 requests took", "", 0},
+		{"too slow of a service that takes the processors itself", worst, both(between(20, 20.1, slow, delayed(900*ms)), starvedFrom(20, 20.6), crowdedFrom(20, 20.6, 0.1)), check.Fail, "1 requests took", "", 0},
+		{"too slow in CPU steal time", worst, both(between(20, 20.1, slow, delayed(900*ms)), stolen(20, 20.6)), check.Unknown, "too little CPU time", "", 0},
 		{"a quick one as slow as a slow one and more", worst, between(20, 20.02, quick, delayed(360*ms)), check.Fail, "the worst 360 ms", "worst_added_quick_ms", 360},
+		{"a quick one that goes the way of slow ones, which differ by 300 ms before it", worst, both(between(15, 15.1, slow, delayed(300*ms)), between(20, 20.02, quick, delayed(640*ms))), check.Pass, "340.0 ms", "worst_added_quick_ms", 340},
+		{"a quick one that takes longer than that way", worst, both(between(15, 15.1, slow, delayed(300*ms)), between(20, 20.02, quick, delayed(660*ms))), check.Fail, "the worst 360 ms", "worst_added_quick_ms", 360},
+		{"a slow one after slow ones that differ by 300 ms", worst, both(between(15, 15.1, slow, delayed(300*ms)), between(20, 20.02, slow, delayed(660*ms))), check.Fail, "the worst 360 ms", "worst_added_slow_ms", 360},
 		{"in flight at the fault", worst, between(19.8, 20, slow, delayed(400*ms)), check.Fail, "1 requests", "", 0},
 		{"slow once it is healed", worst, between(35, 35.1, slow, delayed(400*ms)), check.Fail, "1 requests", "", 0},
 		{"slow to be refused", worst, between(25, 25.1, slow, func(q *evidence.Request) { refused(q); q.End += 400 * ms }), check.Fail, "1 requests", "", 0},
@@ -172,6 +203,7 @@ func outageCases() []outageCase {
 		{"only slow ones", check.MedianWithin("other", ms), unchanged, check.Unknown, "0 requests (other) succeeded", "", 0},
 		{"too few for a median", median, removed(0, 18.5, quick), check.Unknown, "too few for a median", "", 0},
 		{"slow, in CPU steal time", median, both(between(0, 60, quick, delayed(7*ms)), stolen(9, 60)), check.Unknown, "too many to leave out", "", 0},
+		{"quick enough with CPU steal time in it", median, stolen(9, 60), check.Pass, "of which CPU steal time took a part", "median_ms", 4},
 		{"slow, and asked late", median, requests(func(q *evidence.Request) { q.Sent, q.End = q.Sent+30*ms, q.End+30*ms }), check.Unknown, "the load generator was late", "", 0},
 
 		{"no need to recover", within, unchanged, check.Pass, "after 100 ms", "recovery_slow_ms", 100},

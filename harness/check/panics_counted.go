@@ -41,7 +41,7 @@ func PanicsCounted(metric string) Check {
 			return Verdict{Figures: figures}, unseen
 		}
 		return Passf(figures, "every replica counted as many panics as it logged, %g in all", figures["counted"]), nil
-	})
+	}).Timeless()
 }
 
 // recoveredPanics counts those in the logs, by node. What the runtime reports of one that ended its process begins a line.

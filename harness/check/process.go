@@ -77,7 +77,7 @@ func exitFigures(took time.Duration, code int, grace time.Duration) map[string]f
 // NoUnplannedDeath: no process ended but those that a fault was meant to end, once each, and a kill ends none but by signal 9.
 // The death of a node of the service is its failure; that of any other node leaves the run without a verdict. Unknown, too, if
 // nobody watched for ends of processes until the run was over.
-func NoUnplannedDeath() Check { return NewTimed("NoUnplannedDeath", noUnplannedDeath) }
+func NoUnplannedDeath() Check { return NewTimed("NoUnplannedDeath", noUnplannedDeath).Timeless() }
 
 func noUnplannedDeath(r *Run) (Verdict, error) {
 	grace, _ := r.Param(evidence.ParamGrace)
@@ -119,7 +119,7 @@ func planned(run *evidence.Run, e *evidence.Exit, grace time.Duration, used map[
 
 // NoPanics: no program whose log was read reported a panic, a fatal error of its runtime or a data race, recovered from or not.
 // Unknown if the logs were not read.
-func NoPanics() Check { return New("NoPanics", noPanics) }
+func NoPanics() Check { return New("NoPanics", noPanics).Timeless() }
 
 func noPanics(r *Run) (Verdict, error) {
 	var found Findings
@@ -139,8 +139,10 @@ func noPanics(r *Run) (Verdict, error) {
 }
 
 // NoSecretsLeaked: no secret that the system under test named was found in its logs, in a response, in any record such as a metric,
-// or among the arguments of its processes. Unknown if no secret was named, or the logs were not read.
-func NoSecretsLeaked() Check { return New("NoSecretsLeaked", noSecretsLeaked) }
+// among the arguments of its processes, or in its stores, where a probe looks through these. Nor was anything found that must not be in
+// some of these places: the address of a node in a response, or what clients ask or are told in a log. Unknown if no secret was named, or the logs
+// were not read.
+func NoSecretsLeaked() Check { return New("NoSecretsLeaked", noSecretsLeaked).Timeless() }
 
 func noSecretsLeaked(r *Run) (Verdict, error) {
 	var found Findings
@@ -154,7 +156,7 @@ func noSecretsLeaked(r *Run) (Verdict, error) {
 	case !r.Collected(evidence.ProbeSecrets):
 		return Verdict{Figures: figures}, errors.New("nobody looked for secrets")
 	}
-	return Passf(figures, "no secret was found in logs, responses, records and arguments"), nil
+	return Passf(figures, "no secret was found wherever it was looked for"), nil
 }
 
 // shortened keeps a reason on a line: the first lines of a report say what and where.

@@ -67,6 +67,9 @@ func processCases() []verdictCase {
 		{"nothing leaked", secrets, "", collected(evidence.ProbeSecrets), check.Pass, "no secret was found"},
 		{"no secrets known", secrets, "", collected(evidence.ProbeLogs), check.Unknown, "nobody looked for secrets"},
 		{"leaked", secrets, "", both(collected(evidence.ProbeSecrets), func(h *history) { h.leaks = []evidence.Leak{leaked} }), check.Fail, "1 the token in the logs (app-1)"},
+		{"found in a store", secrets, "", both(collected(evidence.ProbeSecrets), func(h *history) {
+			h.leaks = []evidence.Leak{{Secret: "the key", Place: evidence.LeakStores, Detail: "keys"}}
+		}), check.Fail, "1 the key in the stores (keys)"},
 		{"leaked, seen although the logs were not read", secrets, "", func(h *history) { h.leaks = []evidence.Leak{leaked} }, check.Fail, "the token"},
 
 		{"clean", clean, term, unchanged, check.Pass, "900 ms after SIGTERM"},

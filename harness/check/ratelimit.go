@@ -28,14 +28,20 @@ const limitTolerance = 0.01
 // Unknown unless all of the flood comes by one credential whose bucket was full before, and a bucket cannot hold it. What the warm-up
 // used is not recorded, so it may have used any bucket until its end. Unknown, too, if it is too few that were answered, and
 // enough with those of the flood that nobody waited for or whose fate is ambiguous.
-func LimitHolds(flood string, admitted func(*Run) []time.Duration) Check {
+//
+// Others are further floods. They are held to what may be admitted and to nothing else: their refusals harm nobody. Unknown if one of them
+// was refused nothing.
+func LimitHolds(flood string, admitted func(*Run) []time.Duration, others ...Flood) Check {
 	return New("LimitHolds", func(r *Run) (Verdict, error) {
 		b, err := limitOf(r.Run)
 		if err != nil {
 			return Verdict{}, err
 		}
-		l := limits{bucket: b, flood: flood, byHolder: map[holder][]admission{}}
+		l := limits{bucket: b, flood: flood, byHolder: map[holder][]admission{}, over: map[holder]time.Duration{}}
 		l.flooded(r.Run)
+		for _, f := range others {
+			l.further(r.Run, f)
+		}
 		if admitted == nil {
 			l.read(r.Run, func(int) time.Duration { return evidence.Forever })
 		} else {
@@ -47,6 +53,12 @@ func LimitHolds(flood string, admitted func(*Run) []time.Duration) Check {
 		}
 		return l.judge()
 	})
+}
+
+// Flood is a stage that floods by a credential of its own, while its limit changes hands: it may be let through more by so many bursts.
+type Flood struct {
+	Stage string
+	Over  float64
 }
 
 // bucket is the token bucket of the plan.
@@ -132,8 +144,9 @@ type limits struct {
 	admitted int // of the flood
 	open     int // of the flood: nobody knows whether they were admitted
 	byHolder map[holder][]admission
-	harmed   []uint64 // refused to others
-	misled   []uint64 // refused with the wrong advice
+	over     map[holder]time.Duration // of further floods: what they may be let through more, in the time that it takes to gain it
+	harmed   []uint64                 // refused to others
+	misled   []uint64                 // refused with the wrong advice
 }
 
 // flooded reads the flood.
@@ -162,6 +175,20 @@ func (l *limits) flooded(run *evidence.Run) {
 	}
 }
 
+// further reads another flood.
+func (l *limits) further(run *evidence.Run, f Flood) {
+	refused := false
+	for _, q := range evidence.Requests.Each(run) {
+		if q.Stage == f.Stage && q.Outcome != evidence.Unsent {
+			l.over[holderOf(q)] = time.Duration(f.Over * float64(l.fill))
+			refused = refused || q.Outcome == evidence.Refused
+		}
+	}
+	if !refused && l.doubt == nil {
+		l.doubt = fmt.Errorf("nothing of stage %s was refused", f.Stage)
+	}
+}
+
 // fullBefore is nil if nobody can have used the flood's bucket shortly before the flood.
 func (l *limits) fullBefore(run *evidence.Run) error {
 	before := evidence.Span{From: l.sent[0] - l.fill, To: l.sent[0] - 1}
@@ -185,13 +212,19 @@ func (l *limits) read(run *evidence.Run, latest func(place int) time.Duration) {
 		case q.Outcome == evidence.OK:
 			at := evidence.Span{From: q.Sent, To: max(q.Sent, min(q.End, latest(i)))}
 			l.byHolder[holderOf(q)] = append(l.byHolder[holderOf(q)], admission{at, q.Seq})
-		case q.Outcome != evidence.Refused || !known:
+		case q.Outcome != evidence.Refused || !known || l.floods(q):
 		case holderOf(q) != l.flooder:
 			l.harmed = append(l.harmed, q.Seq)
 		case q.Status == http.StatusTooManyRequests && (q.RetryAfter <= 0 || q.RetryAfter > longest):
 			l.misled = append(l.misled, q.Seq)
 		}
 	}
+}
+
+// floods reports whether a request is of the holder of a further flood.
+func (l *limits) floods(q *evidence.Request) bool {
+	_, further := l.over[holderOf(q)]
+	return further
 }
 
 func (l *limits) judge() (Verdict, error) {
@@ -225,7 +258,8 @@ func (l *limits) judge() (Verdict, error) {
 // span.
 func (l *limits) worst() (share float64, requests []uint64) {
 	for _, h := range slices.SortedFunc(maps.Keys(l.byHolder), compareHolders) {
-		if of, those := l.busiest(l.byHolder[h]); of > share {
+		b := bucket{l.every, l.fill + l.over[h]}
+		if of, those := b.busiest(l.byHolder[h]); of > share {
 			share, requests = of, those
 		}
 	}

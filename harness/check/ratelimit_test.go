@@ -227,3 +227,46 @@ func TestLimitHolds(t *testing.T) {
 		})
 	}
 }
+
+// across has cho flood from 16 s to 20 s, through one gate and from 18 s on through another one.
+func across(first, then *gate) func(*history) {
+	return func(h *history) {
+		for i := range 240 {
+			at, g := 16*time.Second+time.Duration(i)*time.Second/60, first
+			if at >= 18*time.Second {
+				g = then
+			}
+			h.request("across", "cho", at, g.admits(at+time.Millisecond))
+		}
+		h.inOrder()
+	}
+}
+
+// TestFurtherFloods: a flood whose limit changes hands gets no second burst, and a few tokens more where that is allowed.
+func TestFurtherFloods(t *testing.T) {
+	left := func(tokens time.Duration) *gate {
+		return &gate{every: tokenEvery, fill: bucketFill, credit: tokens * tokenEvery, last: 18 * time.Second}
+	}
+	for _, c := range []struct {
+		name, stage string
+		over        float64
+		then        *gate
+		want        check.Status
+		reason      string
+	}{
+		{"what was used is used", "across", 0.5, left(0), check.Pass, "239 of 600"},
+		{"a few tokens more", "across", 0.5, left(10), check.Pass, "239 of 600"},
+		{"a few tokens more than none", "across", 0, left(10), check.Fail, "% of what the limit allows"},
+		{"the whole burst again", "across", 0.5, left(40), check.Fail, "% of what the limit allows"},
+		{"no such flood", "flood at night", 0.5, left(0), check.Unknown, "nothing of stage flood at night was refused"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := flooded(newGate(tokenEvery, bucketFill))
+			across(newGate(tokenEvery, bucketFill), c.then)(h)
+			v := check.LimitHolds("flood", nil, check.Flood{Stage: c.stage, Over: c.over}).Judge(h.run())
+			if v.Status != c.want || !strings.Contains(v.Reason, c.reason) {
+				t.Errorf("%s: %s %v; want %s: %s", v.Status, v.Reason, v.Figures, c.want, c.reason)
+			}
+		})
+	}
+}

@@ -14,20 +14,20 @@ import (
 // rejected with each status that the load wants.
 func BadRequestsRejected() Check {
 	return New("BadRequestsRejected", func(r *Run) (Verdict, error) {
-		b := badRequests{rejected: map[int]int{}}
+		b := badRequests{rejected: map[int16]int{}}
 		for _, q := range evidence.Requests.Each(r.Run) {
 			if q.Want != 0 && q.Waited() {
 				b.judge(q)
 			}
 		}
 		return b.verdict()
-	})
+	}).Timeless()
 }
 
 // badRequests are those that must not be served.
 type badRequests struct {
 	sent, refused int
-	rejected      map[int]int // by wanted status
+	rejected      map[int16]int // by wanted status
 	wrong         Findings
 }
 

@@ -11,7 +11,7 @@ import (
 func rejectionCases() []verdictCase {
 	rejections := check.BadRequestsRejected()
 	// bad makes a request one that must be rejected as unauthorised, and gives it that response.
-	bad := func(place int, o evidence.Outcome, reason string, status int) func(*history) {
+	bad := func(place int, o evidence.Outcome, reason string, status int16) func(*history) {
 		return func(h *history) {
 			q := &h.requests[place]
 			q.Want, q.Outcome, q.Reason, q.Status = http.StatusUnauthorized, o, reason, status

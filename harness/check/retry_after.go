@@ -26,7 +26,8 @@ const (
 type Insight struct {
 	// Replicas are the nodes that answered the requests, by the places of the requests; empty where nobody knows for sure.
 	Replicas func(*Run) []string
-	// Work is what replicas did for requests that they let through, in any order. Whoever works for somebody refuses not everybody.
+	// Work is what replicas did for requests that they let through, in any order, made for the caller. Whoever works for somebody
+	// refuses not everybody, and whoever works for a user does not refuse that user.
 	Work func(*Run) []Work
 	// Shows reports whether Work shows all that a fault did to the replicas, so that it excuses nothing by itself.
 	Shows func(evidence.Injection) bool
@@ -51,8 +52,8 @@ type Work struct {
 //   - Not too early: 100 ms after the advised moment and later, the replica does not refuse the like if it let nobody through in
 //     between, so that nothing can have changed. With 429 nobody means no replica, since replicas may share a limit.
 //   - Not too late: the replica let the like through no longer before the advised moment than 1 s, by which advice is rounded up, and
-//     500 ms. Work that may have been on its way, for 1 s, does not count. Other than with 429, only work counts: an answer may be
-//     somebody else's.
+//     500 ms. Work that may have been on its way, for 1 s, does not count. Other than with 429, only work counts, and only for the same
+//     user: an answer may be somebody else's, and a replica may refuse one user for what that user's requests did.
 //   - A user who asked with the same key again when that time had passed was not refused again by that replica with the same status.
 //     Work of the replica that failed shortly before or in between excuses it.
 //
@@ -64,9 +65,13 @@ func RetryAfterHonest(seen Insight) Check {
 	return New("RetryAfterHonest", func(r *Run) (Verdict, error) {
 		longest, unstated := r.NeedParam(evidence.ParamRetryAfter)
 		a := advice{run: r, Insight: seen, stated: unstated == nil, most: longest, last: map[question]*evidence.Request{}}
-		if err := a.look(); err != nil {
+		if err := a.excuse(); err != nil {
 			return Verdict{}, err
 		}
+		if countOutcomes(r.Run).count[evidence.Refused] == 0 { // then there is nothing to compare with what others saw, and that is much
+			return a.verdict(unstated)
+		}
+		a.look()
 		for i, q := range evidence.Requests.Each(r.Run) {
 			if a.stated {
 				a.follow(i, q)
@@ -119,16 +124,12 @@ type advice struct {
 	dishonest                   Findings
 }
 
-// look gathers what others than the clients saw.
-func (a *advice) look() (err error) {
-	if a.Replicas != nil {
-		a.replicas = a.Replicas(a.run)
-	}
+// excuse gathers the times that excuse refusals.
+func (a *advice) excuse() (err error) {
 	if a.Work != nil {
 		if err := NeedClocks(a.run.Run); err != nil {
 			return err
 		}
-		a.work = slices.SortedFunc(slices.Values(a.Work(a.run)), func(v, w Work) int { return cmp.Compare(v.From, w.From) })
 	}
 	if a.Unforeseen != nil {
 		if a.excused, err = a.Unforeseen(a.run); err != nil {
@@ -141,10 +142,21 @@ func (a *advice) look() (err error) {
 		}
 	}
 	a.excused = evidence.Merge(a.excused)
+	return nil
+}
+
+// look gathers what replicas did, and for which requests.
+func (a *advice) look() {
+	if a.Replicas != nil {
+		a.replicas = a.Replicas(a.run)
+	}
+	if a.Work != nil {
+		a.work = a.Work(a.run)
+		slices.SortFunc(a.work, func(v, w Work) int { return cmp.Compare(v.From, w.From) })
+	}
 	for _, w := range a.work {
 		a.most = max(a.most, w.Asked)
 	}
-	return nil
 }
 
 // judge looks at the advice itself.

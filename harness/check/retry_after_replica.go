@@ -24,8 +24,8 @@ type followUp struct {
 	refused map[alike][]int32         // places of requests, by when they were sent
 	through map[alike][]evidence.Span // when others were let through: merged, so ascending
 	worked  map[string][]evidence.Span
-	begun   map[string][]time.Duration // when work began, ascending
-	granted map[alike][]evidence.Span  // of a limit: from when a request was sent to when it had been let through at the latest; by the first
+	begun   map[doneFor][]time.Duration // when work began, ascending
+	granted map[alike][]evidence.Span   // of a limit: from when a request was sent to when it had been let through at the latest; by the first
 }
 
 // compare compares each advice with what the replica that gave it did next.
@@ -38,7 +38,7 @@ func (a *advice) compare() error {
 		return err
 	}
 	f := followUp{advice: a, classes: classes, refused: map[alike][]int32{}, through: map[alike][]evidence.Span{},
-		worked: map[string][]evidence.Span{}, begun: map[string][]time.Duration{}, granted: map[alike][]evidence.Span{}}
+		worked: map[string][]evidence.Span{}, begun: map[doneFor][]time.Duration{}, granted: map[alike][]evidence.Span{}}
 	f.readRefusals()
 	f.readWork()
 	f.readOthers()
@@ -87,9 +87,14 @@ func (f *followUp) readRefusals() {
 }
 
 func (f *followUp) readWork() {
+	requests := evidence.Requests.Of(f.run.Run)
 	for _, w := range f.work {
 		f.worked[w.Replica] = append(f.worked[w.Replica], w.Span)
-		f.begun[w.Replica] = append(f.begun[w.Replica], w.From)
+		of := doneFor{replica: w.Replica, unknown: true}
+		if w.For != evidence.None {
+			of = doneFor{replica: w.Replica, user: requests[w.For].User}
+		}
+		f.begun[of] = append(f.begun[of], w.From)
 	}
 	for replica, spans := range f.worked {
 		f.worked[replica] = evidence.Merge(spans)
@@ -132,6 +137,12 @@ func (f *followUp) readOthers() {
 	}
 }
 
+// doneFor is whom a replica worked for: a user, or nobody knows whom.
+type doneFor struct {
+	replica, user string
+	unknown       bool
+}
+
 // tooEarly reports whether the replica refused the like after the moment that it had advised, although it had let nobody through
 // since, and whether anybody can tell.
 func (f *followUp) tooEarly(to alike, q *evidence.Request, requests []evidence.Request) (early, known bool) {
@@ -162,9 +173,8 @@ func (f *followUp) tooLate(to alike, q *evidence.Request) (late, known bool) {
 		return false, false
 	}
 	if !to.limit {
-		begun := f.begun[to.replica]
-		next := sort.Search(len(begun), func(i int) bool { return begun[i] > since })
-		return next < len(begun) && begun[next] < until, f.Work != nil
+		while := evidence.Span{From: since + 1, To: until - 1}
+		return f.began(doneFor{replica: to.replica, user: q.User}, while) || f.began(doneFor{replica: to.replica, unknown: true}, while), f.Work != nil
 	}
 	granted := f.granted[to]
 	for i := sort.Search(len(granted), func(i int) bool { return granted[i].From > since }); i < len(granted) && granted[i].From < until; i++ {
@@ -173,6 +183,13 @@ func (f *followUp) tooLate(to alike, q *evidence.Request) (late, known bool) {
 		}
 	}
 	return false, true
+}
+
+// began reports whether work for somebody began in that time.
+func (f *followUp) began(of doneFor, while evidence.Span) bool {
+	begun := f.begun[of]
+	next := sort.Search(len(begun), func(i int) bool { return begun[i] >= while.From })
+	return next < len(begun) && begun[next] <= while.To
 }
 
 // meets reports whether a span has a moment in common with one of others, which ascend and do not meet each other.

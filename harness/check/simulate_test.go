@@ -56,6 +56,7 @@ type history struct {
 	leaks        []evidence.Leak
 	clocks       []evidence.Clock
 	accounts     []evidence.Account
+	uses         []evidence.CPUUse
 	faults       []check.Fault
 	classify     check.Classifier
 
@@ -238,7 +239,7 @@ func lastSeen(h *history) time.Duration { return h.samples[len(h.samples)-1].At 
 func (h *history) evidence() *evidence.Run {
 	return evidence.New(h.plan, evidence.Requests.With(h.requests...), evidence.Warmup.With(h.warmup...), evidence.Samples.With(h.samples...), evidence.Exits.With(h.exits...),
 		evidence.Injections.With(h.injections...), evidence.Observations.With(h.observations...), evidence.Windows.With(h.windows...),
-		evidence.Nodes.With(h.nodes...), evidence.LogDefects.With(h.defects...), evidence.Clocks.With(h.clocks...), evidence.Leaks.With(h.leaks...), evidence.Accounts.With(h.accounts...))
+		evidence.Nodes.With(h.nodes...), evidence.LogDefects.With(h.defects...), evidence.Clocks.With(h.clocks...), evidence.Leaks.With(h.leaks...), evidence.Accounts.With(h.accounts...), evidence.CPUUses.With(h.uses...))
 }
 
 // run is the history as checks judge it.

@@ -15,7 +15,7 @@ import (
 //
 // Unknown, too, unless the run reached its baseline. One that did has a record of each request of the warm-up that was not ok. Runs
 // from before there were such records reached it only if all were ok.
-func WarmedUp() Check { return New("WarmedUp", warmedUp) }
+func WarmedUp() Check { return New("WarmedUp", warmedUp).Timeless() }
 
 // noConnection reports whether the request never got as far as the service.
 func noConnection(q *evidence.Request) bool {

@@ -9,7 +9,7 @@ import (
 )
 
 // warmed adds requests of the warm-up that were not ok.
-func warmed(n int, o evidence.Outcome, reason string, status int) func(*history) {
+func warmed(n int, o evidence.Outcome, reason string, status int16) func(*history) {
 	return func(h *history) {
 		for range n {
 			seq := uint64(len(h.warmup))

@@ -105,18 +105,11 @@ type division struct {
 	err  error
 }
 
-// dueIn are the requests that were due in the window and that somebody waited for.
-func dueIn(run *evidence.Run, w evidence.Window) (due []*evidence.Request) {
+// dueIn are the requests that were due in the window, whatever became of them.
+func dueIn(run *evidence.Run, w evidence.Window) []evidence.Request {
 	all := evidence.Requests.Of(run)
 	all = all[firstDue(all, w.From):]
-	all = all[:firstDue(all, w.To)]
-	due = make([]*evidence.Request, 0, len(all))
-	for i := range all {
-		if all[i].Waited() {
-			due = append(due, &all[i])
-		}
-	}
-	return due
+	return all[:firstDue(all, w.To)]
 }
 
 // firstDue is the place of the first request that was due at that moment or later.

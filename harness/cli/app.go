@@ -18,6 +18,8 @@ type App struct {
 	Catalogue []harness.Scenario
 	Drivers   []Driver // at least one; auto asks them in this order
 	Reports   Reports
+	Mutants   string // folder of the mutants, from the module's root, with slashes
+	Out       string // folder that receives the runs where CHAOS_OUT names none, likewise
 }
 
 // Driver is a way to run nodes.

@@ -40,7 +40,7 @@ func ReadConfig(ctx context.Context, a App, getenv func(string) string) (Config,
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{App: a, Root: root, Out: filepath.Join(root, "reports", "out")}
+	c := Config{App: a, Root: root, Out: filepath.Join(root, filepath.FromSlash(a.Out))}
 	if c.Driver, c.Why, err = a.driver(ctx, cmp.Or(getenv(envDriver), auto)); err != nil {
 		return Config{}, err
 	}

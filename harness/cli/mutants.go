@@ -18,9 +18,6 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/evidence"
 )
 
-// mutantsDir is where the patches are kept, from the module's root.
-const mutantsDir = "scenarios/mutants"
-
 // overlaysDir is where a run keeps the edited files of its mutants. Go tools ignore a folder of such a name.
 const overlaysDir = "_overlays"
 
@@ -51,7 +48,7 @@ func (cmd mutantsCmd) Run(ctx context.Context, c *console) error {
 // pickMutants finds mutants by name; no names means all but those of soaks, which have to be named. Those of one scenario are
 // neighbours, in the catalogue's order.
 func (c *console) pickMutants(root string, names []string) ([]mutant, error) {
-	all, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
+	all, err := readMutants(filepath.Join(root, filepath.FromSlash(c.Mutants)))
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +65,7 @@ func (c *console) pickMutants(root string, names []string) ([]mutant, error) {
 		return !slices.Contains(names, m.Name) && (len(names) > 0 || c.soaks(m))
 	})
 	if len(picked) == 0 {
-		return nil, fmt.Errorf("%w: no *%s in %s, or only those of soaks, which have to be named", errUsage, mutantExt, mutantsDir)
+		return nil, fmt.Errorf("%w: no *%s in %s, or only those of soaks, which have to be named", errUsage, mutantExt, c.Mutants)
 	}
 	slices.SortStableFunc(picked, func(a, b mutant) int { return cmp.Compare(c.place(a.Scenario), c.place(b.Scenario)) })
 	return picked, nil

@@ -34,7 +34,7 @@ func mutantApp() App {
 		all = append(all, harness.Scenario{Name: name, Claim: "It holds.", Expect: []check.Check{{Name: "Answers"}, {Name: "Quick"}}})
 	}
 	all = append(all, harness.Scenario{Name: "soak", Claim: "It lasts.", Expect: []check.Check{{Name: "Answers"}}, Soak: true})
-	return App{Catalogue: all, Reports: Reports{Run: func(string) (passed, all int, err error) { return 0, 0, nil }}}
+	return App{Catalogue: all, Mutants: mutantsDir, Reports: Reports{Run: func(string) (passed, all int, err error) { return 0, 0, nil }}}
 }
 
 // mutantLab runs scenarios of mutantApp by what is written down for their folders.
@@ -141,9 +141,12 @@ func seeded(name, scenario string) mutant {
 }
 
 // TestMutantsBesideControls: each scenario is run once as it is, and then on a build with each of its defects, all from one seed.
-func TestMutantsBesideControls(t *testing.T) {
+func TestMutantsBesideControls(t *testing.T) { synctest.Test(t, testMutantsBesideControls) }
+
+// A load takes its time, as any does: what came of a run is told by the time that the load of the next one is over.
+func testMutantsBesideControls(t *testing.T) {
 	fails := answersAndQuick(check.Fail, check.Pass)
-	l := &mutantLab{judged: map[string]check.Judgement{"a": fails, "b": fails, "c": fails}}
+	l := &mutantLab{load: 30 * time.Second, judged: map[string]check.Judgement{"a": fails, "b": fails, "c": fails}}
 	out, progress, _, err := l.mutate(t.Context(), t, seeded("a", "storm"), seeded("b", "calm"), seeded("c", "calm"))
 	if err != nil {
 		t.Error(err)

@@ -36,7 +36,7 @@ func (cmd recordCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	known, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
+	known, err := readMutants(filepath.Join(root, filepath.FromSlash(c.Mutants)))
 	if err != nil {
 		return err
 	}

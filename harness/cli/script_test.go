@@ -23,12 +23,17 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"chaos": func() { os.Exit(Main(testApp())) }})
 }
 
+// mutantsDir is where the tests' modules, and this one, keep mutants.
+const mutantsDir = "scenarios/mutants"
+
 // testApp runs nothing: its driver finds an engine only if LAB says so, and its reports are empty pages.
 func testApp() App {
 	page := func(dir, name string) error { return os.WriteFile(filepath.Join(dir, name), nil, 0o644) }
 	scenario := func(dir string) error { return page(dir, "report.html") }
 	return App{
 		Catalogue: testCatalogue(),
+		Mutants:   mutantsDir,
+		Out:       "reports/out",
 		Drivers: []Driver{{Kind: lab("lab"), Clean: func(context.Context) error { return nil },
 			Connect: func(_ context.Context, c Connection) (env.Driver, error) {
 				if os.Getenv("LAB") == "" {

@@ -25,7 +25,7 @@ var errNoDriver = fmt.Errorf("%w", harness.ErrSetup)
 // Session is one run of one or more scenarios into one folder. The command line and `go test` both use it.
 type Session struct {
 	Config
-	Dir  string // reports/out/<run>
+	Dir  string // <out>/<run>
 	Race bool   // builds the Go programs with the race detector
 
 	run         runner

@@ -16,18 +16,18 @@ import (
 )
 
 // VerifyMutants finds what is wrong with the mutants of the module at root: those that do not apply, that do not compile, or
-// that name no scenario of the catalogue, or no check of that scenario's. It runs none of them; dir gets the edited files.
-func VerifyMutants(ctx context.Context, root, dir string, catalogue []harness.Scenario) error {
-	mutants, err := readMutants(filepath.Join(root, filepath.FromSlash(mutantsDir)))
+// that name no scenario of the App, or no check of that scenario's. It runs none of them; dir gets the edited files.
+func VerifyMutants(ctx context.Context, root, dir string, a App) error {
+	mutants, err := readMutants(filepath.Join(root, filepath.FromSlash(a.Mutants)))
 	if err != nil {
 		return err
 	}
 	if len(mutants) == 0 {
-		return fmt.Errorf("%w: there is none in %s", errPatch, mutantsDir)
+		return fmt.Errorf("%w: there is none in %s", errPatch, a.Mutants)
 	}
 	var errs []error
 	for _, m := range mutants {
-		errs = append(errs, m.named(catalogue))
+		errs = append(errs, m.named(a.Catalogue))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err // at once: to compile all of them takes minutes

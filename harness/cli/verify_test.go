@@ -39,8 +39,8 @@ func TestVerifyMutants(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			catalogue := []harness.Scenario{{Name: "steady", Expect: []check.Check{check.NothingDropped()}}}
-			err := VerifyMutants(t.Context(), root, t.TempDir(), catalogue)
+			app := App{Mutants: mutantsDir, Catalogue: []harness.Scenario{{Name: "steady", Expect: []check.Check{check.NothingDropped()}}}}
+			err := VerifyMutants(t.Context(), root, t.TempDir(), app)
 			wantError(t, err, c.want)
 		})
 	}

@@ -14,7 +14,7 @@ func TestExemptionsExist(t *testing.T) {
 	for _, k := range []interface {
 		Name() string
 		Fields() map[string]json.RawMessage
-	}{evidence.Requests, evidence.Samples, evidence.Exits, evidence.Injections, evidence.Observations, evidence.Windows, evidence.Nodes, evidence.Clocks, evidence.Accounts} {
+	}{evidence.Requests, evidence.Samples, evidence.Exits, evidence.Injections, evidence.Observations, evidence.Windows, evidence.Nodes, evidence.Clocks, evidence.Accounts, evidence.CPUUses} {
 		fields[k.Name()] = k.Fields()
 	}
 	for _, e := range corrupt.Exemptions() {

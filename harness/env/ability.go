@@ -73,6 +73,15 @@ type Account struct {
 	Sockets     int   // of these, sockets
 }
 
+// CPUAccountant is a Driver that can tell how much of this machine's CPU time its run uses.
+type CPUAccountant interface {
+	// CPUTime is how much CPU time of the machine on which this process runs was used for the run so far: by this process, by all
+	// nodes over all their starts and builds, and by what the driver started beside them. What runs them all counts as well, and so
+	// does the kernel, also where they work for others. It never falls. Of what has ended since the last call it counts what is likely. The error is ErrUnable where the nodes run
+	// elsewhere.
+	CPUTime(ctx context.Context) (time.Duration, error)
+}
+
 // Ability is something that only some drivers can do.
 type Ability interface{ missing(Driver) error }
 
@@ -84,6 +93,8 @@ const (
 	Reset     AbilityOf[Resetter]    = "reset"
 	Upgrade   AbilityOf[Replacer]    = "upgrade"
 	Accounts  AbilityOf[Accountant]  = "accounts"
+
+	CPUTime AbilityOf[CPUAccountant] = "cpu-time"
 )
 
 // AbilityOf is the name of an ability that drivers have which are a T. Whoever adds a kind of fault declares T beside it.

@@ -54,6 +54,11 @@ func (accountant) Account(context.Context, *env.Node) (env.Account, error) {
 	return env.Account{}, errRefused
 }
 
+// spender is a driver that knows what its run uses.
+type spender struct{ driver }
+
+func (spender) CPUTime(context.Context) (time.Duration, error) { return time.Second, nil }
+
 func TestAbilities(t *testing.T) {
 	for _, c := range []struct {
 		driver env.Driver
@@ -74,6 +79,8 @@ func TestAbilities(t *testing.T) {
 		{slower{}, []env.Ability{env.Upgrade}, "upgrade"},
 		{accountant{}, []env.Ability{env.Accounts}, ""},
 		{slower{}, []env.Ability{env.Accounts}, "accounts"},
+		{spender{}, []env.Ability{env.CPUTime}, ""},
+		{accountant{}, []env.Ability{env.CPUTime}, "cpu-time"},
 	} {
 		err := env.Able(c.driver, c.needs...)
 		switch {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -131,7 +132,20 @@ type Node struct {
 	Spec
 	Addr string // IP address inside the system
 	Proc
+	starts atomic.Int64 // after the launch
 }
+
+// Start starts the node again after its end, and returns when its process runs.
+func (n *Node) Start(ctx context.Context) error {
+	if err := n.Proc.Start(ctx); err != nil {
+		return err
+	}
+	n.starts.Add(1)
+	return nil
+}
+
+// Starts is how often the node was started again.
+func (n *Node) Starts() int64 { return n.starts.Load() }
 
 // Target is where the load goes.
 type Target struct {

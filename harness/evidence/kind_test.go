@@ -34,7 +34,7 @@ func kindOf[T any](k *evidence.Kind[T]) kind {
 // kinds are those that every run has.
 func kinds() []kind {
 	return []kind{kindOf(evidence.Requests), kindOf(evidence.Warmup), kindOf(evidence.Samples), kindOf(evidence.Exits), kindOf(evidence.Injections),
-		kindOf(evidence.Observations), kindOf(evidence.Windows), kindOf(evidence.Nodes), kindOf(evidence.LogDefects), kindOf(evidence.Clocks), kindOf(evidence.Leaks), kindOf(evidence.Accounts)}
+		kindOf(evidence.Observations), kindOf(evidence.Windows), kindOf(evidence.Nodes), kindOf(evidence.LogDefects), kindOf(evidence.Clocks), kindOf(evidence.Leaks), kindOf(evidence.Accounts), kindOf(evidence.CPUUses)}
 }
 
 // TestKinds: no kind of the package is missing in these tests.

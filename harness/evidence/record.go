@@ -38,9 +38,9 @@ type Request struct {
 	Due        time.Duration `json:"due_ns"`
 	Sent       time.Duration `json:"sent_ns"`        // 0 with Unsent
 	End        time.Duration `json:"end_ns"`         // last byte, or the moment the client gave up
-	Conns      int           `json:"conns"`          // connections that carried it; above 1 the transport retried
-	Status     int           `json:"status"`         // HTTP status, 0 without a response
-	Want       int           `json:"want,omitempty"` // the status other than 2xx that it must get; 0 for a request that is to be served
+	Conns      int16         `json:"conns"`          // connections that carried it; above 1 the transport retried
+	Status     int16         `json:"status"`         // HTTP status, 0 without a response
+	Want       int16         `json:"want,omitempty"` // the status other than 2xx that it must get; 0 for a request that is to be served
 	Outcome    Outcome       `json:"outcome"`
 	ID         string        `json:"id"` // the request id that the client chose and sent
 	Stage      string        `json:"stage"`
@@ -162,7 +162,7 @@ func (i Injection) MaySilence() bool {
 	return i.Ends || i.Silences || i.Kind == FaultTerm || i.Kind == FaultKill || i.Kind == FaultPause
 }
 
-// Kinds of faults that checks know: what each excuses differs.
+// Kinds of faults of any system. Checks know those that they excuse something by; to the others they are only faults.
 const (
 	FaultTerm       = "term"        // SIGTERM: an orderly end, which excuses nothing
 	FaultKill       = "kill"        // SIGKILL: requests in flight on the target may have to be repeated
@@ -203,6 +203,7 @@ const (
 	SawFree      = "free"      // it did not
 	SawUnknown   = "unknown"   // by SourceBlind
 	SawStolen    = "stolen"    // a hypervisor took time from the machine; else SawFree
+	SawStarved   = "starved"   // the machine had too little CPU time for what ran on it; else SawFree
 
 	ProbeFailed    = "failed"
 	ProbeCollected = "collected" // it looked, at the end: from here on the absence of its records proves something
@@ -252,11 +253,16 @@ const (
 	LeakResponses = "responses" // to the load's requests, headers included
 	LeakRecords   = "records"   // of the evidence, such as metrics
 	LeakArguments = "arguments" // of the service's processes, which anybody on the machine can list
+	LeakStores    = "stores"    // at rest, where a probe of the system looks through them
 )
 
 // SourceMachine tells what kept the machine on which the harness runs, and as a rule all else, from running. Each of its findings
 // counts from its own moment to that of the next.
 const SourceMachine = "machine"
+
+// SourcePressure tells whether the machine of SourceMachine had enough CPU time, by the kernel's account of tasks that wait for it. Each of
+// its findings counts from its own moment to that of the next.
+const SourcePressure = "pressure"
 
 // SourceThrottling reports whether the kernel keeps a node from the CPU, as it accounts for it.
 const SourceThrottling = "throttling"
@@ -342,6 +348,31 @@ var Accounts = NewKind("accounts", func(a, b *Account) int { return cmp.Compare(
 
 // Intern shares the strings that many accounts have.
 func (a *Account) Intern(one func(string) string) { a.Node = one(a.Node) }
+
+// CPUUse is how much CPU time was used on the machine on which the harness runs, in a stretch of the run, by the kernel's account. What
+// the kernel does for devices and packets counts for nobody: whose it is, is not known.
+type CPUUse struct {
+	At    time.Duration `json:"at_ns"`   // its end
+	Took  time.Duration `json:"took_ns"` // its length
+	Cores int           `json:"cores"`   // processors of the machine
+	Busy  time.Duration `json:"busy_ns"` // CPU time that all processes used, at most Took of each core
+	Run   time.Duration `json:"run_ns"`  // CPU time that was used for the run, from a little before the stretch to a little after it
+}
+
+// CPUUses are what was used, by time.
+var CPUUses = NewKind("cpu", func(a, b *CPUUse) int { return cmp.Compare(a.At, b.At) })
+
+// Span is the stretch of the run.
+func (u CPUUse) Span() Span { return Span{u.At - u.Took, u.At} }
+
+// OthersShare is the share of the machine's CPU time, 0 to 1, that programs took which have no part in the run, at least.
+func (u CPUUse) OthersShare() float64 {
+	all := float64(u.Took) * float64(u.Cores)
+	if all <= 0 {
+		return 0
+	}
+	return min(1, float64(max(0, u.Busy-u.Run))/all)
+}
 
 // Allowance is a share of requests that the scenario permits to be refused.
 type Allowance struct {

@@ -14,17 +14,23 @@ type secrets struct {
 }
 
 type secret struct {
-	name  string
-	value []byte
+	name   string
+	value  []byte
+	places []string // where it must not be found; nowhere if there are none
 }
 
-// KeepSecret has a value be looked for in all that is inspected from now on. An empty one is none.
-func (r *Recorder) KeepSecret(name, value string) {
+// KeepSecret has a value be looked for in all that is inspected from now on, or only in the places that are given. An empty one is none.
+func (r *Recorder) KeepSecret(name, value string, places ...string) {
 	r.secrets.mu.Lock()
 	defer r.secrets.mu.Unlock()
 	if value != "" {
-		r.secrets.kept = append(slices.Clone(r.secrets.kept), secret{name, []byte(value)})
+		r.secrets.kept = append(slices.Clone(r.secrets.kept), secret{name, []byte(value), places})
 	}
+}
+
+// in reports whether a text at that place tells the secret.
+func (s secret) in(place string, text []byte) bool {
+	return (len(s.places) == 0 || slices.Contains(s.places, place)) && bytes.Contains(text, s.value)
 }
 
 // Inspect looks for secrets in a text, records those that it finds, and returns the text with their names in their place. Without
@@ -37,7 +43,7 @@ func (r *Recorder) Inspect(place, detail string, text []byte) []byte {
 	kept := r.secrets.kept
 	r.secrets.mu.Unlock()
 	for _, s := range kept {
-		if bytes.Contains(text, s.value) {
+		if s.in(place, text) {
 			text = bytes.ReplaceAll(text, s.value, []byte("[secret: "+s.name+"]"))
 			r.leaked(Leak{Secret: s.name, Place: place}, detail)
 		}

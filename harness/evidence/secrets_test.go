@@ -16,10 +16,17 @@ func TestSecrets(t *testing.T) {
 	rec := recorder(t, dir)
 	rec.KeepSecret("the key", "k3y")
 	rec.KeepSecret("nothing", "")
+	rec.KeepSecret("the address", "10.0.0.7", evidence.LeakResponses)
 	for range 2 {
 		evidence.Samples.Put(rec, evidence.Sample{Node: "app-1", Values: map[string]float64{`seen{key="k3y"}`: 1}})
 		evidence.Observations.Put(rec, evidence.Observation{Node: "app-1", Detail: "k3y k3y"})
 		if got := string(rec.Inspect(evidence.LeakResponses, "r-1", []byte("the k3y is here"))); got != "the [secret: the key] is here" {
+			t.Errorf("%q", got)
+		}
+		if got := string(rec.Inspect(evidence.LeakResponses, "r-2", []byte("of 10.0.0.7"))); got != "of [secret: the address]" {
+			t.Errorf("%q", got)
+		}
+		if got := string(rec.Inspect(evidence.LeakLogs, "app-1", []byte("of 10.0.0.7"))); got != "of 10.0.0.7" {
 			t.Errorf("%q", got)
 		}
 		if got := string(rec.Inspect(evidence.LeakLogs, "app-1", []byte("clean"))); got != "clean" {
@@ -44,7 +51,7 @@ func TestSecrets(t *testing.T) {
 		found = append(found, l.Secret+" in "+l.Place+" of "+l.Detail)
 	}
 	slices.Sort(found)
-	want := []string{"the key in records of samples", "the key in responses of r-1"}
+	want := []string{"the address in responses of r-2", "the key in records of samples", "the key in responses of r-1"}
 	if !slices.Equal(found, want) || len(evidence.Samples.Of(run)) != 2 || run.Err() != nil {
 		t.Errorf("%q, %d samples, %v", found, len(evidence.Samples.Of(run)), run.Err())
 	}

@@ -70,7 +70,7 @@ func exited(at float64) func(*seen) { return ended(at, 137) }
 func TestEnds(t *testing.T) {
 	node := fault.Node("store-1")
 	term, kill, pause := fault.Term(node).Confirm, fault.Kill(node).Confirm, fault.Pause(node).Confirm
-	twice, starting := fault.TermTwice(node, 200*time.Millisecond).Confirm, fault.TermStarting(node, time.Second).Confirm
+	starting := fault.TermStarting(node, time.Second).Confirm
 	up := saw(21, "ready", "store-1", "up")
 	for _, c := range []confirmCase{
 		{"term, seen by its readiness", term, signs{saw(10.1, "ready", "store-1", "down"), ended(11, 0), saw(21, "ready", "store-1", "up")}, 10.1, 21, ""},
@@ -82,11 +82,6 @@ func TestEnds(t *testing.T) {
 		{"term, drained but killed in the end", term, signs{saw(10.1, "ready", "store-1", "down"), ended(22, 137), saw(24, "ready", "store-1", "up")}, 10.1, 24, ""},
 		{"term, late but by itself", term, signs{ended(22, 0), saw(24, "ready", "store-1", "up")}, 22, 24, ""},
 		{"term, never up again", term, signs{ended(11, 0), saw(15, "ready", "store-1", "up")}, 11, 0, "no observer saw store-1 up again"},
-
-		{"term twice", twice, signs{saw(10.1, "ready", "store-1", "down"), ended(11, 0), up}, 10.1, 21, ""},
-		{"term twice, ended by the second", twice, signs{ended(10.2, 143), up}, 10.2, 21, ""},
-		{"term twice, ended too soon", twice, signs{ended(10.15, 0), up}, 10.15, 0, "store-1 ended before the second SIGTERM"},
-		{"term twice that hits nothing", twice, nil, 0, 0, "no exit of store-1"},
 
 		{"term while it starts", starting, signs{saw(8.1, "ready", "store-1", "down"), ended(9, 0), ended(11.5, 0), up}, 11.5, 21, ""},
 		{"term while it starts, started before the order", starting, signs{ended(5, 0), saw(6, "ready", "store-1", "up"), ended(9, 0), ended(11.5, 0), up}, 11.5, 21, ""},

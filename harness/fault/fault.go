@@ -24,6 +24,8 @@ type Fault struct {
 	Nodes []string      // names or roles of which the system must have a node
 	// Programs are those that it starts, so that they are built before anything is broken.
 	Programs []env.Program
+	// Await returns when it is the fault's turn, which only then is ordered; nil where nothing is to be awaited.
+	Await func(ctx context.Context, e *env.Env) error
 	// Inject breaks it. Whatever is random about the fault draws from r. An Undo that comes with an error is still called.
 	Inject func(ctx context.Context, e *env.Env, r *rand.Rand) (Injected, error)
 	// Observe are the observers that the confirmation needs. They watch the whole run of every scenario that has the fault.

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,12 +47,18 @@ func bringBack(ctx context.Context, n *env.Node, deadline time.Time, start func(
 	return nil
 }
 
+// kill ends the node. One that ends by itself just before cannot be signalled any more, and need not be.
 func kill(ctx context.Context, n *env.Node) error {
-	if err := n.Signal(ctx, env.Kill); err != nil {
-		return err
+	refused := n.Signal(ctx, env.Kill)
+	if refused != nil {
+		soon, cancel := context.WithTimeout(ctx, pastGrace)
+		defer cancel()
+		ctx = soon
 	}
-	_, err := n.Wait(ctx)
-	return err
+	if _, err := n.Wait(ctx); err != nil {
+		return cmp.Or(refused, err)
+	}
+	return nil
 }
 
 // grace is how long a node of the system may take from SIGTERM to its end.

@@ -57,15 +57,18 @@ func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand
 	if env.Sleep(ctx, time.Until(due)) != nil {
 		return
 	}
+	err := panics.Do(func() error { return s.Fault.awaited(ctx, x.env) })
 	x.env.Logf("fault: %s", s.Fault.Name)
 	o := &open{record: evidence.Injection{Fault: s.Fault.Name, Kind: s.Fault.Kind, Ends: s.Fault.Ends, Silences: s.Fault.Silences,
 		Ordered: x.rec.Now()}}
-	var in Injected
-	err := panics.Do(func() (err error) {
-		in, err = s.Fault.Inject(ctx, x.env, r)
-		return err
-	})
-	o.undo, o.record.Target = in.Undo, in.Target
+	if err == nil {
+		var in Injected
+		err = panics.Do(func() (err error) {
+			in, err = s.Fault.Inject(ctx, x.env, r)
+			return err
+		})
+		o.undo, o.record.Target = in.Undo, in.Target
+	}
 	if err != nil {
 		o.record.Error = err.Error()
 		x.failed(fmt.Errorf("inject %s: %w", s.Fault.Name, err))
@@ -76,6 +79,14 @@ func (x *executor) step(ctx context.Context, s Step, due time.Time, r *rand.Rand
 	}
 	x.remove(o)
 	x.heal(ctx, o)
+}
+
+// awaited waits for the fault's turn. What its target does until then, such as to die, is not the fault's doing.
+func (f Fault) awaited(ctx context.Context, e *env.Env) error {
+	if f.Await == nil {
+		return nil
+	}
+	return f.Await(ctx, e)
 }
 
 // heal ends a fault and records it. It works after ctx has ended, too.

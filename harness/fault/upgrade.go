@@ -26,12 +26,10 @@ func Upgrade(t Target, to Replacement) Fault {
 		if err != nil {
 			return nil, err
 		}
-		if err := to.Ready(ctx, e); err != nil {
-			return nil, err
-		}
 		return end(ctx, e, n, env.Term, func(ctx context.Context) error { return driver.Replace(ctx, n, to.Program) })
 	}, upgraded(to.Program.Version))
 	f.Name += " for " + to.Program.Version
+	f.Await = to.Ready
 	f.Needs = []env.Ability{env.Upgrade}
 	f.Programs = []env.Program{to.Program}
 	f.Observe = append(slices.Clone(t.Observe), to.Probe)

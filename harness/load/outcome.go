@@ -56,7 +56,7 @@ func (p Profile) understand(r *evidence.Request, resp Response, rec *evidence.Re
 			r.Outcome, r.Reason = evidence.Failed, reasonMalformed
 		}
 		return
-	case resp.Status == r.Want:
+	case resp.Status == int(r.Want):
 		r.Outcome = evidence.Rejected
 		if p.Reject != nil && p.Reject(resp) != nil {
 			r.Outcome, r.Reason = evidence.Failed, reasonMalformed

@@ -73,7 +73,7 @@ func TestWhatMustNotBeServed(t *testing.T) {
 		{0, 200, "no", evidence.OK, ""},
 	}
 	for _, test := range tests {
-		r := evidence.Request{Want: test.want}
+		r := evidence.Request{Want: int16(test.want)}
 		p.understand(&r, Response{Status: test.status, Body: []byte(test.body)}, nil)
 		if r.Outcome != test.outcome || r.Reason != test.reason {
 			t.Errorf("%+v: %s %q", test, r.Outcome, r.Reason)

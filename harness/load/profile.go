@@ -80,6 +80,9 @@ type Profile struct {
 	// Refusal recognises the documented way to refuse a request among the other responses; nil recognises none.
 	Refusal func(status int, h http.Header, body []byte) (retryAfter time.Duration, ok bool)
 	Allow   []evidence.Allowance // refusals that the scenario permits
+	// Confidential are parts of what its requests ask, or of what they are told, that must be found neither in the service's logs nor in
+	// its metrics.
+	Confidential []string
 }
 
 // Target is where the load goes.

@@ -34,7 +34,7 @@ func (g *generator) prepare(e entry) *plannedRequest {
 	from, err := e.request(g.seed)
 	out := &plannedRequest{entry: e, timeout: cmp.Or(from.Timeout, g.profile.Timeout),
 		record: evidence.Request{Seq: e.seq, ID: fmt.Sprintf("%s-%d", g.idPrefix, e.seq), Stage: e.stage.Name, Class: from.Class,
-			User: from.User, Credential: from.Credential, Key: from.Key, Want: from.Want, Due: g.clock.start + e.due}}
+			User: from.User, Credential: from.Credential, Key: from.Key, Want: int16(from.Want), Due: g.clock.start + e.due}}
 	if from.AbortAfter > 0 && from.AbortAfter < out.timeout {
 		out.timeout, out.aborts = from.AbortAfter, true
 	}
@@ -89,10 +89,11 @@ func (g *generator) trySend(r *plannedRequest) {
 	}
 }
 
-// markSent marks the moment of sending.
+// markSent marks the moment of sending. The deadline counts from there or a little later, so that no request which timed out is on
+// record as shorter than its timeout.
 func (g *generator) markSent(r *plannedRequest) {
-	r.deadline = time.Now().Add(r.timeout)
 	r.record.Sent = g.clock.now()
+	r.deadline = time.Now().Add(r.timeout)
 }
 
 func (r *plannedRequest) write(c *conn) {
@@ -115,7 +116,7 @@ func (g *generator) follow(r *plannedRequest) evidence.Request {
 	if r.conn != nil {
 		resp = g.receive(r)
 	}
-	r.record.End, r.record.Status = g.clock.now(), resp.Status
+	r.record.End, r.record.Status = g.clock.now(), int16(resp.Status)
 	if r.err != nil {
 		g.explain(r)
 		return r.record

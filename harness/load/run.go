@@ -59,7 +59,7 @@ type warmUp struct {
 }
 
 func (w *warmUp) add(r evidence.Request) {
-	w.conns += r.Conns
+	w.conns += int(r.Conns)
 	switch {
 	case r.Outcome == evidence.Unsent, r.Reason == evidence.ReasonCancelled:
 		w.unsent++

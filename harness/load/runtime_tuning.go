@@ -3,6 +3,7 @@ package load
 import (
 	"runtime"
 	"runtime/debug"
+	"sync"
 )
 
 // spareProcessors are enough for the sending thread to find one of Go's processors free: the process keeps fewer threads busy.
@@ -19,14 +20,34 @@ const roomForGarbage = 1 << 30
 //
 // A garbage collection, some two a second, first waits for all threads, preempted ones too. That takes 5 to 13 ms on a busy
 // machine with two cores, and more at times. So there is none.
+//
+// The runtime is one for all loads of the process: the first tunes it, the last takes that back.
 func tuneRuntime() (restore func()) {
-	processors := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(processors + spareProcessors)
-	limit := debug.SetMemoryLimit(roomForGarbage)
-	percent := debug.SetGCPercent(-1)
-	return func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
-		runtime.GOMAXPROCS(processors)
+	tuned.Lock()
+	defer tuned.Unlock()
+	if tuned.loads++; tuned.loads == 1 {
+		processors := runtime.GOMAXPROCS(0)
+		runtime.GOMAXPROCS(processors + spareProcessors)
+		limit := debug.SetMemoryLimit(roomForGarbage)
+		percent := debug.SetGCPercent(-1)
+		tuned.restore = func() {
+			debug.SetGCPercent(percent)
+			debug.SetMemoryLimit(limit)
+			runtime.GOMAXPROCS(processors)
+		}
 	}
+	return func() {
+		tuned.Lock()
+		defer tuned.Unlock()
+		if tuned.loads--; tuned.loads == 0 {
+			tuned.restore()
+		}
+	}
+}
+
+// tuned says which loads the process-wide runtime is tuned for.
+var tuned struct {
+	sync.Mutex
+	loads   int
+	restore func()
 }

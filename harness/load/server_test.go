@@ -19,6 +19,16 @@ import (
 	"github.com/sentinel-chaos/sentinel/harness/load"
 )
 
+const (
+	// arrives is a timeout in which even a machine that stands still for a second or two gets a request to its server and the begin of
+	// an answer back, for tests in which it has to pass after that.
+	arrives = 3 * time.Second
+	// patience is far beyond what anything here takes, for tests in which it must not pass.
+	patience = time.Minute
+	// nowhere is where nobody listens. A port that was closed is another process's the next moment.
+	nowhere = "http://127.0.0.1:1"
+)
+
 // behaviour answers one request on a connection; more is true when the connection can carry another.
 type behaviour func(conn net.Conn, r *http.Request) (more bool)
 
@@ -26,7 +36,6 @@ type behaviour func(conn net.Conn, r *http.Request) (more bool)
 type rawServer struct {
 	listener net.Listener
 	behave   behaviour
-	accepted atomic.Int64
 	requests atomic.Int64
 	conns    sync.Map
 	serving  sync.WaitGroup
@@ -58,7 +67,6 @@ func (s *rawServer) accept() {
 		if err != nil {
 			return
 		}
-		s.accepted.Add(1)
 		s.conns.Store(c, nil)
 		s.serving.Go(func() { s.carry(c) })
 	}

@@ -38,7 +38,7 @@ func TestWarmUp(t *testing.T) {
 		notOK   int
 		outcome evidence.Outcome
 		reason  string
-		status  int
+		status  int16
 	}{
 		"ok":                  {behave: ok},
 		"a wrong status":      {answer(500, "", "ok"), 3, evidence.Failed, "status", 500},
@@ -95,7 +95,7 @@ func TestWarmUpNotGoneThrough(t *testing.T) {
 		want   error
 		notOK  int
 	}{
-		"nobody listens": {t.Context(), "http://127.0.0.1:1", func(*load.Profile) {}, load.ErrWarmUp, 0},
+		"nobody listens": {t.Context(), nowhere, func(*load.Profile) {}, load.ErrWarmUp, 0},
 		"never begun":    {ended, bad.url(), func(*load.Profile) {}, load.ErrWarmUp, 0},
 		"interrupted after the first answer": {cut, bad.url(), func(p *load.Profile) {
 			p.Warmup[0].Shape = load.Herd(1, 0)

@@ -35,13 +35,18 @@ const (
 	processStart = "process_start_time_seconds"
 )
 
+// MetricSeries counts the series of a page, by the name that Prometheus has for it. It is recorded if the Scrape keeps it.
+const MetricSeries = "scrape_samples_scraped"
+
 // Metrics scrapes /metrics of every node of the role. Counters, gauges and untyped metrics are recorded as they are, histograms
 // and summaries by their _sum and _count.
-func Metrics(what Scrape) Probe {
+func Metrics(what Scrape) Probe { return metricsOver(dial, what) }
+
+func metricsOver(dial dialer, what Scrape) Probe {
 	return Probe{
 		Name: "metrics " + what.Role,
 		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-			return pollAll(ctx, e.Role(what.Role), what.Port, what.Every, func(n *env.Node) func(context.Context, *asker) {
+			return pollAll(ctx, dial, e.Role(what.Role), what.Port, what.Every, func(n *env.Node) func(context.Context, *asker) {
 				return func(ctx context.Context, a *asker) {
 					s := evidence.Sample{At: rec.Now(), Node: n.Name}
 					if err := what.scrape(ctx, a, &s); err != nil {
@@ -64,6 +69,9 @@ func (w Scrape) scrape(ctx context.Context, a *asker, into *evidence.Sample) err
 			return err
 		}
 		into.Boot, into.Values = w.boot(families), values(families, w.Keep)
+		if w.Keep(MetricSeries) {
+			into.Values[MetricSeries] = float64(series(families))
+		}
 		return nil
 	})
 	if err == nil && status != http.StatusOK {
@@ -114,6 +122,24 @@ func values(families map[string]*dto.MetricFamily, keep func(string) bool) map[s
 	}
 	maps.DeleteFunc(out, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) // JSON knows neither
 	return out
+}
+
+// series is how many lines with values the families have on a page.
+func series(families map[string]*dto.MetricFamily) (n int) {
+	const sumAndCount = 2
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			switch {
+			case m.GetHistogram() != nil:
+				n += len(m.GetHistogram().GetBucket()) + sumAndCount
+			case m.GetSummary() != nil:
+				n += len(m.GetSummary().GetQuantile()) + sumAndCount
+			default:
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func put(out map[string]float64, name string, t dto.MetricType, m *dto.Metric) {

@@ -19,10 +19,18 @@ const askTimeout = 500 * time.Millisecond
 // maxReply bounds what is read of one answer, in bytes.
 const maxReply = 4 << 20
 
+// dialer opens connections, as a net.Dialer does.
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// dial is that of all but tests.
+func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	return (&net.Dialer{Timeout: askTimeout}).DialContext(ctx, network, addr)
+}
+
 // pollAll asks every node, each at its own pace: a slow one delays no other. ask makes the function that is called at
 // every tick. Ticks are absolute, so that the schedule does not drift; those that a slow answer overruns are left out.
-func pollAll(ctx context.Context, nodes []*env.Node, port int, every time.Duration, ask func(*env.Node) func(context.Context, *asker)) error {
-	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: askTimeout}).DialContext, DisableCompression: true}
+func pollAll(ctx context.Context, dial dialer, nodes []*env.Node, port int, every time.Duration, ask func(*env.Node) func(context.Context, *asker)) error {
+	transport := &http.Transport{DialContext: dial, DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	var g Group
 	for _, n := range nodes {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -122,25 +124,61 @@ func watch(t *testing.T, p probe.Probe, e *env.Env, during func()) (*evidence.Ru
 	return run, failed
 }
 
-func serve(t *testing.T, h http.HandlerFunc) *proc {
+// wires are a network in a bubble: on it, too, all takes the time that it is to take, and no longer.
+type wires map[string]chan net.Conn // that are to be accepted, by endpoint
+
+// wire has a handler answer at each endpoint until the test ends.
+func wire(t *testing.T, handlers map[string]http.HandlerFunc) wires {
 	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return newProc(s.Listener.Addr().String())
+	w := wires{}
+	for endpoint, h := range handlers {
+		l := listener{make(chan net.Conn), make(chan struct{})}
+		w[endpoint] = l.conns
+		s := &http.Server{Handler: h}
+		served := make(chan error)
+		go func() { served <- s.Serve(l) }()
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
+		})
+	}
+	return w
 }
 
-// eventually polls until the condition holds; the test's own deadline bounds it.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	if err := env.Await(t.Context(), what, func(context.Context) error {
-		if holds() {
-			return nil
-		}
-		return env.ErrNotYet
-	}); err != nil {
-		t.Fatal(err)
+func (w wires) dial(ctx context.Context, _, endpoint string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case w[endpoint] <- far:
+		return near, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
+
+type listener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l listener) Close() error { close(l.closed); return nil }
+
+func (l listener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// sixLooks waits for a probe that looks every 5 ms, and now.
+func sixLooks() { time.Sleep(26 * time.Millisecond) }
 
 const page = `# TYPE shop_build_info gauge
 shop_build_info{version="dev",replica="app-1",boot="b7"} 1
@@ -168,21 +206,22 @@ other 1
 
 func ours(name string) bool { return strings.HasPrefix(name, "shop_") }
 
-func TestMetrics(t *testing.T) {
-	var scrapes atomic.Int32
-	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		scrapes.Add(1)
-		if r.URL.Path != "/metrics" {
-			http.NotFound(w, r)
-			return
-		}
-		fmt.Fprint(w, page)
-	})
-	run, err := watch(t, probe.Metrics(probe.Scrape{Role: "app", Port: 8080, Every: 5 * time.Millisecond, Keep: ours, Boot: "shop_build_info"}), newEnv(t, map[string]*proc{"app-1": p, "store-1": newProc("")}),
-		func() { eventually(t, "scrapes", func() bool { return scrapes.Load() > 5 }) })
+const app = "app-1:80" // the endpoint of the node of that name
+
+// scraped are the samples of a node whose page is this, every 5 ms in that time.
+func scraped(t *testing.T, what probe.Scrape, page http.HandlerFunc, during func()) (all []evidence.Sample, p *proc) {
+	t.Helper()
+	what.Role, what.Port, what.Every = "app", 80, 5*time.Millisecond
+	p = newProc(app)
+	w := wire(t, map[string]http.HandlerFunc{app: page})
+	run, err := watch(t, probe.MetricsOver(w.dial, what), newEnv(t, map[string]*proc{"app-1": p, "store-1": newProc("")}), during)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return evidence.Samples.Of(run), p
+}
+
+func TestMetrics(t *testing.T) {
 	want := map[string]float64{
 		`shop_build_info{boot="b7",replica="app-1",version="dev"}`: 1, "shop_active_requests": 3,
 		`shop_requests_total{code="200",route="/v1/query"}`:      12,
@@ -190,36 +229,62 @@ func TestMetrics(t *testing.T) {
 		`shop_request_duration_seconds_count{route="/v1/query"}`: 7,
 		"shop_summary_sum": 2, "shop_summary_count": 4, "shop_untyped": 9,
 	}
-	for _, s := range evidence.Samples.Of(run) {
-		if s.Node != "app-1" || s.Boot != "b7" || s.Error != "" {
-			t.Fatalf("%+v", s)
+	synctest.Test(t, func(t *testing.T) {
+		all, p := scraped(t, probe.Scrape{Keep: ours, Boot: "shop_build_info"}, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/metrics" {
+				http.NotFound(w, r)
+				return
+			}
+			fmt.Fprint(w, page)
+		}, sixLooks)
+		if len(all) != 6 {
+			t.Errorf("%d samples", len(all))
 		}
-		if fmt.Sprint(s.Values) != fmt.Sprint(want) {
-			t.Fatalf("%v\nwant %v", s.Values, want)
+		for _, s := range all {
+			if s.Node != "app-1" || s.Boot != "b7" || s.Error != "" {
+				t.Fatalf("%+v", s)
+			}
+			if fmt.Sprint(s.Values) != fmt.Sprint(want) {
+				t.Fatalf("%v\nwant %v", s.Values, want)
+			}
+		}
+		if n := p.resolved.Load(); n != 1 {
+			t.Errorf("asked the driver %d times for the endpoint", n)
+		}
+	})
+}
+
+// TestSeries: each line with a value is a series, whether its metric is kept or not.
+func TestSeries(t *testing.T) {
+	lines := 0
+	for line := range strings.Lines(page) {
+		if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
+			lines++
 		}
 	}
-	if n := p.resolved.Load(); n != 1 {
-		t.Errorf("asked the driver %d times for the endpoint", n)
-	}
+	counted := func(name string) bool { return name == probe.MetricSeries }
+	synctest.Test(t, func(t *testing.T) {
+		all, _ := scraped(t, probe.Scrape{Keep: counted}, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) }, sixLooks)
+		for _, s := range all {
+			if want := map[string]float64{probe.MetricSeries: float64(lines)}; !maps.Equal(s.Values, want) {
+				t.Errorf("%v, want %v", s.Values, want)
+			}
+		}
+	})
 }
 
 // TestBootWithoutAnId: a service that has none of its own is told apart by the time of its start.
 func TestBootWithoutAnId(t *testing.T) {
-	var scrapes atomic.Int32
-	p := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		scrapes.Add(1)
-		fmt.Fprint(w, "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 1.7638e+09\n")
-	})
-	run, err := watch(t, probe.Metrics(probe.Scrape{Role: "web", Port: 80, Every: 5 * time.Millisecond, Keep: ours, Boot: "shop_build_info"}), newEnv(t, map[string]*proc{"web-1": p}),
-		func() { eventually(t, "a scrape", func() bool { return scrapes.Load() > 1 }) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range evidence.Samples.Of(run) {
-		if s.Boot != "1763800000" {
-			t.Errorf("boot %q", s.Boot)
+	synctest.Test(t, func(t *testing.T) {
+		all, _ := scraped(t, probe.Scrape{Keep: ours, Boot: "shop_build_info"}, func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 1.7638e+09\n")
+		}, sixLooks)
+		for _, s := range all {
+			if s.Boot != "1763800000" {
+				t.Errorf("boot %q", s.Boot)
+			}
 		}
-	}
+	})
 }
 
 func TestFailedScrapes(t *testing.T) {
@@ -235,87 +300,111 @@ func TestFailedScrapes(t *testing.T) {
 			fmt.Fprint(w, "shop_x 1\n")
 		}, "EOF"},
 		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline exceeded"},
-		{"nobody there", nil, "no such port"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newProc("")
-			var asked atomic.Int32
-			if c.serve != nil {
-				p = serve(t, func(w http.ResponseWriter, r *http.Request) { asked.Add(1); c.serve(w, r) })
-			}
-			run, err := watch(t, probe.Metrics(probe.Scrape{Role: "app", Port: 8080, Every: 5 * time.Millisecond, Keep: ours, Boot: "shop_build_info"}), newEnv(t, map[string]*proc{"app-1": p}), func() {
-				eventually(t, "failures", func() bool { return asked.Load()+p.resolved.Load() > 5 })
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			samples := evidence.Samples.Of(run)
-			if len(samples) < 2 {
-				t.Fatalf("%d samples", len(samples))
-			}
-			for _, s := range samples {
-				if !strings.Contains(s.Error, c.want) || s.Values != nil {
-					t.Errorf("%+v", s)
+			synctest.Test(t, func(t *testing.T) {
+				all, _ := scraped(t, probe.Scrape{Keep: ours}, c.serve, func() { time.Sleep(1200 * time.Millisecond) })
+				if len(all) < 2 {
+					t.Fatalf("%d samples", len(all))
 				}
-			}
+				for _, s := range all {
+					if !strings.Contains(s.Error, c.want) || s.Values != nil {
+						t.Errorf("%+v", s)
+					}
+				}
+			})
 		})
 	}
 }
 
+// TestNobodyToScrape: each time, it is asked anew where the node is.
+func TestNobodyToScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProc("")
+		scrape := probe.Scrape{Role: "app", Port: 80, Every: 5 * time.Millisecond, Keep: ours}
+		run, err := watch(t, probe.Metrics(scrape), newEnv(t, map[string]*proc{"app-1": p}), sixLooks)
+		all := evidence.Samples.Of(run)
+		if err != nil || len(all) != 6 || p.resolved.Load() != 6 {
+			t.Errorf("%v, %d samples, asked %d times", err, len(all), p.resolved.Load())
+		}
+		for _, s := range all {
+			if !strings.Contains(s.Error, "no such port") || s.Values != nil {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+}
+
 // TestASlowNodeDelaysNoOther: each node is scraped at its own pace.
 func TestASlowNodeDelaysNoOther(t *testing.T) {
-	var fast atomic.Int32
-	release := make(chan struct{})
-	slow := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-release:
-		case <-r.Context().Done():
+	synctest.Test(t, func(t *testing.T) {
+		w := wire(t, map[string]http.HandlerFunc{
+			"slow:80":  func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+			"quick:80": func(http.ResponseWriter, *http.Request) {},
+		})
+		scrape := probe.Scrape{Role: "app", Port: 80, Every: 5 * time.Millisecond, Keep: ours}
+		run, err := watch(t, probe.MetricsOver(w.dial, scrape), newEnv(t, map[string]*proc{"app-1": newProc("slow:80"), "app-2": newProc("quick:80")}), sixLooks)
+		var of []string
+		for _, s := range evidence.Samples.Of(run) {
+			of = append(of, s.Node+s.Error)
+		}
+		if err != nil || !slices.Equal(of, slices.Repeat([]string{"app-2"}, 6)) {
+			t.Errorf("%q, %v", of, err)
 		}
 	})
-	quick := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if fast.Add(1) == 20 {
-			close(release) // not before the other has been asked twenty times
-		}
-	})
-	if _, err := watch(t, probe.Metrics(probe.Scrape{Role: "app", Port: 8080, Every: 5 * time.Millisecond, Keep: ours, Boot: "shop_build_info"}), newEnv(t, map[string]*proc{"app-1": slow, "app-2": quick}),
-		func() { eventually(t, "twenty scrapes", func() bool { return fast.Load() >= 20 }) }); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestReadyRecordsChangesOnly(t *testing.T) {
-	var up atomic.Bool
-	var asked atomic.Int32
-	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		if !up.Load() || r.URL.Path != "/ready" {
-			w.WriteHeader(503)
+	synctest.Test(t, func(t *testing.T) {
+		var up atomic.Bool
+		w := wire(t, map[string]http.HandlerFunc{app: func(w http.ResponseWriter, r *http.Request) {
+			if !up.Load() || r.URL.Path != "/ready" {
+				w.WriteHeader(503)
+			}
+		}})
+		ready := probe.ReadyOver(w.dial, "app", 80, "/ready", 5*time.Millisecond)
+		run, err := watch(t, ready, newEnv(t, map[string]*proc{"app-1": newProc(app), "app-2": newProc("")}), func() {
+			for _, is := range []bool{false, true, false} {
+				up.Store(is)
+				sixLooks()
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var saw []string
+		for _, o := range evidence.Observations.Of(run) {
+			if o.Source != evidence.SourceReady || o.Detail == "" {
+				t.Errorf("%+v", o)
+			}
+			saw = append(saw, o.Node+" "+o.What)
+		}
+		slices.Sort(saw)
+		if want := []string{"app-1 down", "app-1 down", "app-1 up", "app-2 down"}; !slices.Equal(saw, want) {
+			t.Errorf("%v, want %v", saw, want)
 		}
 	})
-	some := func() {
-		n := asked.Load()
-		eventually(t, "questions", func() bool { return asked.Load() > n+3 })
-	}
-	run, err := watch(t, probe.Ready("app", 8080, "/ready", 5*time.Millisecond), newEnv(t, map[string]*proc{"app-1": p, "app-2": newProc("")}), func() {
-		some()
-		up.Store(true)
-		some()
-		up.Store(false)
-		some()
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var saw []string
-	for _, o := range evidence.Observations.Of(run) {
-		if o.Source != evidence.SourceReady || o.Detail == "" {
-			t.Errorf("%+v", o)
+}
+
+// TestAsksOverTheNetwork: all of the above is over wires of the tests; this is over the network that nodes are on.
+func TestAsksOverTheNetwork(t *testing.T) {
+	asked := make(chan string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- r.URL.Path:
+		default: // it is asked again and again
 		}
-		saw = append(saw, o.Node+" "+o.What)
-	}
-	slices.Sort(saw)
-	if want := []string{"app-1 down", "app-1 down", "app-1 up", "app-2 down"}; !slices.Equal(saw, want) {
-		t.Errorf("%v, want %v", saw, want)
+	}))
+	defer s.Close()
+	for path, p := range map[string]probe.Probe{"/ready": probe.Ready("app", 80, "/ready", time.Millisecond),
+		"/metrics": probe.Metrics(probe.Scrape{Role: "app", Port: 80, Every: time.Millisecond, Keep: ours})} {
+		_, err := watch(t, p, newEnv(t, map[string]*proc{"app-1": newProc(s.Listener.Addr().String())}), func() {
+			for <-asked != path {
+			}
+		})
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

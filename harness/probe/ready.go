@@ -12,10 +12,14 @@ import (
 // Ready asks every node of the role for path, past any load balancer, and records when it begins to answer 200 and when
 // it ceases to. The first answer counts as a change.
 func Ready(role string, port int, path string, every time.Duration) Probe {
+	return readyOver(dial, role, port, path, every)
+}
+
+func readyOver(dial dialer, role string, port int, path string, every time.Duration) Probe {
 	return Probe{
 		Name: "ready " + role,
 		Watch: func(ctx context.Context, e *env.Env, rec *evidence.Recorder) error {
-			return pollAll(ctx, e.Role(role), port, every, func(n *env.Node) func(context.Context, *asker) {
+			return pollAll(ctx, dial, e.Role(role), port, every, func(n *env.Node) func(context.Context, *asker) {
 				last := ""
 				return func(ctx context.Context, a *asker) {
 					what, detail := readiness(ctx, a, path)

@@ -13,6 +13,10 @@ import (
 // asked.
 var ErrUnavailable = errors.New("unavailable")
 
+// ErrLate says that a dependency which answers others gave this operation no answer within its budget, or that all slots were taken
+// for so long. The operation may have happened.
+var ErrLate = errors.New("no answer within the budget")
+
 // ErrNever is in the error of an operation that the dependency answered, and will refuse again however often it is repeated.
 var ErrNever = errors.New("will never be taken")
 
@@ -33,22 +37,26 @@ const (
 // times a second.
 const exhaustedRest = time.Second
 
-// stallBudgets is how many budgets an operation may take. One that took longer tells of this process, which must have stood
-// still, and not of the dependency.
-const stallBudgets = 2
+// stallBudgets is how many budgets an operation may take without an answer to tell of the dependency. One that took longer tells of this
+// process, which must have stood still: a budget ends after mostLengths at the latest.
+const stallBudgets = mostLengths + 1
 
 // Gate is the health gate before one shared dependency: a circuit breaker that is closed again by a probe in the background.
-// It gives every operation a budget, and retries the operation within that. When a budget is spent in vain the gate trips:
-// the dependency is unavailable, and operations fail at once, also those under way. They go through again once a probe is
-// answered. So only the requests that meet the outage first pay for it.
+// It gives every operation one budget, from the moment it asks, with its wait for a slot in it, and retries the operation within that.
+// When a budget is spent in vain the gate trips: the dependency is unavailable, and operations fail at once, also those under way.
+// They go through again once a probe is answered. So only the requests that meet the outage first pay for it.
 //
-// One operation without an answer does not trip the gate: this process may be short of CPU time. Halfway through the
-// operation's budget the gate has the dependency probed, and while probes are answered it keeps trying. Nor does a budget trip
-// the gate that this process could not use: because it stood still, or could not work at the budget's end. Budgets end an
-// operation's context by cancellation; the context has no deadline of its own.
+// One operation without an answer fails, and does not trip the gate: this process may be short of CPU time, or of slots. Halfway
+// through the operation's budget the gate has the dependency probed. If a probe was answered, or if the operation could not ask for
+// half of its budget, it was late, and says nothing of the dependency. Nor does a budget trip the gate over whose end this process stood
+// still. A budget is longer while this process cannot work at its end, mostLengths times at most. Budgets end an operation's
+// context by cancellation; the context has no deadline of its own.
+//
+// Work that no request waits for (InBackground) has slots of its own, so that it never takes the turn of a request.
 type Gate struct {
 	Options
-	semaphore *deadlineSemaphore
+	requests  *deadlineSemaphore
+	later     *deadlineSemaphore // of work in the background
 	epoch     atomic.Pointer[epoch]
 	suspected chan struct{}             // holds a token while a probe is wanted
 	answered  atomic.Pointer[time.Time] // when the latest probe began that was answered
@@ -70,8 +78,9 @@ func newEpoch(unavailable bool, rest time.Duration) *epoch {
 // Options are what a Gate is made of.
 type Options struct {
 	Name   string
-	Budget time.Duration // for one operation with all its attempts, longer only while this process is kept from working
-	Slots  int           // operations at a time, the nearest deadline first; the wait for a slot is outside of any budget
+	Budget time.Duration // for one operation with its wait for a slot and all its attempts, longer only while this process is kept from working
+	Slots  int           // operations of requests at a time, the nearest deadline first
+	Later  int           // operations at a time that no request waits for, beside these
 	// Probe should do what is asked of the dependency at its hardest, a write that is replicated. A probe that only reads would
 	// call a dependency well that no longer accepts writes.
 	Probe func(context.Context) error
@@ -82,7 +91,7 @@ type Options struct {
 
 // NewGate makes a Gate. Its Watch must run.
 func NewGate(o Options) *Gate {
-	g := &Gate{Options: o, semaphore: newDeadlineSemaphore(o.Slots), suspected: make(chan struct{}, 1)}
+	g := &Gate{Options: o, requests: newDeadlineSemaphore(o.Slots), later: newDeadlineSemaphore(o.Later), suspected: make(chan struct{}, 1)}
 	g.epoch.Store(newEpoch(false, 0))
 	return g
 }
@@ -106,47 +115,65 @@ func (g *Gate) change(unavailable bool, rest time.Duration) bool {
 	}
 }
 
-// Do runs op until it succeeds, fails for good or the dependency is unavailable; op must be safe to repeat, and return when its
-// context ends. The error is ErrUnavailable, ErrNever, or that of the caller's own context.
-func (g *Gate) Do(ctx context.Context, op func(context.Context) error) error {
-	if err := g.semaphore.acquire(ctx); err != nil {
-		return err
+// inBackground marks the context of work that no request waits for.
+type inBackground struct{}
+
+// InBackground returns a context for work that no request waits for. It gets to a dependency by slots of its own.
+func InBackground(ctx context.Context) context.Context {
+	return context.WithValue(ctx, inBackground{}, true)
+}
+
+func (g *Gate) slots(ctx context.Context) *deadlineSemaphore {
+	if ctx.Value(inBackground{}) != nil {
+		return g.later
 	}
-	defer g.semaphore.release()
+	return g.requests
+}
+
+// Do runs op until it succeeds or fails for good, its budget is spent or the dependency is unavailable; op must be safe to repeat, and
+// return when its context ends. The error is ErrUnavailable, ErrLate, ErrNever, or that of the caller's own context.
+func (g *Gate) Do(ctx context.Context, op func(context.Context) error) error {
+	began := time.Now()
+	budget, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer startStallTimer(g.Budget, cancel).stop()
+	defer time.AfterFunc(g.Budget/2, g.suspect).Stop()
 	for {
 		now := g.epoch.Load()
 		if now.unavailable {
 			return fmt.Errorf("%s: %w", g.Name, ErrUnavailable)
 		}
-		began := time.Now()
-		err := g.attempt(ctx, now, op)
-		if err == nil || ctx.Err() != nil || errors.Is(err, ErrNever) {
+		asked, err := g.attempt(budget, now, op)
+		switch {
+		case err == nil || ctx.Err() != nil || errors.Is(err, ErrNever):
 			return err
-		}
-		exhausted := errors.Is(err, ErrExhausted)
-		if !exhausted && (g.epoch.Load() != now || g.answeredSince(began) || time.Since(began) > stallBudgets*g.Budget) {
+		case errors.Is(err, ErrExhausted):
+		case g.epoch.Load() != now:
 			continue
+		case asked < g.Budget/2 || g.answeredSince(began) || time.Since(began) > stallBudgets*g.Budget:
+			return fmt.Errorf("%s: %w: %w", g.Name, ErrLate, err)
 		}
 		g.trip(err)
 		return fmt.Errorf("%s: %w: %w", g.Name, ErrUnavailable, err)
 	}
 }
 
-// attempt repeats op for the length of one budget, or until the epoch ends, or the dependency is exhausted.
-func (g *Gate) attempt(ctx context.Context, now *epoch, op func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+// attempt waits for a slot, and repeats op until the budget or the epoch ends, or the dependency is exhausted. It returns for how long
+// the dependency was asked.
+func (g *Gate) attempt(budget context.Context, now *epoch, op func(context.Context) error) (asked time.Duration, err error) {
+	ctx, cancel := context.WithCancel(budget)
 	defer cancel()
-	defer startStallTimer(g.Budget, cancel).stop()
-	halfway := time.AfterFunc(g.Budget/2, g.suspect)
-	defer halfway.Stop()
 	defer context.AfterFunc(now.ctx, cancel)()
+	slots := g.slots(ctx)
+	if err := slots.acquire(ctx); err != nil {
+		return 0, err
+	}
+	defer slots.release()
+	began := time.Now()
 	for backoff := (Backoff{firstBackoff, longestBackoff}); ; {
 		err := op(ctx)
-		if err == nil || errors.Is(err, ErrNever) || errors.Is(err, ErrExhausted) {
-			return err
-		}
-		if backoff.Wait(ctx) != nil {
-			return err
+		if err == nil || errors.Is(err, ErrNever) || errors.Is(err, ErrExhausted) || backoff.Wait(ctx) != nil {
+			return time.Since(began), err
 		}
 	}
 }

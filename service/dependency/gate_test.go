@@ -15,9 +15,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sentinel-chaos/sentinel/service/dependency"
+	"github.com/sentinel-chaos/sentinel/service/internal/settling"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(settling.M{M: m}) }
 
 const budget = 250 * time.Millisecond
 
@@ -39,7 +40,7 @@ func (s *server) ask(ctx context.Context) error {
 
 func newGate(s *server, slots int) *dependency.Gate {
 	return dependency.NewGate(dependency.Options{
-		Name: "server", Budget: budget, Slots: slots, Probe: s.ask, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Name: "server", Budget: budget, Slots: slots, Later: 1, Probe: s.ask, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 }
 
@@ -144,71 +145,112 @@ func TestRecoveryOfOneResetsTheOther(t *testing.T) {
 	})
 }
 
-// An operation that gets no answer while others do is no outage.
-func TestOneSlowOperationIsTriedAgain(t *testing.T) {
+// An operation that gets no answer while others do ends with its budget, and is no outage.
+func TestOneSlowOperationIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
 		g := newGate(&s, 10)
 		watch(t, g)
 		began := time.Now()
-		err := g.Do(t.Context(), func(ctx context.Context) error {
-			if time.Since(began) > 3*budget {
-				return nil
-			}
-			<-ctx.Done()
-			return ctx.Err()
-		})
-		if err != nil || !g.Up() {
-			t.Errorf("got %v, up %t", err, g.Up())
+		err := g.Do(t.Context(), hang)
+		if took := time.Since(began); !errors.Is(err, dependency.ErrLate) || took != budget || !g.Up() {
+			t.Errorf("got %v after %s, up %t", err, took, g.Up())
 		}
 	})
 }
 
-// A process that stood still finds every budget spent, and nothing that was answered meanwhile.
+// hang is an operation without an answer.
+func hang(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A process that stood still finds its budget spent, and nothing that was answered meanwhile.
 func TestStallIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
 		g := newGate(&s, 10)
-		attempts := 0
 		err := g.Do(t.Context(), func(ctx context.Context) error {
-			if attempts++; attempts > 1 {
-				return s.ask(ctx)
-			}
 			time.Sleep(20 * budget)
 			return ctx.Err()
 		})
-		if err != nil || !g.Up() {
+		if !errors.Is(err, dependency.ErrLate) || !g.Up() {
 			t.Errorf("got %v, up %t", err, g.Up())
 		}
 	})
 }
 
-func TestWaitingForASlotCostsNoBudget(t *testing.T) {
+// Whoever waits for a slot has no more time than anybody else, and says nothing of a server that it could not ask.
+func TestWaitForASlotIsInTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
 		g := newGate(&s, 1)
 		watch(t, g)
+		const takes, asked = budget * 2 / 5, 10 // one after another, two are done in time
+		var done, late atomic.Int64
 		var all sync.WaitGroup
-		for range 10 { // one after another they take far longer than one budget
+		for range asked {
 			all.Go(func() {
-				err := g.Do(t.Context(), func(context.Context) error {
-					time.Sleep(budget * 9 / 10)
-					return nil
-				})
-				if err != nil {
+				began := time.Now()
+				err := g.Do(t.Context(), func(ctx context.Context) error { return dependency.Sleep(ctx, takes) })
+				switch took := time.Since(began); {
+				case took > budget:
+					t.Errorf("it took %s", took)
+				case err == nil:
+					done.Add(1)
+				case errors.Is(err, dependency.ErrLate):
+					late.Add(1)
+				default:
 					t.Error(err)
 				}
 			})
 		}
 		all.Wait()
-		gone, cancel := context.WithCancel(t.Context())
-		cancel()
+		if done.Load() != 2 || late.Load() != asked-2 || !g.Up() {
+			t.Errorf("%d were done and %d late, up %t", done.Load(), late.Load(), g.Up())
+		}
+	})
+}
+
+func TestCallerWhoLeavesWaitsForNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		g := newGate(&s, 1)
+		var all sync.WaitGroup
 		all.Go(func() { _ = g.Do(t.Context(), func(context.Context) error { time.Sleep(budget / 2); return nil }) })
 		synctest.Wait()
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
 		if err := g.Do(gone, s.ask); !errors.Is(err, context.Canceled) {
 			t.Errorf("a caller that had gone got %v", err)
 		}
 		all.Wait()
+	})
+}
+
+// However much there is to do in the background, a request finds a slot, and the other way round.
+func TestBackgroundHasSlotsOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		g := newGate(&s, 1)
+		watch(t, g)
+		slow := func(ctx context.Context) error { return dependency.Sleep(ctx, budget/2) }
+		for name, contexts := range map[string][2]context.Context{
+			"a request":           {dependency.InBackground(t.Context()), t.Context()},
+			"work for nobody yet": {t.Context(), dependency.InBackground(t.Context())},
+		} {
+			many, one := contexts[0], contexts[1]
+			var all sync.WaitGroup
+			for range 20 {
+				all.Go(func() { _ = g.Do(many, slow) })
+			}
+			synctest.Wait()
+			began := time.Now()
+			if err := g.Do(one, s.ask); err != nil || time.Since(began) != 0 {
+				t.Errorf("%s got %v after %s", name, err, time.Since(began))
+			}
+			all.Wait()
+		}
 	})
 }
 
@@ -221,8 +263,9 @@ func TestOutageEndsTheWaitForASlot(t *testing.T) {
 		s.hangs.Store(true)
 		began := time.Now()
 		var all sync.WaitGroup
-		for range 10 {
+		for i := range 10 {
 			all.Go(func() {
+				time.Sleep(time.Duration(i) * budget / 10)
 				if err := g.Do(t.Context(), s.ask); !errors.Is(err, dependency.ErrUnavailable) || time.Since(began) != budget {
 					t.Errorf("got %v after %s", err, time.Since(began))
 				}
@@ -299,7 +342,7 @@ func TestExhaustedServerIsLeftAlone(t *testing.T) {
 // Who probes an exhausted server in vain comes again less often than with one that is silent.
 func TestExhaustedServerIsProbedSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		probed := 0
+		var probed atomic.Int64
 		var full atomic.Bool
 		full.Store(true)
 		ask := func(context.Context) error {
@@ -309,12 +352,12 @@ func TestExhaustedServerIsProbedSeldom(t *testing.T) {
 			return nil
 		}
 		g := dependency.NewGate(dependency.Options{Name: "server", Budget: budget, Slots: 10, Log: slog.New(slog.DiscardHandler),
-			Probe: func(ctx context.Context) error { probed++; return ask(ctx) }})
+			Probe: func(ctx context.Context) error { probed.Add(1); return ask(ctx) }})
 		watch(t, g)
 		_ = g.Do(t.Context(), ask)
 		time.Sleep(10*time.Second + time.Millisecond)
-		if probed < 9 || probed > 20 || g.Up() {
-			t.Errorf("probed %d times in 10 s, up %t", probed, g.Up())
+		if n := probed.Load(); n < 9 || n > 20 || g.Up() {
+			t.Errorf("probed %d times in 10 s, up %t", n, g.Up())
 		}
 		full.Store(false)
 		time.Sleep(time.Second)
@@ -324,7 +367,7 @@ func TestExhaustedServerIsProbedSeldom(t *testing.T) {
 	})
 }
 
-// A reset ends the rest: whoever finds the server silent then has it probed at once.
+// A reset ends the rest: whoever finds the server silent then has it probed at once, and one that answers is not unavailable.
 func TestResetEndsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s server
@@ -333,17 +376,38 @@ func TestResetEndsTheRest(t *testing.T) {
 		_ = g.Do(t.Context(), func(context.Context) error { return dependency.ErrExhausted })
 		synctest.Wait()
 		g.Reset()
-		began := time.Now()
-		err := g.Do(t.Context(), func(ctx context.Context) error { // slow, while probes are answered
-			if time.Since(began) > 2*budget {
-				return nil
-			}
-			<-ctx.Done()
-			return ctx.Err()
-		})
-		if err != nil || !g.Up() {
+		if err := g.Do(t.Context(), hang); !errors.Is(err, dependency.ErrLate) || !g.Up() {
 			t.Errorf("got %v, up %t", err, g.Up())
 		}
+	})
+}
+
+// However often an outage begins and ends meanwhile, an operation has one budget.
+func TestFlappingServerCostsOneBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s server
+		g := newGate(&s, 10)
+		stop := make(chan struct{})
+		var all sync.WaitGroup
+		all.Go(func() {
+			full := func(context.Context) error { return dependency.ErrExhausted }
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(budget / 7):
+					_ = g.Do(t.Context(), full)
+					g.Reset()
+				}
+			}
+		})
+		began := time.Now()
+		err := g.Do(t.Context(), hang)
+		if took := time.Since(began); err == nil || took > budget {
+			t.Errorf("got %v after %s", err, took)
+		}
+		close(stop)
+		all.Wait()
 	})
 }
 

@@ -6,20 +6,24 @@ import (
 )
 
 // A stallTimer ticks several times on its way. It fires only when the last onTimeTicks ticks were on time. A tick may be late by
-// timerSlack, as timers are on a busy machine.
+// timerSlack, as timers are on a busy machine. After mostLengths of its length it fires all the same: a process that never has the
+// processor in time, as under a quota that is used up, would wait for ever.
 const (
 	ticks       = 10
 	onTimeTicks = 2
 	timerSlack  = 25 * time.Millisecond
+	mostLengths = 2
 )
 
 // stallTimer calls a function when a length of time has passed and this process could work at the end of it. A crowd of requests,
 // or the machine, can keep a process from the processor. A plain timer then fires before the answers are read that came long
-// ago.
+// ago. If this process stood still over the latest end, the timer leaves one tick more for reading these.
 type stallTimer struct {
 	mu       sync.Mutex
 	timer    *time.Timer
 	end      time.Time
+	latest   time.Time     // end, whatever disturbs this process
+	last     bool          // the next tick is the last one
 	interval time.Duration // between ticks
 	due      time.Time     // of the next tick
 	onTime   int           // ticks in a row
@@ -29,7 +33,7 @@ type stallTimer struct {
 
 func startStallTimer(length time.Duration, fire func()) *stallTimer {
 	now := time.Now()
-	t := &stallTimer{end: now.Add(length), interval: length / ticks, fire: fire}
+	t := &stallTimer{end: now.Add(length), latest: now.Add(mostLengths * length), interval: length / ticks, fire: fire}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.due = now.Add(t.interval)
@@ -48,10 +52,11 @@ func (t *stallTimer) tick() {
 		t.onTime = 0
 	}
 	left := t.end.Sub(now)
-	if left <= 0 && t.onTime >= onTimeTicks {
+	if left <= 0 && t.onTime >= onTimeTicks || t.last {
 		t.fire()
 		return
 	}
+	t.last = !now.Before(t.latest)
 	next := t.interval
 	if left > 0 {
 		next = min(next, left)

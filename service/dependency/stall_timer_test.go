@@ -41,7 +41,7 @@ func TestStallTimerGoesOnUntilTicksAreOnTime(t *testing.T) {
 		{"as late as timers are", ticks, timerSlack, length + timerSlack},
 		{"early, and made good by the others", 1, 300 * time.Millisecond, length},
 		{"the last", ticks, 300 * time.Millisecond, length + 300*time.Millisecond + onTimeTicks*length/ticks},
-		{"beyond the end", 2, 5 * time.Second, length*2/ticks + 5*time.Second + onTimeTicks*length/ticks},
+		{"beyond the latest end", 2, 5 * time.Second, length*2/ticks + 5*time.Second + length/ticks},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -56,6 +56,26 @@ func TestStallTimerGoesOnUntilTicksAreOnTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A process that is kept from the processor for good, as under a quota, waits no longer for that.
+func TestStallTimerHasALatestEnd(t *testing.T) {
+	const length, late = time.Second, 75 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		began, ended := time.Now(), make(chan time.Duration, 1)
+		d := startStallTimer(length, func() { ended <- time.Since(began) })
+		for {
+			d.tickLate(length/ticks + late)
+			select {
+			case took := <-ended:
+				if most := mostLengths*length + 2*(length/ticks+late+time.Millisecond); took < mostLengths*length || took > most {
+					t.Errorf("it took %s, and %s at most was to be", took, most)
+				}
+				return
+			case <-time.After(length/ticks + late + time.Millisecond): // the tick has come
+			}
+		}
+	})
 }
 
 // tickLate makes the next tick come only after that time.

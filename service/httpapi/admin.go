@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sentinel-chaos/sentinel/service"
@@ -33,7 +35,9 @@ type issuedBody struct {
 // issueKey makes an API key for a tenant and shows it this once.
 func (a *API) issueKey(w http.ResponseWriter, r *http.Request) error {
 	var body tenantBody
-	if err := a.read(w, r, &body); err != nil {
+	release, err := a.read(w, r, &body)
+	defer release()
+	if err != nil {
 		return err
 	}
 	key, id, err := a.APIKeys.Issue(r.Context(), body.Tenant)
@@ -53,7 +57,11 @@ type keyBody struct {
 
 // listKeys lists the keys that there are, the newest first: those of ?tenant=, or all. Nobody has the keys themselves.
 func (a *API) listKeys(w http.ResponseWriter, r *http.Request) error {
-	keys, err := a.APIKeys.List(r.Context(), r.URL.Query().Get("tenant"))
+	query, err := a.parameters(r, "tenant")
+	if err != nil {
+		return err
+	}
+	keys, err := a.APIKeys.List(r.Context(), query.Get("tenant"))
 	if err != nil {
 		return err
 	}
@@ -101,7 +109,10 @@ type usageBody struct {
 
 // usage sums up what a tenant used from ?from= on and before ?to=, in all and by API key.
 func (a *API) usage(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
+	query, err := a.parameters(r, "tenant", "from", "to")
+	if err != nil {
+		return err
+	}
 	tenant := query.Get("tenant")
 	if tenant == "" {
 		return invalidQuery("tenant", "required")
@@ -122,14 +133,40 @@ func (a *API) usage(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// moment reads a moment of the query, written as in RFC 3339.
+// parameters reads the query of a URL, in which each of those named may stand once, and no other. A tenant is spelt like one.
+func (a *API) parameters(r *http.Request, named ...string) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, invalidQuery("", "encoding")
+	}
+	for name, values := range query {
+		switch {
+		case !slices.Contains(named, name):
+			return nil, invalidQuery(name, "unknown")
+		case len(values) > 1:
+			return nil, invalidQuery(name, "once")
+		}
+	}
+	if tenant := query.Get("tenant"); tenant != "" && a.validate.Var(tenant, tenantRule) != nil {
+		return nil, invalidQuery("tenant", "hostname_rfc1123")
+	}
+	return query, nil
+}
+
+// tenantRule is how a tenant is spelt, as in tenantBody.
+const tenantRule = "max=63,hostname_rfc1123"
+
+// lastYear is the last one that RFC 3339 can write. The first one is left out: what lies before is in none.
+const lastYear = 9999
+
+// moment reads a moment of the query, written as in RFC 3339, in UTC. A space stands for a plus that was not encoded.
 func moment(query url.Values, name string, otherwise time.Time) (time.Time, error) {
 	text := query.Get(name)
 	if text == "" {
 		return otherwise.UTC(), nil
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	at, err := time.Parse(time.RFC3339, strings.ReplaceAll(text, " ", "+"))
+	if at = at.UTC(); err != nil || at.Year() < 1 || at.Year() > lastYear {
 		return time.Time{}, invalidQuery(name, "rfc3339")
 	}
 	return at, nil
@@ -137,7 +174,7 @@ func moment(query url.Values, name string, otherwise time.Time) (time.Time, erro
 
 func invalidQuery(field, rule string) *problem {
 	return &problem{status: http.StatusUnprocessableEntity, Type: invalidRequest, Code: "invalid_query",
-		Message: "fields of the query break the rules named in details", Details: []detail{{Field: field, Rule: rule}}}
+		Message: "fields of the query break the rules named in details", Details: []detail{namedField(field, rule)}}
 }
 
 func sumUp(body usageBody, used []service.Usage) usageBody {

@@ -61,6 +61,18 @@ func TestAdmin(t *testing.T) {
 		{"usage of whom", "GET", "/v1/admin/usage", "", nil, 422, `"details":[{"field":"tenant","rule":"required"}]`},
 		{"usage until when", "GET", "/v1/admin/usage?tenant=acme&to=now", "", nil, 422, `"details":[{"field":"to","rule":"rfc3339"}]`},
 		{"usage since when", "GET", "/v1/admin/usage?tenant=acme&from=1", "", nil, 422, `"details":[{"field":"from","rule":"rfc3339"}]`},
+		{"usage from a plus that was not encoded", "GET", usage + "&from=2026-01-01T01:00:00+01:00", "", nil, 200, `"requests":6`},
+		{"usage until the first year", "GET", "/v1/admin/usage?tenant=acme&to=0001-01-01T00:00:00Z", "", nil, 200, `"from":"0000-12-02T00:00:00Z"`},
+		{"usage until the year before", "GET", "/v1/admin/usage?tenant=acme&to=0000-12-31T00:00:00Z", "", nil, 422, `"details":[{"field":"to","rule":"rfc3339"}]`},
+		{"usage until the last year", "GET", "/v1/admin/usage?tenant=acme&to=9999-12-31T23:59:59Z", "", nil, 200, `"to":"9999-12-31T23:59:59Z"`},
+		{"usage until the year after", "GET", "/v1/admin/usage?tenant=acme&to=9999-12-31T23:59:59-01:00", "", nil, 422, `"details":[{"field":"to","rule":"rfc3339"}]`},
+		{"usage in a zone of 24 hours", "GET", usage + "&from=2026-01-02T00:00:00%2B24:00", "", nil, 200, `"from":"2026-01-01T00:00:00Z"`},
+		{"usage of NUL", "GET", "/v1/admin/usage?tenant=%00", "", away, 422, `"field":"tenant"`},
+		{"usage of no UTF-8", "GET", "/v1/admin/usage?tenant=%FF", "", away, 422, `"field":"tenant"`},
+		{"keys of NUL", "GET", "/v1/admin/keys?tenant=%00", "", away, 422, `"field":"tenant"`},
+		{"keys of no escape", "GET", "/v1/admin/keys?tenant=%zz", "", nil, 422, `"invalid_query"`},
+		{"keys of two tenants", "GET", "/v1/admin/keys?tenant=acme&tenant=globex", "", nil, 422, `"details":[{"field":"tenant","rule":"once"}]`},
+		{"keys, misspelt", "GET", "/v1/admin/keys?tenat=acme", "", nil, 422, `"details":[{"field":"tenat","rule":"unknown"}]`},
 		{"usage away", "GET", usage, "", errors.New("secret"), 503, "books_unavailable"},
 	}
 	for _, test := range tests {

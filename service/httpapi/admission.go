@@ -54,14 +54,12 @@ func errOverloaded() error {
 	return &service.Unavailable{Reason: service.ReasonOverloaded, RetryAfter: overloadRetryAfter}
 }
 
-// admitted puts a handler behind admission control. That is the first thing that happens to a request, so that refusing one
-// reads neither its body nor any store.
-func (a *API) admitted(h handler) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := a.admission.acquire(r.Context()); err != nil {
-			return err
-		}
-		defer a.admission.release()
-		return h(w, r)
+// admitted answers a request under admission control. Whoever comes here has shown a key and sent a body: nobody holds a place who is
+// waited for.
+func (a *API) admitted(r *http.Request, answer func() error) error {
+	if err := a.admission.acquire(r.Context()); err != nil {
+		return err
 	}
+	defer a.admission.release()
+	return answer()
 }

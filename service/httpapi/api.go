@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"path"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-playground/validator/v10"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/sentinel-chaos/sentinel/service"
 )
@@ -18,6 +20,12 @@ import (
 // Answerer is the pipeline behind POST /v1/query.
 type Answerer interface {
 	Answer(ctx context.Context, r service.Request) (service.Result, error)
+}
+
+// Addresses limit how much may be asked from one address.
+type Addresses interface {
+	// AdmitAddress returns a *service.Limited if too much is.
+	AdmitAddress(ctx context.Context, client netip.Addr) error
 }
 
 // APIKeys authenticates and administers API keys.
@@ -41,29 +49,34 @@ type Meter interface {
 
 // Options are what an API is made of.
 type Options struct {
-	Replica    string
-	Version    string         // of the program
-	AdminToken string         // "" closes the admin endpoints
-	Timeout    time.Duration  // of one request, from its arrival
-	MaxQueries int            // that are answered at a time, at least 1; others wait or are refused
-	MaxWait    time.Duration  // of a query until it is its turn
-	Proxies    []netip.Prefix // whose X-Forwarded-For is believed
-	Answerer   Answerer
-	APIKeys    APIKeys
-	Accounts   Accounts
-	Meter      Meter
-	Metrics    http.Handler
-	Health     map[string]func() bool // by dependency: did it answer when last asked
-	// HeldBackUntil is until when no query can be answered by a call, because the model asked for a pause; the zero Time if they can.
-	HeldBackUntil func() time.Time
-	Log           *slog.Logger
+	Replica      string
+	Version      string         // of the program
+	AdminToken   string         // "" closes the admin endpoints
+	Timeout      time.Duration  // of one request, from its arrival
+	BodyTimeout  time.Duration  // for a request's body to arrive
+	WriteTimeout time.Duration  // for a client to take its answer
+	MaxBodies    int64          // bytes of bodies in memory, of all requests together
+	MaxQueries   int            // that are answered at a time, at least 1; others wait or are refused
+	MaxWait      time.Duration  // of a query until it is its turn
+	Proxies      []netip.Prefix // whose X-Forwarded-For is believed
+	Answerer     Answerer
+	Addresses    Addresses
+	APIKeys      APIKeys
+	Accounts     Accounts
+	Meter        Meter
+	Metrics      http.Handler
+	Health       map[string]func() bool    // by dependency: did it answer when last asked
+	HeldBack     func() []service.HeldBack // the models of which no query can be answered by a call
+	Log          *slog.Logger
 }
 
 // API serves HTTP. It is safe for concurrent use.
 type API struct {
 	Options
 	mux       *http.ServeMux
+	nothing   http.Handler // for paths that are not there
 	admission *admission
+	bodies    *semaphore.Weighted // of bytes
 	validate  *validator.Validate
 	active    service.Gauge
 	started   atomic.Bool
@@ -72,21 +85,23 @@ type API struct {
 
 // New makes an API that is not ready yet.
 func New(o Options) *API {
-	a := &API{Options: o, mux: http.NewServeMux(), admission: newAdmission(o.MaxQueries, o.MaxWait), validate: newValidator()}
-	a.mux.Handle("POST /v1/query", a.route("/v1/query", a.admitted(a.query)))
+	a := &API{Options: o, mux: http.NewServeMux(), admission: newAdmission(o.MaxQueries, o.MaxWait),
+		bodies: semaphore.NewWeighted(o.MaxBodies), validate: newValidator()}
+	a.mux.Handle("POST /v1/query", a.route("/v1/query", a.query))
 	a.mux.Handle("POST /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.issueKey)))
 	a.mux.Handle("GET /v1/admin/keys", a.route("/v1/admin/keys", a.admin(a.listKeys)))
 	a.mux.Handle("DELETE /v1/admin/keys/{id}", a.route("/v1/admin/keys/{id}", a.admin(a.revokeKey)))
 	a.mux.Handle("GET /v1/admin/usage", a.route("/v1/admin/usage", a.admin(a.usage)))
-	for path, methods := range map[string]string{"/v1/query": "POST", "/v1/admin/keys": "GET, HEAD, POST", "/v1/admin/keys/{id}": "DELETE",
+	for route, methods := range map[string]string{"/v1/query": "POST", "/v1/admin/keys": "GET, HEAD, POST", "/v1/admin/keys/{id}": "DELETE",
 		"/v1/admin/usage": "GET, HEAD"} {
-		a.mux.Handle(path, a.route(path, otherMethod(methods)))
+		a.mux.Handle(route, a.route(route, otherMethod(methods)))
 	}
-	a.mux.Handle("/", a.route("other", func(http.ResponseWriter, *http.Request) error { return errNotFound }))
+	a.nothing = a.route("other", func(http.ResponseWriter, *http.Request) error { return errNotFound })
+	a.mux.Handle("/", a.nothing)
 	a.mux.Handle("GET /live", a.guarded(a.live))
 	a.mux.Handle("GET /ready", a.guarded(a.ready))
 	a.mux.Handle("GET /health", a.guarded(a.health))
-	a.mux.Handle("GET /metrics", a.guarded(o.Metrics.ServeHTTP))
+	a.mux.Handle("GET /metrics", a.guarded(newScrapes(o.Metrics).ServeHTTP))
 	return a
 }
 
@@ -98,13 +113,25 @@ func otherMethod(methods string) handler {
 	}
 }
 
-// ServeHTTP answers one request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers one request, whatever part of the API it is for.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.dispatch(w, r, a.mux) }
+
+func (a *API) dispatch(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	w.Header().Set("X-Served-By", a.Replica)
 	if a.draining.Load() {
 		w.Header().Set("Connection", "close") // so that the balancer opens its next connection elsewhere
 	}
-	a.mux.ServeHTTP(w, r)
+	if !isPlain(r.URL.EscapedPath()) {
+		h = a.nothing
+	}
+	h.ServeHTTP(w, r)
+}
+
+// isPlain reports whether a path is one that the mux looks up as it is. It would answer any other one by itself, with a redirect or a page
+// of its own, for which no address has a limit, and which nobody counts.
+func isPlain(escaped string) bool {
+	clean := path.Clean(escaped)
+	return strings.HasPrefix(escaped, "/") && (escaped == clean || clean != "/" && escaped == clean+"/")
 }
 
 // Active is the gauge of requests being answered; probes and scrapes are not counted.
@@ -115,12 +142,3 @@ func (a *API) Started() { a.started.Store(true) }
 
 // Drain makes the API unready for good; it goes on serving.
 func (a *API) Drain() { a.draining.Store(true) }
-
-// bearer returns the credentials of a request, "" if it has none.
-func bearer(r *http.Request) string {
-	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(credentials)
-}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -52,8 +53,6 @@ var (
 		Message: "the body is larger than 1 MiB"}
 	errBodyTimeout = &problem{status: http.StatusRequestTimeout, Type: invalidRequest, Code: "body_timeout",
 		Message: "the body did not arrive in time"}
-	errClientGone = &problem{status: clientGone, Type: invalidRequest, Code: "client_gone",
-		Message: "the client closed its side of the connection"}
 	errMalformed = &problem{status: http.StatusBadRequest, Type: invalidRequest, Code: "malformed_body",
 		Message: "the body is not one JSON object of the documented form"}
 	errUnauthorized = &problem{status: http.StatusUnauthorized, Type: authentication, Code: "unauthorized",
@@ -64,15 +63,19 @@ var (
 
 // fail is the one place where errors become answers.
 func (a *API) fail(w *recorder, r *http.Request, err error) {
-	p, retryAfter := a.problemOf(err)
-	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
-		p, retryAfter = *errClientGone, 0 // as a rule nobody is listening; without an answer net/http would send an empty 200
+	if errors.Is(r.Context().Err(), context.Canceled) && errors.Is(err, context.Canceled) {
+		w.hangUp()
+		return
 	}
+	p, retryAfter := a.problemOf(err)
 	if p.status == http.StatusInternalServerError {
 		a.Log.Error("request failed", "request_id", idOf(w), "path", r.URL.Path, "error", err)
 	}
 	if w.code != 0 {
 		return // part of an answer is out already
+	}
+	if body, ok := r.Body.(*watchedBody); ok && !body.ended {
+		w.leaveBody()
 	}
 	p.ID = idOf(w)
 	if retryAfter > 0 {
@@ -120,11 +123,10 @@ func reply(w http.ResponseWriter, status int, body any) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(body)
-	text := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
-	if err != nil {
-		status, text = http.StatusInternalServerError, []byte(`{}`)
+	if err := encoder.Encode(body); err != nil {
+		panic(fmt.Errorf("encode the answer: %w", err)) // a defect, which is told of and answered like any other
 	}
+	text := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)

@@ -23,7 +23,16 @@ func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// health reports which build answers, whether each dependency is up, and until when calls are held back. The gateway can serve as long as it can answer here.
+// heldBackBody is a model that is held back, from everybody or from some tenants alone.
+type heldBackBody struct {
+	Model   string `json:"model"`
+	Until   string `json:"until"`
+	Why     string `json:"why"`
+	Tenants int    `json:"tenants,omitempty"`
+}
+
+// health reports which build answers, whether each dependency is up, and until when which models are held back. The gateway can serve as long as
+// it can answer here.
 func (a *API) health(w http.ResponseWriter, _ *http.Request) {
 	dependencies := make(map[string]string, len(a.Health))
 	status := "ok"
@@ -34,9 +43,14 @@ func (a *API) health(w http.ResponseWriter, _ *http.Request) {
 			status = "degraded"
 		}
 	}
-	body := map[string]any{"status": status, "dependencies": dependencies, "version": a.Version}
-	if until := a.HeldBackUntil(); !until.IsZero() {
-		body["status"], body["llm_held_back_until"] = "degraded", until.UTC().Format(time.RFC3339)
+	body := map[string]any{"dependencies": dependencies, "version": a.Version}
+	if held := a.HeldBack(); len(held) > 0 {
+		models := make([]heldBackBody, len(held))
+		for i, h := range held {
+			models[i] = heldBackBody{h.Model, h.Until.UTC().Format(time.RFC3339), h.Why, h.Tenants}
+		}
+		status, body["llm_held_back"] = "degraded", models
 	}
+	body["status"] = status
 	reply(w, http.StatusOK, body)
 }

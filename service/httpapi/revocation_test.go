@@ -41,7 +41,7 @@ func TestRevokedKeyIsRefusedByAnotherReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &cabinet{}
 		replica := func() *httpapi.API {
-			a, _ := newAPI(fine, func(o *httpapi.Options) { o.APIKeys = service.NewAPIKeys(shared) })
+			a, _ := newAPI(fine, func(o *httpapi.Options) { o.APIKeys = service.NewAPIKeys(shared, time.Second, 10) })
 			return a
 		}
 		here, elsewhere := replica(), replica()

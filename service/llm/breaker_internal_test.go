@@ -15,9 +15,27 @@ import (
 
 var errModel = errors.New("model failed")
 
+// alone is the breaker of the only tenant who asks.
+type alone struct{ *breaker }
+
+func forOne(o BreakerOptions) alone { return alone{newBreaker(o, newBreaker(o, nil))} }
+
+func (a alone) Execute(tenant string, attempt func() (service.Answer, error)) (service.Answer, error) {
+	return a.breaker.Execute(tenant, func() (service.Answer, error) { return a.forAll.Execute(tenant, attempt) })
+}
+
+type executor interface {
+	Execute(tenant string, attempt func() (service.Answer, error)) (service.Answer, error)
+}
+
 // call runs one call through the breaker that takes its time and then ends with err.
-func call(b *breaker, took time.Duration, err error) error {
-	_, got := b.Execute(func() (service.Answer, error) {
+func call(b executor, took time.Duration, err error) error {
+	return callOf("acme", b, took, err)
+}
+
+// callOf is a call of that tenant.
+func callOf(tenant string, b executor, took time.Duration, err error) error {
+	_, got := b.Execute(tenant, func() (service.Answer, error) {
 		time.Sleep(took)
 		return service.Answer{}, err
 	})
@@ -26,7 +44,7 @@ func call(b *breaker, took time.Duration, err error) error {
 
 func TestBreakerOpensRefusesAndHeals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(BreakerOptions{Failures: 3, Open: 5 * time.Second, Probes: 2})
+		b := forOne(BreakerOptions{Failures: 3, Open: 5 * time.Second, Probes: 2})
 		for range 3 {
 			if _, refused := b.refusal(call(b, 0, &failure{outcome: malformed, err: errModel})); refused {
 				t.Fatal("open too early")
@@ -53,7 +71,7 @@ func TestBreakerOpensRefusesAndHeals(t *testing.T) {
 
 func TestFailedProbeOpensAgainForTheWholeRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(BreakerOptions{Failures: 1, Open: 5 * time.Second, Probes: 2})
+		b := forOne(BreakerOptions{Failures: 1, Open: 5 * time.Second, Probes: 2})
 		_ = call(b, 0, errModel)
 		time.Sleep(6 * time.Second)
 		_ = call(b, 0, errModel)
@@ -68,7 +86,7 @@ func TestFailedProbeOpensAgainForTheWholeRest(t *testing.T) {
 func TestTheRestCountsFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const timeout, open = 2 * time.Second, 5 * time.Second
-		b := newBreaker(BreakerOptions{Failures: 1, Open: open, Probes: 2})
+		b := forOne(BreakerOptions{Failures: 1, Open: open, Probes: 2})
 		for range 3 {
 			_ = call(b, timeout, errModel) // at first the one that opens it, then a probe
 			if rest, refused := b.refusal(call(b, 0, nil)); !refused || rest != open-timeout || b.State() != gobreaker.StateOpen {
@@ -85,7 +103,7 @@ func TestTheRestCountsFromTheStart(t *testing.T) {
 // TestNoRestAfterALongAttempt: one that took longer than the rest is followed by the next probe, and never by a crowd.
 func TestNoRestAfterALongAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(BreakerOptions{Failures: 1, Open: time.Second, Probes: 2})
+		b := forOne(BreakerOptions{Failures: 1, Open: time.Second, Probes: 2})
 		_ = call(b, 2*time.Second, errModel)
 		time.Sleep(time.Millisecond)
 		var passed atomic.Int32
@@ -107,7 +125,7 @@ func TestNoRestAfterALongAttempt(t *testing.T) {
 func TestHalfOpenLetsOnlyItsProbesThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const probes, callers = 2, 20
-		b := newBreaker(BreakerOptions{Failures: 1, Open: time.Second, Probes: probes})
+		b := forOne(BreakerOptions{Failures: 1, Open: time.Second, Probes: probes})
 		_ = call(b, 0, errModel)
 		time.Sleep(2 * time.Second)
 		var mu sync.Mutex
@@ -135,7 +153,7 @@ func TestHalfOpenLetsOnlyItsProbesThrough(t *testing.T) {
 func TestBreakerOutlastsShortTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every, phase = 50 * time.Millisecond, time.Second
-		b := newBreaker(BreakerOptions{Failures: 5, Patience: 1500 * time.Millisecond, Open: 5 * time.Second, Probes: 2})
+		b := forOne(BreakerOptions{Failures: 5, Patience: 1500 * time.Millisecond, Open: 5 * time.Second, Probes: 2})
 		for at := time.Duration(0); at < 10*phase; at += every {
 			err := errModel
 			if at/phase%2 == 0 {
@@ -158,7 +176,7 @@ func TestBreakerOutlastsShortTrouble(t *testing.T) {
 // A pause before the trouble is no part of it: a replica that is rarely asked is as patient as any other.
 func TestPatienceCountsFromTheFirstFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(BreakerOptions{Failures: 3, Patience: 1500 * time.Millisecond, Open: time.Second, Probes: 1})
+		b := forOne(BreakerOptions{Failures: 3, Patience: 1500 * time.Millisecond, Open: time.Second, Probes: 1})
 		_ = call(b, 0, nil)
 		time.Sleep(time.Minute)
 		for range 3 {
@@ -182,7 +200,7 @@ func TestPatienceCountsFromTheFirstFailure(t *testing.T) {
 // One attempt that lasts longer than the patience is enough for that, if others failed as well.
 func TestAttemptsThatTimeOutOpenTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(BreakerOptions{Failures: 5, Patience: 1500 * time.Millisecond, Open: 5 * time.Second, Probes: 2})
+		b := forOne(BreakerOptions{Failures: 5, Patience: 1500 * time.Millisecond, Open: 5 * time.Second, Probes: 2})
 		_ = call(b, 0, nil)
 		var all sync.WaitGroup
 		for range 5 {
@@ -198,7 +216,7 @@ func TestAttemptsThatTimeOutOpenTheBreaker(t *testing.T) {
 // While the model has asked to be left alone nobody calls it, and everybody is told for how long; the longest wish counts.
 func TestRetryAfterIsARestForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(BreakerOptions{Failures: 100, Open: time.Minute, Probes: 1})
+		b := newBreaker(BreakerOptions{Failures: 100, Open: time.Minute, Probes: 1}, nil)
 		busy := func(wish time.Duration) error {
 			return &failure{outcome: status, certain: true, retryAfter: wish, err: errModel}
 		}
@@ -223,7 +241,7 @@ func TestRetryAfterIsARestForAll(t *testing.T) {
 
 func TestWhatTheBreakerDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(BreakerOptions{Failures: 1, Open: time.Second, Probes: 1})
+		b := forOne(BreakerOptions{Failures: 1, Open: time.Second, Probes: 1})
 		for _, outcome := range []string{aborted, rejected} {
 			_ = call(b, 0, &failure{outcome: outcome, err: errModel})
 			if b.State() != gobreaker.StateClosed {

@@ -16,9 +16,10 @@ import (
 // Options are the figures of the client.
 type Options struct {
 	URL     string        // of the model's server, without the path
+	APIKey  string        // bearer token for it; "" for none
 	Timeout time.Duration // for one attempt
 	Budget  time.Duration // for all attempts; one is repeated only if it can have its whole Timeout
-	MaxRest time.Duration // for which one answer may have all calls held back, whatever its Retry-After says
+	MaxRest time.Duration // for which one answer may have all calls of its model held back, whatever its Retry-After says
 	Price   service.Price
 	Breaker BreakerOptions
 	Log     *slog.Logger
@@ -27,57 +28,50 @@ type Options struct {
 // Client calls the model. It is safe for concurrent use.
 type Client struct {
 	Options
-	http    *http.Client
-	breaker *breaker
-	active  service.Gauge
-	outcome func(string)
+	http     *http.Client
+	breakers *breakers
+	active   service.Gauge
+	outcome  func(string)
 }
 
 // Figures of the connections to the model.
 const (
 	dialTimeout  = 500 * time.Millisecond
-	idleConns    = 4 // per host; a burst dials more, and lets go of them
-	idleTimeout  = 30 * time.Second
 	firstRetry   = 50 * time.Millisecond
 	longestRetry = 500 * time.Millisecond
 )
 
-// New makes a Client that reports the outcome of every attempt.
+// New makes a Client that reports the outcome of every attempt. Each has a connection of its own: what a model's server sends behind an answer
+// could be taken for the answer to the next question, which is another tenant's; and where it closes what it calls idle, the next
+// question would be lost.
 func New(o Options, outcome func(string)) *Client {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	return &Client{
 		Options: o,
 		http: &http.Client{Transport: &http.Transport{
-			DialContext:         dialer.DialContext,
-			MaxIdleConns:        idleConns,
-			MaxIdleConnsPerHost: idleConns,
-			IdleConnTimeout:     idleTimeout,
-			DisableCompression:  true,
+			DialContext:        dialer.DialContext,
+			DisableKeepAlives:  true,
+			DisableCompression: true,
 		}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, // nobody else is asked
-		breaker: newBreaker(o.Breaker),
-		outcome: outcome,
+		breakers: newBreakers(o.Breaker, o.Log),
+		outcome:  outcome,
 	}
 }
 
 // Active is the gauge of attempts under way.
 func (c *Client) Active() *service.Gauge { return &c.active }
 
-// BreakerState is 0 for closed, 1 for half-open, 2 for open.
-func (c *Client) BreakerState() int { return int(c.breaker.State()) }
+// BreakerState is 0 for closed, 1 for half-open, 2 for open: the worst of all models. An outage shows, however many tenants ask.
+func (c *Client) BreakerState() int { return int(c.breakers.State()) }
 
-// HeldBackUntil is until when no call is made because the model asked for a pause; the zero Time if none is held back.
-func (c *Client) HeldBackUntil() time.Time {
-	if rest := c.breaker.backoff(); rest > 0 {
-		return time.Now().Add(rest)
-	}
-	return time.Time{}
-}
+// HeldBack returns the models that are held back, by name. There are few at a time, and clients may have made their names up.
+func (c *Client) HeldBack() []service.HeldBack { return c.breakers.HeldBack() }
 
-// Close closes idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Models returns the names of models that have answered. There are few, and none goes away.
+func (c *Client) Models() []string { return c.breakers.Named() }
 
 // Complete asks the model, once or more, as long as its budget and the request's time last. It repeats only attempts that
-// certainly brought no answer: any other one might be billed twice. When the model asks for a pause, by Retry-After, nobody
+// certainly brought no answer: any other one might be billed twice. When a model asks for a pause, by Retry-After, nobody
 // calls it through this Client until that is over, or MaxRest. Requests that can wait do so, others are refused. If a call that
 // brought no answer was billed all the same, the Answer beside the error tells its name and its cost.
 func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answer, error) {
@@ -86,7 +80,7 @@ func (c *Client) Complete(ctx context.Context, r service.Request) (service.Answe
 		lastStart = end
 	}
 	for backoff := (dependency.Backoff{Next: firstRetry, Most: longestRetry}); ; {
-		answer, err := c.breaker.Execute(func() (service.Answer, error) { return c.attempt(ctx, r) })
+		answer, err := c.breakers.Execute(r, func() (service.Answer, error) { return c.attempt(ctx, r) })
 		if err == nil {
 			return answer, nil
 		}
@@ -125,14 +119,15 @@ func (c *Client) log(r service.Request, f *failure) {
 	case f.outcome == unusable:
 		c.Log.Warn("an answer of the LLM is of no use", "request_id", r.ID, "tenant", r.Tenant, "error", f.err)
 	case f.retryAfter > 0:
-		c.Log.Warn("the LLM asked for a pause: calls are held back", "request_id", r.ID, "for", f.retryAfter.String(), "error", f.err)
+		c.Log.Warn("the LLM asked for a pause: calls of the model are held back", "model", r.Query.Model, "request_id", r.ID, "for", f.retryAfter.String(), "error", f.err)
 	}
 }
 
 // unavailable turns the failure of the last attempt into the error for the client.
 func (c *Client) unavailable(err error) *service.Unavailable {
-	if wait, open := c.breaker.refusal(err); open {
-		return &service.Unavailable{Reason: service.ReasonBreaker, RetryAfter: wait, Err: err}
+	var held *refusal
+	if errors.As(err, &held) {
+		return &service.Unavailable{Reason: service.ReasonBreaker, RetryAfter: held.wait, Err: err}
 	}
 	u := &service.Unavailable{Reason: service.ReasonUpstream, RetryAfter: retrySoon, Err: err}
 	var f *failure

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -15,15 +14,19 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/sentinel-chaos/sentinel/service"
+	"github.com/sentinel-chaos/sentinel/service/internal/odd"
+	"github.com/sentinel-chaos/sentinel/service/internal/servers"
+	"github.com/sentinel-chaos/sentinel/service/internal/settling"
 	"github.com/sentinel-chaos/sentinel/service/llm"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(settling.M{M: m}) }
 
 const good = `{"id":"c1","model":"fake-1","choices":[{"message":{"role":"assistant","content":"hello"}}],
 	"usage":{"prompt_tokens":2,"completion_tokens":3}}`
@@ -73,9 +76,7 @@ func client(t *testing.T, o llm.Options) (*llm.Client, *outcomes) {
 	o.Log = slog.New(slog.DiscardHandler)
 	o.Price = service.Price{Prompt: 150, Completion: 600}
 	seen := &outcomes{}
-	c := llm.New(o, seen.add)
-	t.Cleanup(c.Close)
-	return c, seen
+	return llm.New(o, seen.add), seen
 }
 
 func question() service.Request {
@@ -176,6 +177,13 @@ func TestOddAnswers(t *testing.T) {
 		{"no choice", `{"id":"c","choices":[],` + used + `}`, service.Answer{CallID: "c"}, "unusable"},
 		{"choices are null", `{"id":"c","choices":null,` + used + `}`, service.Answer{CallID: "c"}, "unusable"},
 		{"no message", `{"id":"c","choices":[{}],` + used + `}`, service.Answer{CallID: "c"}, "unusable"},
+		{"two usages", usage(`,"usage":{"prompt_tokens":2,"completion_tokens":3},"usage":{"prompt_tokens":0,"completion_tokens":0}`), service.Answer{}, "unusable"},
+		{"usage in another case", usage(`,"Usage":{"prompt_tokens":0,"completion_tokens":0}`), service.Answer{}, "unusable"},
+		{"a usage with one in another case", usage(`,` + used + `,"USAGE":{"prompt_tokens":0,"completion_tokens":0}`), service.Answer{CallID: "c", Text: "x"}, "ok"},
+		{"a number of tokens twice", usage(`,"usage":{"prompt_tokens":2,"completion_tokens":3,"completion_tokens":0}`), service.Answer{}, "unusable"},
+		{"two texts", said(`{"content":"x","content":"y"}`), service.Answer{CallID: "c"}, "ok"},
+		{"two lists of choices", `{"id":"c","choices":[{"message":{"content":"x"}}],"choices":[{"message":{"content":"y"}}],` + used + `}`, service.Answer{CallID: "c"}, "unusable"},
+		{"two ids", `{"id":"c","id":"d","choices":[{"message":{"content":"x"}}],` + used + `}`, service.Answer{CallID: "unnamed", Text: "x"}, "ok"},
 		{"text is no text", said(`{"content":["x"]}`), service.Answer{CallID: "c"}, "unusable"},
 		{"too long", said(`{"content":"` + strings.Repeat("x", 4<<20) + `"}`), service.Answer{}, "unusable"},
 		{"neither choices nor usage", `{"id":"c"}`, service.Answer{}, "malformed"},
@@ -287,7 +295,78 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A connection that the server closed while it was idle must not make the transport send a question twice.
+// What makes the connection its body has no end of its own: it takes no longer than any other status.
+func TestAnswerThatTakesTheConnection(t *testing.T) {
+	c, seen := model(t, llm.Options{Timeout: 10 * time.Second}, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+		_, _ = io.Copy(io.Discard, conn) // until the client ends it
+	})
+	if _, err := c.Complete(t.Context(), question()); reason(err) != service.ReasonUpstream || seen.count("status") != 1 {
+		t.Errorf("got %v, outcomes %v", err, seen.of)
+	}
+}
+
+// A status is known before its body is there, and so is the pause that it asks for, which is longer than the budget.
+func TestStatusWhoseBodyNeverEnds(t *testing.T) {
+	c, seen := model(t, llm.Options{Timeout: time.Minute, Budget: time.Minute + 6*time.Second}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not see who leaves
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	_, err := c.Complete(t.Context(), question())
+	var u *service.Unavailable
+	if !errors.As(err, &u) || u.RetryAfter != 7*time.Second || seen.count("status") != 1 {
+		t.Errorf("got %v, outcomes %v", err, seen.of)
+	}
+}
+
+// What comes behind an answer is no answer to the next question, which another tenant may have asked.
+func TestSurplusAnswersAreNobodys(t *testing.T) {
+	upstream := odd.Start(t, func(question []byte) odd.Reply {
+		_, prompt, _ := strings.Cut(string(question), `"content":"`)
+		prompt, _, _ = strings.Cut(prompt, `"`)
+		answer := strings.Replace(good, "hello", prompt, 1)
+		answer = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
+		return odd.Reply{Raw: []byte(answer + answer)}
+	})
+	c, _ := client(t, llm.Options{URL: upstream.URL})
+	var all sync.WaitGroup
+	for asker := range 16 {
+		all.Go(func() {
+			for i := range 300 {
+				r := question()
+				r.Query.Prompt = fmt.Sprintf("%d of %d", i, asker)
+				if got, err := c.Complete(context.Background(), r); err != nil || got.Text != r.Query.Prompt {
+					t.Errorf("asked %q: %q, %v", r.Query.Prompt, got.Text, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Where the server ends connections that it has not said it would end, no question is lost.
+func TestConnectionsThatTheServerEnds(t *testing.T) {
+	c, _ := client(t, llm.Options{URL: odd.Start(t, func([]byte) odd.Reply {
+		return odd.Reply{Raw: fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(good), good), Ends: true}
+	}).URL})
+	for i := range 300 {
+		if _, err := c.Complete(t.Context(), question()); err != nil {
+			t.Fatalf("question %d: %v", i, err)
+		}
+	}
+}
+
+// The transport must not send a question twice on its own account.
 func TestTransportNeverRepeatsAQuestion(t *testing.T) {
 	var asked atomic.Int32
 	c, _ := model(t, llm.Options{}, func(w http.ResponseWriter, r *http.Request) {
@@ -296,7 +375,7 @@ func TestTransportNeverRepeatsAQuestion(t *testing.T) {
 			_, _ = io.WriteString(w, good)
 			return
 		}
-		panic(http.ErrAbortHandler) // on the reused connection, after the question was read
+		panic(http.ErrAbortHandler)
 	})
 	if _, err := c.Complete(t.Context(), question()); err != nil {
 		t.Fatal(err)
@@ -306,17 +385,16 @@ func TestTransportNeverRepeatsAQuestion(t *testing.T) {
 	}
 }
 
+// The time of a bubble stands while somebody in it waits for the network, so that the budget is spent on pauses alone.
 func TestNobodyListens(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	c, seen := client(t, llm.Options{URL: "http://" + listener.Addr().String(), Timeout: 200 * time.Millisecond, Budget: 400 * time.Millisecond})
-	_, err = c.Complete(t.Context(), question())
-	if reason(err) != service.ReasonUpstream || seen.of["unreached"] < 2 {
-		t.Errorf("got %v, outcomes %v; want it tried again", err, seen.of)
-	}
+	addr, _ := servers.FreeAddr(t)
+	synctest.Test(t, func(t *testing.T) {
+		c, seen := client(t, llm.Options{URL: "http://" + addr, Timeout: 200 * time.Millisecond, Budget: 400 * time.Millisecond})
+		_, err := c.Complete(t.Context(), question())
+		if reason(err) != service.ReasonUpstream || seen.of["unreached"] < 2 {
+			t.Errorf("got %v, outcomes %v; want it tried again", err, seen.of)
+		}
+	})
 }
 
 func TestTimeoutIsNotRepeated(t *testing.T) {
@@ -332,19 +410,20 @@ func TestTimeoutIsNotRepeated(t *testing.T) {
 // Both forms of Retry-After count, up to a bound; what is neither asks for nothing.
 func TestRetryAfterBeyondTheBudgetIsPassedOn(t *testing.T) {
 	const most = 5 * time.Minute
-	in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+	began := time.Now()
+	in := func(d time.Duration) string { return began.Add(d).UTC().Format(http.TimeFormat) }
 	tests := []struct {
 		name, retryAfter string
-		date             string // of the response; "" for the server's own
-		least, longest   time.Duration
+		date             string        // of the response; "" for the server's own
+		least, longest   time.Duration // less what has passed since the test began; dates are in whole seconds
 	}{
-		{"seconds", "130", "", 129 * time.Second, 130 * time.Second},
-		{"an hour", "3600", "", most - time.Second, most},
-		{"more than a duration holds", "9223372036854775807", "", most - time.Second, most},
-		{"more than a number holds", "99999999999999999999", "", most - time.Second, most},
-		{"a date", in(130 * time.Second), "", 128 * time.Second, 131 * time.Second},
-		{"a date by another clock", in(time.Hour + 130*time.Second), in(time.Hour), 128 * time.Second, 131 * time.Second},
-		{"a date far off", in(24 * time.Hour), "", most - time.Second, most},
+		{"seconds", "130", "", 130 * time.Second, 130 * time.Second},
+		{"an hour", "3600", "", most, most},
+		{"more than a duration holds", "9223372036854775807", "", most, most},
+		{"more than a number holds", "99999999999999999999", "", most, most},
+		{"a date", in(130 * time.Second), "", 129 * time.Second, 131 * time.Second},
+		{"a date by another clock", in(time.Hour + 130*time.Second), in(time.Hour), 129 * time.Second, 131 * time.Second},
+		{"a date far off", in(24 * time.Hour), "", most, most},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -357,10 +436,14 @@ func TestRetryAfterBeyondTheBudgetIsPassedOn(t *testing.T) {
 			})
 			_, err := c.Complete(t.Context(), question())
 			var u *service.Unavailable
-			if !errors.As(err, &u) || u.RetryAfter < test.least || u.RetryAfter > test.longest {
+			if !errors.As(err, &u) || u.RetryAfter < test.least-time.Since(began) || u.RetryAfter > test.longest {
 				t.Errorf("got %v, %v", u, err)
 			}
-			if until := time.Until(c.HeldBackUntil()); until < test.least-time.Second || until > test.longest {
+			held := c.HeldBack()
+			if len(held) != 1 || held[0].Why != service.HeldBackAsked {
+				t.Fatalf("held back: %+v", held)
+			}
+			if until := time.Until(held[0].Until); until < test.least-time.Second-time.Since(began) || until > test.longest {
 				t.Errorf("calls are held back for %s", until)
 			}
 		})
@@ -379,7 +462,7 @@ func TestRetryAfterThatAsksForNothing(t *testing.T) {
 			w.Header().Set("Retry-After", nothing)
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
-		if _, err := c.Complete(t.Context(), question()); err != nil || !c.HeldBackUntil().IsZero() {
+		if _, err := c.Complete(t.Context(), question()); err != nil || len(c.HeldBack()) != 0 {
 			t.Errorf("%q: %v", nothing, err)
 		}
 	}
@@ -387,12 +470,12 @@ func TestRetryAfterThatAsksForNothing(t *testing.T) {
 
 // A request's time bounds the attempts as the budget does: one that could not end in it is not made.
 func TestNothingIsRepeatedBeyondTheRequestsTime(t *testing.T) {
-	const timeout = time.Second
+	const timeout = time.Minute // no attempt takes so long
 	for _, test := range []struct {
 		left time.Duration
 		want int
 	}{{timeout, 1}, {timeout + 30*time.Second, 2}} {
-		c, seen := model(t, llm.Options{Timeout: timeout, Budget: time.Minute}, func() http.HandlerFunc {
+		c, seen := model(t, llm.Options{Timeout: timeout, Budget: 2 * timeout}, func() http.HandlerFunc {
 			var asked atomic.Int32
 			return func(w http.ResponseWriter, _ *http.Request) {
 				if asked.Add(1) > 1 {
@@ -411,42 +494,46 @@ func TestNothingIsRepeatedBeyondTheRequestsTime(t *testing.T) {
 	}
 }
 
-// Whoever tries again does so no sooner than the model asked, and nobody else calls it before.
+// Whoever tries again does so no sooner than the model asked, and nobody else calls it before. The client is in a bubble, whose time stands
+// while somebody in it waits for the network, and the model is outside.
 func TestRetryAfterIsKept(t *testing.T) {
 	const asked = time.Second
-	var mu sync.Mutex
-	var calls []time.Time
-	c, seen := model(t, llm.Options{}, func(w http.ResponseWriter, _ *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		if calls = append(calls, time.Now()); len(calls) > 1 {
+	var calls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) > 1 {
 			_, _ = io.WriteString(w, good)
 			return
 		}
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
-	})
-	first := make(chan error, 1)
-	go func() {
-		_, err := c.Complete(t.Context(), question())
-		first <- err
-	}()
-	for seen.count("status") == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	var u *service.Unavailable
-	for end := time.Now().Add(asked / 2); time.Now().Before(end); {
-		time.Sleep(50 * time.Millisecond) // the first time, for the breaker to hear of the outcome
-		if _, err := c.Complete(t.Context(), question()); err != nil && (!errors.As(err, &u) || u.Reason != service.ReasonBreaker || u.RetryAfter <= 0 || u.RetryAfter > asked) {
-			t.Fatalf("got %v", err)
+	}))
+	t.Cleanup(server.Close)
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := client(t, llm.Options{URL: server.URL})
+		first := make(chan error, 1)
+		began := time.Now()
+		go func() {
+			_, err := c.Complete(t.Context(), question())
+			first <- err
+		}()
+		synctest.Wait() // until it was told of the pause, and keeps it
+		for range 10 {
+			time.Sleep(asked / 20)
+			var u *service.Unavailable
+			if _, err := c.Complete(t.Context(), question()); !errors.As(err, &u) || u.Reason != service.ReasonBreaker || u.RetryAfter <= 0 || u.RetryAfter > asked {
+				t.Fatalf("another got %v", err)
+			}
 		}
-	}
-	if err := <-first; err != nil || u == nil {
-		t.Errorf("the first: %v; others: %v", err, u)
-	}
-	if gap := calls[1].Sub(calls[0]); len(calls) != 2 || gap < asked {
-		t.Errorf("%d calls, the second after %s", len(calls), gap)
-	}
+		if n := calls.Load(); n != 1 {
+			t.Errorf("%d calls before the pause was over", n)
+		}
+		if err := <-first; err != nil {
+			t.Errorf("the first: %v", err)
+		}
+		if took := time.Since(began); calls.Load() != 2 || took < asked {
+			t.Errorf("%d calls, the second after %s", calls.Load(), took)
+		}
+	})
 }
 
 func TestCallersEndIsNoFailureOfTheModel(t *testing.T) {
@@ -485,7 +572,7 @@ func TestOpenBreakerSparesTheModel(t *testing.T) {
 	if !errors.As(err, &u) || u.Reason != service.ReasonBreaker || u.RetryAfter <= 0 || asked.Load() != 1 {
 		t.Errorf("asked %d times, got %v", asked.Load(), err)
 	}
-	if c.BreakerState() != 2 {
-		t.Errorf("state %d", c.BreakerState())
+	if held := c.HeldBack(); c.BreakerState() != 2 || len(held) != 1 || held[0].Tenants != 1 || held[0].Why != service.HeldBackFails {
+		t.Errorf("state %d, held back: %+v; want it to be open, and from one tenant alone", c.BreakerState(), held)
 	}
 }

@@ -19,35 +19,56 @@ const (
 const unnamed = "unnamed-"
 
 var (
+	errNoObject     = errors.New("not an object")
 	errNoCompletion = errors.New("not a completion")
 	errUsage        = errors.New("no usage, or none that can be")
 	errNoChoice     = errors.New("no choice that is a text")
 )
 
-// completion is a response with its parts as they came. They are read one by one: one that cannot be believed does not hide what
-// the others tell.
-type completion struct {
-	ID      json.RawMessage `json:"id"`
-	Model   json.RawMessage `json:"model"`
-	Choices json.RawMessage `json:"choices"`
-	Usage   json.RawMessage `json:"usage"`
+// fields are those of a JSON object, by their exact names and as they came. They are read one by one: one that cannot be believed does not
+// hide what the others tell. One that stands twice is null, since nobody knows which of the two is meant, or billed.
+type fields map[string]json.RawMessage
+
+// UnmarshalJSON reads an object.
+func (f *fields) UnmarshalJSON(text []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
+		return errNoObject
+	}
+	*f = fields{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return err
+		}
+		name, _ := token.(string)
+		if _, twice := (*f)[name]; twice {
+			value = json.RawMessage("null")
+		}
+		(*f)[name] = value
+	}
+	return nil
 }
 
 // parse reads a response. What is no completion is malformed. A completion without a usage that can be is unusable, since nobody
 // knows what it costs. So is one without a text: then the Answer beside the error tells what the call cost. An empty text is an answer.
 func (c *Client) parse(response []byte, asked service.Query) (service.Answer, error) {
-	var got completion
+	var got fields
 	if err := json.Unmarshal(response, &got); err != nil {
 		return service.Answer{}, &failure{outcome: malformed, err: err}
 	}
-	if got.Choices == nil && got.Usage == nil {
+	if got["choices"] == nil && got["usage"] == nil {
 		return service.Answer{}, &failure{outcome: malformed, err: errNoCompletion}
 	}
-	answer := service.Answer{CallID: nameOr(got.ID, unnamed+rand.Text()), Model: nameOr(got.Model, asked.Model)}
-	if !c.price(&answer, got.Usage) {
+	answer := service.Answer{CallID: nameOr(got["id"], unnamed+rand.Text()), Model: nameOr(got["model"], asked.Model)}
+	if !c.price(&answer, got["usage"]) {
 		return service.Answer{}, &failure{outcome: unusable, err: errUsage}
 	}
-	if !choose(&answer, got.Choices) {
+	if !choose(&answer, got["choices"]) {
 		return answer, &failure{outcome: unusable, err: errNoChoice}
 	}
 	return answer, nil
@@ -69,32 +90,32 @@ func nameOr(text json.RawMessage, other string) string {
 
 // price reads the usage. It needs both numbers, whole and within bounds: anything else would be booked at too low a price.
 func (c *Client) price(answer *service.Answer, text json.RawMessage) (ok bool) {
-	var usage struct {
-		Prompt     *int64 `json:"prompt_tokens"`
-		Completion *int64 `json:"completion_tokens"`
-	}
-	if json.Unmarshal(text, &usage) != nil || !countable(usage.Prompt) || !countable(usage.Completion) {
+	var usage fields
+	if json.Unmarshal(text, &usage) != nil || !count(&answer.PromptTokens, usage["prompt_tokens"]) || !count(&answer.CompletionTokens, usage["completion_tokens"]) {
 		return false
 	}
-	answer.PromptTokens, answer.CompletionTokens = *usage.Prompt, *usage.Completion
 	answer.Cost, ok = c.Price.Of(answer.PromptTokens, answer.CompletionTokens)
 	return ok
 }
 
-func countable(tokens *int64) bool { return tokens != nil && *tokens >= 0 && *tokens <= mostTokens }
+func count(tokens *int64, text json.RawMessage) (ok bool) {
+	var number *int64
+	if json.Unmarshal(text, &number) != nil || number == nil || *number < 0 || *number > mostTokens {
+		return false
+	}
+	*tokens = *number
+	return true
+}
 
 // choose reads the first choice. A model that wrote nothing gives no text, null, or an empty one.
 func choose(answer *service.Answer, text json.RawMessage) (ok bool) {
-	var choices []struct {
-		Message *struct {
-			Content json.RawMessage `json:"content"`
-		} `json:"message"`
-		Finish json.RawMessage `json:"finish_reason"`
-	}
-	if json.Unmarshal(text, &choices) != nil || len(choices) == 0 || choices[0].Message == nil {
+	var choices []json.RawMessage
+	var choice, message fields
+	if json.Unmarshal(text, &choices) != nil || len(choices) == 0 || json.Unmarshal(choices[0], &choice) != nil ||
+		json.Unmarshal(choice["message"], &message) != nil {
 		return false
 	}
-	answer.Finish = nameOr(choices[0].Finish, "")
-	content := choices[0].Message.Content
-	return content == nil || bytes.Equal(content, []byte("null")) || json.Unmarshal(content, &answer.Text) == nil
+	answer.Finish = nameOr(choice["finish_reason"], "")
+	content := message["content"]
+	return content == nil || json.Unmarshal(content, &answer.Text) == nil // null leaves it empty
 }

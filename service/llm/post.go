@@ -55,13 +55,15 @@ func (c *Client) post(ctx context.Context, r service.Request) (service.Answer, e
 	req.GetBody = nil // without it the transport cannot send a request twice on its own account
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Request-Id", r.ID)
+	if c.APIKey != "" {
+		req.Header.Set("Authorization", "Bearer "+c.APIKey)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return service.Answer{}, fmt.Errorf("send question: %w", err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		_, _ = io.CopyN(io.Discard, resp.Body, maxResponse) // so that the connection can serve again
+	if resp.StatusCode != http.StatusOK { // its body may never end, and after 101 nothing but Close ends it
 		return service.Answer{}, statusFailure(resp, c.MaxRest)
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))

@@ -79,6 +79,50 @@ func (m *Metrics) Func(name, help string, labels map[string]string, read func() 
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, read))
 }
 
+// heldBack collects for how long models are held back.
+type heldBack struct {
+	seconds, tenants *prometheus.Desc
+	models           func() []string
+	read             func() []service.HeldBack
+}
+
+// otherModels is the label of models that are not among the named ones: clients may make names up, and labels must be few.
+const otherModels = "other"
+
+// HeldBack exposes for how much longer each of the named models is held back, from everybody or from some tenants. All others are one.
+func (m *Metrics) HeldBack(models func() []string, read func() []service.HeldBack) {
+	label := []string{"model"}
+	m.registry.MustRegister(heldBack{
+		prometheus.NewDesc("sentinel_llm_held_back_seconds", "For how much longer no call of the model is made for anybody; 0 if calls are made.", label, nil),
+		prometheus.NewDesc("sentinel_llm_held_back_tenants", "Tenants for whom alone no call of the model is made.", label, nil),
+		models, read,
+	})
+}
+
+// Describe tells of the metrics.
+func (h heldBack) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(h, descs) }
+
+// Collect reads them.
+func (h heldBack) Collect(metrics chan<- prometheus.Metric) {
+	seconds, tenants := map[string]float64{otherModels: 0}, map[string]int{}
+	for _, name := range h.models() {
+		seconds[name] = 0
+	}
+	for _, b := range h.read() {
+		name := b.Model
+		if _, named := seconds[name]; !named {
+			name = otherModels
+		}
+		if tenants[name] += b.Tenants; b.Tenants == 0 {
+			seconds[name] = max(seconds[name], time.Until(b.Until).Seconds())
+		}
+	}
+	for name, rest := range seconds {
+		metrics <- prometheus.MustNewConstMetric(h.seconds, prometheus.GaugeValue, rest, name)
+		metrics <- prometheus.MustNewConstMetric(h.tenants, prometheus.GaugeValue, float64(tenants[name]), name)
+	}
+}
+
 // Up exposes whether a dependency is available.
 func (m *Metrics) Up(name string, up func() bool) {
 	m.Func("sentinel_dependency_unavailable", "1 while the dependency does not answer and only probes in the background ask it.",

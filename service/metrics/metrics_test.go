@@ -18,6 +18,10 @@ func TestExposition(t *testing.T) {
 	g.Dec()
 	m.Gauge("sentinel_active_requests", "Requests.", &g)
 	m.Pool("redis", func() (int, int) { return 3, 4 })
+	m.HeldBack(func() []string { return []string{"a", "b"} }, func() []service.HeldBack {
+		return []service.HeldBack{{Model: "a", Until: time.Now().Add(-time.Hour)}, {Model: "b", Until: time.Now().Add(time.Hour), Tenants: 3},
+			{Model: "c", Until: time.Now().Add(time.Hour), Tenants: 2}, {Model: "d", Until: time.Now().Add(time.Hour), Tenants: 1}}
+	})
 	m.Served("/v1/query", 200, time.Millisecond)
 	m.Looked("hit")
 	m.Limited("key", "shared")
@@ -41,6 +45,12 @@ func TestExposition(t *testing.T) {
 		`sentinel_llm_calls_total{outcome="ok"} 1`,
 		`sentinel_llm_cost_nanousd_total 42`,
 		`sentinel_panics_total 1`,
+		`sentinel_llm_held_back_seconds{model="a"} 0`,
+		`sentinel_llm_held_back_seconds{model="b"} 0`,
+		`sentinel_llm_held_back_tenants{model="a"} 0`,
+		`sentinel_llm_held_back_tenants{model="b"} 3`,
+		`sentinel_llm_held_back_seconds{model="other"} 0`,
+		`sentinel_llm_held_back_tenants{model="other"} 3`,
 		`sentinel_pool_connections{pool="redis",state="used"} 3`,
 		`sentinel_pool_connections{pool="redis",state="idle"} 4`,
 	} {

@@ -59,7 +59,7 @@ func (s *Store) Add(ctx context.Context, tenant, hash string) (string, error) {
 // written again: only a statement that writes waits for the standby.
 func (s *Store) Revoke(ctx context.Context, id string) error {
 	number, err := strconv.ParseInt(id, 10, 64)
-	if err != nil {
+	if err != nil || strconv.FormatInt(number, 10) != id { // spelt in another way it is no id: who remembers the key would not know it by that
 		return service.ErrNoKey
 	}
 	var revoked int64

@@ -41,7 +41,7 @@ WITH found AS (
 	ORDER BY expires_at DESC LIMIT 1
 ), written AS (
 	INSERT INTO ledger (id, request_id, tenant, key, kind, call_id, cost_nanousd, at, replica, boot, key_id)
-	SELECT $2::text || '/' || coalesce(answer ->> 'token', answer ->> 'call_id'), $2, $3, $1, $4, answer ->> 'call_id', 0, $5, $6, $7, $8 FROM found
+	SELECT coalesce(nullif($9::text, ''), $2::text) || '/' || coalesce(answer ->> 'token', answer ->> 'call_id'), $2, $3, $1, $4, answer ->> 'call_id', 0, $5, $6, $7, $8 FROM found
 	ON CONFLICT (id) DO NOTHING
 )
 SELECT answer, extract(epoch FROM expires_at - now())::float8 FROM found WHERE set_config('synchronous_commit', 'off', true) = 'off'`
@@ -66,7 +66,7 @@ func acquire(ctx context.Context, conn *pgxpool.Conn, key, token string, lease t
 	})
 	look := batch.Queue(answerSQL, key)
 	if hit != nil {
-		look.SQL, look.Arguments = writeAnswerRowSQL, []any{key, hit.RequestID, hit.Tenant, service.RowHit, hit.At, hit.Replica, hit.Boot, hit.KeyID}
+		look.SQL, look.Arguments = writeAnswerRowSQL, []any{key, hit.RequestID, hit.Tenant, service.RowHit, hit.At, hit.Replica, hit.Boot, hit.KeyID, hit.Serial}
 	}
 	look.QueryRow(func(row pgx.Row) (err error) {
 		reply, err = scanAnswer(row, asked)

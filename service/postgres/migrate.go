@@ -18,10 +18,10 @@ var migrations embed.FS
 // migrationLock is the advisory lock under which one replica at a time migrates; any number does that nobody else uses.
 const migrationLock = 0x7365_6e74_696e_656c
 
-// Migrate brings the schema up to date. Connections that are older than it are replaced.
+// Migrate brings the schema up to date, by a connection of its own, and then has the pool fill itself: connections that are older than the
+// schema would not know the statements of requests.
 func (s *Store) Migrate(ctx context.Context) error {
-	ctx = awaiting(ctx)
-	db := stdlib.OpenDBFromPool(s.pool)
+	db := stdlib.OpenDB(*s.pool.Config().ConnConfig)
 	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -35,9 +35,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if s.unready.Swap(false) {
-		s.pool.Reset()
-	}
+	s.migrated()
 	return nil
 }
 

@@ -85,6 +85,54 @@ func TestCancellingWaitsForNoTurn(t *testing.T) {
 	}
 }
 
+// A connection that breaks before it is made has no query to cancel, and pgx would do it all the same: by a second socket, which takes a turn
+// for 15 s if the server says nothing. That of two such connections is all there are.
+func TestNothingIsCancelledBeforeItIsMade(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dialled atomic.Int64
+	var silent []net.Conn
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if dialled.Add(1) > openAtOnce {
+				silent = append(silent, conn)
+				continue
+			}
+			_, _ = conn.Read(make([]byte, 1000))
+			_ = conn.Close()
+		}
+	}()
+	cfg, err := parseDSN("postgres://somebody@" + listener.Addr().String() + "/db?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := newOpening()
+	for range openAtOnce {
+		c := cfg.ConnConfig.Copy()
+		o.bound(&c.Config)
+		if _, err := pgconn.ConnectConfig(t.Context(), &c.Config); err == nil {
+			t.Fatal("it was made")
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // what pgx does then, it does at once and beside this
+	_ = listener.Close()
+	<-ended
+	for _, conn := range silent {
+		_ = conn.Close()
+	}
+	if len(silent) > 0 {
+		t.Errorf("%d connections that were never made were cancelled", len(silent))
+	}
+}
+
 func TestTurnIsNotAwaitedForEver(t *testing.T) {
 	o := newOpening()
 	for range openAtOnce {

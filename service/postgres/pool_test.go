@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sentinel-chaos/sentinel/service"
 	"github.com/sentinel-chaos/sentinel/service/dependency"
@@ -37,11 +39,9 @@ func testUnfit(t *testing.T, s *Store) {
 }
 
 func testOutage(t *testing.T, dsn string) {
-	s, err := Open(Options{DSN: dsn, Conns: 1, Replica: "gateway-1", Budget: time.Second}, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
+	// A budget that ends much later than it should says nothing of PostgreSQL: it is longer than a machine stands still.
+	s := openPatient(t, Options{DSN: dsn, Conns: 1, Replica: "gateway-1", Budget: 3 * time.Second})
+	s.migrated()
 	watching, stop := context.WithCancel(t.Context())
 	var watch sync.WaitGroup
 	watch.Go(func() { s.Watch(watching) })
@@ -64,11 +64,19 @@ func testOutage(t *testing.T, dsn string) {
 	watch.Wait()
 }
 
-// testExhausted: a server without room says so at once, whatever it goes on answering.
+// testExhausted: a server without room says so at once, whatever it goes on answering. The pool does not fill itself before it has, and a probe's
+// patience with a pool that fills slowly never ends.
 func testExhausted(t *testing.T, s *Store) {
-	_, err := s.pool.Exec(t.Context(), `
-		CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$;
-		CREATE TRIGGER no_room BEFORE INSERT ON claims FOR EACH ROW EXECUTE FUNCTION no_room()`)
+	s.filling.Lock()
+	fill := sync.OnceFunc(s.filling.Unlock)
+	defer fill()
+	s.migrated()
+	err := s.use(t.Context(), func(ctx context.Context, conn *pgxpool.Conn) error {
+		_, err := conn.Exec(ctx, `
+			CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$;
+			CREATE TRIGGER no_room BEFORE INSERT ON claims FOR EACH ROW EXECUTE FUNCTION no_room()`)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +90,35 @@ func testExhausted(t *testing.T, s *Store) {
 	if took := time.Since(asked); !errors.Is(err, dependency.ErrExhausted) || s.Up() || took > budget/2 {
 		t.Errorf("got %v after %s, up %t", err, took, s.Up())
 	}
-	if err := s.ping(t.Context()); err != nil {
-		t.Errorf("a probe needs no room, and got %v", err)
+	if err := s.ping(t.Context()); !errors.Is(err, errFewConnections) {
+		t.Errorf("a probe needs no room, but connections for requests, and got %v", err)
+	}
+	fill()
+	servers.Await(t, "there are connections for requests", func(ctx context.Context) error {
+		s.answering = time.Time{}
+		return s.ping(ctx)
+	})
+	if used, idle := s.Pool(); int32(used+idle) < s.kept/enoughShare {
+		t.Errorf("%d of %d connections are enough", used+idle, s.kept)
+	}
+}
+
+// testFewConnections: a server that answers, and lets only one in, is not left alone for long.
+func testFewConnections(t *testing.T, s *Store) {
+	cfg := s.pool.Config().ConnConfig
+	if _, err := s.pool.Exec(t.Context(), fmt.Sprintf("CREATE ROLE lonely LOGIN IN ROLE %s CONNECTION LIMIT 1", pgx.Identifier{cfg.User}.Sanitize())); err != nil {
+		t.Fatal(err)
+	}
+	lonely := openImpatient(t, fmt.Sprintf("postgres://lonely@%s:%d/%s?sslmode=disable", cfg.Host, cfg.Port, cfg.Database))
+	lonely.gate.Reset()
+	began := time.Now()
+	_ = lonely.gate.Do(t.Context(), func(context.Context) error { return dependency.ErrExhausted })
+	servers.Await(t, "the outage ends", lonely.ping)
+	if took := time.Since(began); took < enoughPatience {
+		t.Errorf("it ended after %s", took)
+	}
+	if err := lonely.ping(t.Context()); !errors.Is(err, errFewConnections) {
+		t.Errorf("the next outage has no patience of its own: a probe got %v", err)
 	}
 }
 
@@ -94,7 +129,8 @@ func testCrowded(t *testing.T, s *Store) {
 		t.Fatal(err)
 	}
 	cfg := s.pool.Config().ConnConfig
-	crowded := openQuick(t, fmt.Sprintf("postgres://crowded@%s:%d/%s?sslmode=disable", cfg.Host, cfg.Port, cfg.Database))
+	crowded := openImpatient(t, fmt.Sprintf("postgres://crowded@%s:%d/%s?sslmode=disable", cfg.Host, cfg.Port, cfg.Database))
+	crowded.migrated()
 	var refused error
 	servers.Await(t, "the probe is refused", func(ctx context.Context) error {
 		if refused = crowded.ping(ctx); sqlState(refused) != tooManyConnections {
@@ -146,9 +182,10 @@ func knocking(t *testing.T) (dsn string, knocks *atomic.Int64) {
 	return "postgres://a:b@" + l.Addr().String() + "/c?sslmode=disable", knocks
 }
 
-func openQuick(t *testing.T, dsn string) *Store {
+// openImpatient opens a store that waits for its connections no longer than a gateway does.
+func openImpatient(t *testing.T, dsn string) *Store {
 	t.Helper()
-	s, err := Open(Options{DSN: dsn, Conns: 10, Replica: "gateway-1", Budget: 50 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	s, err := Open(Options{DSN: dsn, Conns: 10, Replica: "gateway-1", Budget: 2 * time.Second}, slog.New(slog.DiscardHandler)) // as in testOutage
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +197,8 @@ func openQuick(t *testing.T, dsn string) *Store {
 func TestPoolFillsItselfGently(t *testing.T) {
 	dsn, knocks := knocking(t)
 	began := time.Now()
-	s := openQuick(t, dsn)
+	s := openImpatient(t, dsn)
+	s.migrated()
 	servers.Await(t, "the pool knocks twice", func(context.Context) error {
 		if knocks.Load() < 2 {
 			return errors.New("not yet")
@@ -172,9 +210,57 @@ func TestPoolFillsItselfGently(t *testing.T) {
 	}
 	s.filling.Lock() // the pause of another connection
 	defer s.filling.Unlock()
-	time.Sleep(fillPause)
+	servers.Await(t, "those under way have ended", func(context.Context) error {
+		if n := len(s.opening); n > 0 {
+			return fmt.Errorf("%d have not", n)
+		}
+		return nil
+	})
 	before := knocks.Load()
-	if err := s.ping(t.Context()); err == nil || knocks.Load() == before {
-		t.Errorf("who waits did not knock: %v", err)
+	ctx, leave := context.WithCancel(t.Context())
+	waited := make(chan error, 1)
+	go func() { waited <- s.ping(ctx) }()
+	servers.Await(t, "who waits knocks", func(context.Context) error {
+		if knocks.Load() == before {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	leave()
+	if err := <-waited; err == nil {
+		t.Error("a server that says nothing answered a probe")
 	}
+}
+
+// testFreedConnection: an operation takes a connection that becomes free, though another one is to be opened for it.
+func testFreedConnection(t *testing.T, s *Store) {
+	if err := s.Fill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var others sync.WaitGroup
+	leave := make(chan struct{})
+	for range s.kept {
+		others.Go(func() {
+			_ = s.use(t.Context(), func(context.Context, *pgxpool.Conn) error { <-leave; return nil })
+		})
+	}
+	servers.Await(t, "all connections are in use", func(context.Context) error {
+		if used, _ := s.Pool(); used < int(s.kept) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	for range openAtOnce { // whoever opens another one waits
+		s.opening <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), budget)
+	defer cancel()
+	time.AfterFunc(connTurn, func() { close(leave) })
+	if err := s.use(ctx, func(context.Context, *pgxpool.Conn) error { return nil }); err != nil {
+		t.Errorf("got %v, though connections were free", err)
+	}
+	for range openAtOnce {
+		<-s.opening
+	}
+	others.Wait()
 }

@@ -3,6 +3,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,8 +38,12 @@ const (
 	pingTimeout    = 300 * time.Millisecond
 	prepareTimeout = 2 * time.Second // for all statements of a new connection to a slow server
 	healthPeriod   = 500 * time.Millisecond
+	connTurn       = 200 * time.Millisecond // after which an operation lets go of the connection that is opened for it, and looks for another
+	firstLook      = 10 * time.Millisecond  // between looks for a connection that has become free
+	longestLook    = 50 * time.Millisecond
 	fillPause      = 100 * time.Millisecond // before each connection that nobody waits for: it costs some 15 ms of CPU time
 	ledgerConns    = 2                      // beyond those of requests, behind which rows must not wait
+	laterConns     = 1                      // beyond these, for other work in the background
 	rareConns      = 2                      // beyond these, for the probe and a report
 	connLifetime   = time.Hour
 )
@@ -53,29 +58,41 @@ type Store struct {
 	reports   chan struct{} // holds a token while a report is made
 	filling   sync.Mutex    // held in the pause before a connection that nobody waits for
 	opening   opening
-	crowded   atomic.Bool // the last probe was refused a connection
-	unready   atomic.Bool // a connection was opened before the schema was there, and knows no statements
+	crowded   atomic.Bool   // the last probe was refused a connection
+	answering time.Time     // since when probes are answered in an outage; zero if the last one was not, or there is none. For probes alone
+	schema    chan struct{} // closed once the schema is up to date
+	migrated  func()        // closes it
+	closing   context.Context
+	close     context.CancelFunc
 }
 
 // Open makes a Store. It does not wait for PostgreSQL.
 func Open(o Options, log *slog.Logger) (*Store, error) {
-	cfg, err := pgxpool.ParseConfig(o.DSN)
+	return open(o, func(*pgxpool.Config) {}, log)
+}
+
+// open makes one of which the pool is changed before it is there.
+func open(o Options, change func(*pgxpool.Config), log *slog.Logger) (*Store, error) {
+	cfg, err := parseDSN(o.DSN)
 	if err != nil {
-		return nil, fmt.Errorf("read the DSN: %w", err)
+		return nil, err
 	}
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	cfg.ConnConfig.DialFunc = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	cfg.MaxConns = o.Conns
-	cfg.MinConns = min(o.Conns, slots(o.Conns)+ledgerConns) // kept: opening one takes as long as twenty queries, just when Redis has failed
+	cfg.MinConns = min(o.Conns, slots(o.Conns)+ledgerConns+laterConns) // kept: opening one takes as long as twenty queries, just when Redis has failed
 	cfg.MaxConnLifetime = connLifetime
 	cfg.HealthCheckPeriod = healthPeriod
 	cfg.PingTimeout = pingTimeout
-	s := &Store{replica: o.Replica, retention: o.Retention, kept: cfg.MinConns, reports: make(chan struct{}, 1), opening: newOpening()}
+	s := &Store{replica: o.Replica, retention: o.Retention, kept: cfg.MinConns, reports: make(chan struct{}, 1), opening: newOpening(), schema: make(chan struct{})}
+	s.migrated = sync.OnceFunc(func() { close(s.schema) })
+	s.closing, s.close = context.WithCancel(context.Background())
 	s.gate = dependency.NewGate(dependency.Options{
-		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Probe: s.ping, Recovered: o.Recovered, Log: log,
+		Name: "postgres", Budget: o.Budget, Slots: int(slots(o.Conns)), Later: laterConns, Probe: s.ping, Recovered: o.Recovered, Log: log,
 	})
 	cfg.BeforeConnect = s.mayConnect
 	cfg.AfterConnect = s.prepare
+	change(cfg)
 	if s.pool, err = pgxpool.NewWithConfig(context.Background(), cfg); err != nil {
 		return nil, fmt.Errorf("make the pool: %w", err)
 	}
@@ -83,7 +100,7 @@ func Open(o Options, log *slog.Logger) (*Store, error) {
 }
 
 // slots is how many connections requests may use at a time.
-func slots(conns int32) int32 { return max(1, conns-ledgerConns-rareConns) }
+func slots(conns int32) int32 { return max(1, conns-ledgerConns-laterConns-rareConns) }
 
 // awaited marks the context of an operation that waits for a connection. A context without it is that of the pool, which fills
 // itself.
@@ -91,23 +108,36 @@ type awaited struct{}
 
 func awaiting(ctx context.Context) context.Context { return context.WithValue(ctx, awaited{}, true) }
 
-// mayConnect has the pool fill itself one connection after another, with pauses. An operation that waits for a connection gets it
+// mayConnect has the pool fill itself once the schema is there, one connection after another, with pauses. An operation that waits for a connection gets it
 // without a pause. Left to itself the pool opens all connections at once, as all replicas do when PostgreSQL is back. On a small
 // machine that takes a second in which nothing else gets done.
 //
-// Whoever waits, only a few are opened at a time. While the probe gets no connection, the pool does not ask for any.
+// Whoever waits, only a few are opened at a time. Who comes after these looks for one that becomes free. While the probe gets no
+// connection, the pool does not ask for any.
 func (s *Store) mayConnect(ctx context.Context, c *pgx.ConnConfig) error {
 	s.opening.bound(&c.Config)
 	switch {
+	case ctx.Value(awaited{}) != nil && s.opening.full():
+		return errNoneFree
 	case ctx.Value(awaited{}) != nil:
 		return nil
 	case s.crowded.Load() && !s.gate.Up():
 		return errCrowded
 	}
-	return s.pauseFilling(ctx)
+	select {
+	case <-s.schema:
+		return s.pauseFilling(ctx)
+	case <-s.closing.Done(): // the pool waits for connections that are being opened before it is closed
+		return s.closing.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-var errCrowded = errors.New("PostgreSQL has no connection")
+var (
+	errCrowded  = errors.New("PostgreSQL has no connection")
+	errNoneFree = errors.New("no connection is free")
+)
 
 func (s *Store) pauseFilling(ctx context.Context) error {
 	s.filling.Lock()
@@ -118,27 +148,64 @@ func (s *Store) pauseFilling(ctx context.Context) error {
 // prepare has a new connection know the statements of requests. Prepared at its first use, a statement would cost an operation
 // another round trip. With a slow server that is most of the operation's budget. And several operations that are given up at
 // once leave no connection to work with.
+//
+// All of them take one round trip: a batch prepares its statements, and then encodes their arguments, of which the first cannot be. So
+// it executes none.
 func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	for _, sql := range []string{heartbeatSQL, claimSQL, answerSQL, writeAnswerRowSQL, settleSQL, releaseSQL, findSQL, rowsSQL, asyncRowsSQL, identifySQL} {
-		_, err := conn.Prepare(ctx, sql, sql)
-		if code := sqlState(err); code == undefinedTable || code == undefinedColumn {
-			s.unready.Store(true)
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("prepare statements: %w", err)
-		}
+	batch := &pgx.Batch{}
+	batch.Queue(heartbeatSQL, notExecuted{})
+	for _, sql := range []string{claimSQL, answerSQL, writeAnswerRowSQL, settleSQL, releaseSQL, findSQL, rowsSQL, asyncRowsSQL, identifySQL} {
+		batch.Queue(sql)
+	}
+	if err := conn.SendBatch(ctx, batch).Close(); !errors.Is(err, errNotExecuted) {
+		return fmt.Errorf("prepare statements: %w", err)
 	}
 	return nil
 }
 
+// notExecuted is an argument that cannot be encoded.
+type notExecuted struct{}
+
+var errNotExecuted = errors.New("prepared, and not executed")
+
+// Value returns errNotExecuted.
+func (notExecuted) Value() (driver.Value, error) { return nil, errNotExecuted }
+
 const heartbeatSQL = `INSERT INTO heartbeats (replica, at) VALUES ($1, now()) ON CONFLICT (replica) DO UPDATE SET at = excluded.at`
+
+// Bounds of an outage's end.
+const (
+	enoughShare    = 2               // 1 in so many of the connections that are kept is enough for requests
+	enoughPatience = 2 * time.Second // for a server that answers to let so many in: one that does not may serve some all the same
+)
+
+var errFewConnections = errors.New("too few connections are open")
 
 // ping commits, since a primary whose synchronous standby hangs still reads. A server without a free connection is exhausted for who
 // needs one. Operations go on asking, as the others of the pool may serve them.
+//
+// An outage is not over before there are connections for requests: opening one takes a slow server longer than an operation has. Until
+// then operations fail at once.
 func (s *Store) ping(ctx context.Context) error {
+	err := s.beat(ctx)
+	if err != nil || s.gate.Up() {
+		s.answering = time.Time{}
+		return err
+	}
+	if s.answering.IsZero() {
+		s.answering = time.Now()
+	}
+	if used, idle := s.Pool(); int32(used+idle) < s.kept/enoughShare && time.Since(s.answering) < enoughPatience {
+		return errFewConnections
+	}
+	s.answering = time.Time{}
+	return nil
+}
+
+// beat writes the replica's heartbeat.
+func (s *Store) beat(ctx context.Context) error {
 	err := s.use(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		_, err := conn.Exec(ctx, heartbeatSQL, s.replica)
 		return err
@@ -180,7 +247,10 @@ func (s *Store) Pool() (used, idle int) {
 }
 
 // Close closes all connections.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.close()
+	s.pool.Close()
+}
 
 // do runs op on a connection, within the budget of requests.
 func (s *Store) do(ctx context.Context, op func(context.Context, *pgxpool.Conn) error) error {
@@ -189,7 +259,7 @@ func (s *Store) do(ctx context.Context, op func(context.Context, *pgxpool.Conn) 
 
 // use runs op once on a connection of the pool, and drops the connection if its server cannot serve the next one either.
 func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn) error) error {
-	conn, err := s.pool.Acquire(awaiting(ctx))
+	conn, err := s.connection(ctx)
 	if err != nil {
 		return fmt.Errorf("get a connection: %w", err)
 	}
@@ -199,6 +269,34 @@ func (s *Store) use(ctx context.Context, op func(context.Context, *pgxpool.Conn)
 		_ = conn.Conn().Close(ctx) // Release then removes it from the pool
 	}
 	return marked(err)
+}
+
+// connection returns the first connection that is free or opened. The pool has an operation wait for the one that is opened for it,
+// though others become free: with a slow server that takes longer than the operation has. So the operation lets go of it after its
+// turn, and looks again. What is being opened then is for whoever comes next.
+func (s *Store) connection(ctx context.Context) (*pgxpool.Conn, error) {
+	for backoff := (dependency.Backoff{Next: firstLook, Most: longestLook}); ; {
+		conn, err := s.nextConnection(ctx)
+		if !errors.Is(err, errNoneFree) {
+			return conn, err
+		}
+		if backoff.Wait(ctx) != nil {
+			return nil, err
+		}
+	}
+}
+
+// nextConnection waits for one turn. It ends that by cancellation: the pool would give a deadline to its ping of a connection, and close one
+// that is only slow.
+func (s *Store) nextConnection(ctx context.Context) (*pgxpool.Conn, error) {
+	turn, cancel := context.WithCancel(awaiting(ctx))
+	defer cancel()
+	defer time.AfterFunc(connTurn, cancel).Stop()
+	conn, err := s.pool.Acquire(turn)
+	if err != nil && turn.Err() != nil && ctx.Err() == nil {
+		return nil, errNoneFree
+	}
+	return conn, err
 }
 
 // Classes of SQLSTATE codes that blame what was sent.
@@ -248,12 +346,6 @@ func marked(err error) error {
 	}
 	return err
 }
-
-// SQLSTATE codes of a schema that is not up to date.
-const (
-	undefinedTable  = "42P01"
-	undefinedColumn = "42703"
-)
 
 // sqlState is the server's code for an error; empty if the error is not the server's.
 func sqlState(err error) string {

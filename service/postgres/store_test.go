@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -18,9 +19,10 @@ import (
 	"github.com/sentinel-chaos/sentinel/service"
 	"github.com/sentinel-chaos/sentinel/service/dependency"
 	"github.com/sentinel-chaos/sentinel/service/internal/servers"
+	"github.com/sentinel-chaos/sentinel/service/internal/settling"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(settling.M{M: m}) }
 
 // budget is generous: these tests are about what the statements do, on however slow a machine.
 const budget = 20 * time.Second
@@ -30,8 +32,17 @@ const leaseOver = 0 * time.Second
 
 func openStore(t *testing.T, dsn string, maxConns int32) *Store {
 	t.Helper()
-	s, err := Open(Options{DSN: dsn, Conns: maxConns, Replica: "gateway-1", Budget: budget},
-		slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return openPatient(t, Options{DSN: dsn, Conns: maxConns, Replica: "gateway-1", Budget: budget})
+}
+
+// openPatient opens a store that waits for its connections as long as tests do for operations. Where the pool gives one up, only an operation with a
+// budget asks for another; tests do so without one, and so does a migration.
+func openPatient(t *testing.T, o Options) *Store {
+	t.Helper()
+	s, err := open(o, func(cfg *pgxpool.Config) {
+		cfg.ConnConfig.DialFunc = (&net.Dialer{Timeout: budget}).DialContext
+		cfg.ConnConfig.ConnectTimeout, cfg.PingTimeout = budget, budget
+	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,11 +50,19 @@ func openStore(t *testing.T, dsn string, maxConns int32) *Store {
 	return s
 }
 
+// openMigrated opens a store on a server whose schema another one has brought up to date.
+func openMigrated(t *testing.T, dsn string, maxConns int32) *Store {
+	t.Helper()
+	s := openStore(t, dsn, maxConns)
+	s.migrated()
+	return s
+}
+
 // TestStore runs every test against one server, with keys of its own each.
 func TestStore(t *testing.T) {
 	dsn := servers.StartPostgres(t)
 	t.Run("migrations of replicas that start together", func(t *testing.T) { testMigrate(t, dsn) })
-	s := openStore(t, dsn, 5)
+	s := openMigrated(t, dsn, 5)
 	tests := []struct {
 		name string
 		run  func(*testing.T, *Store)
@@ -67,9 +86,11 @@ func TestStore(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
 	}
-	t.Run("connections of an unfit server", func(t *testing.T) { testUnfit(t, openStore(t, dsn, 1)) })
-	t.Run("server without room", func(t *testing.T) { testExhausted(t, openStore(t, dsn, 5)) })
+	t.Run("connections of an unfit server", func(t *testing.T) { testUnfit(t, openMigrated(t, dsn, 1)) })
+	t.Run("server without room", func(t *testing.T) { testExhausted(t, openStore(t, dsn, 20)) })
+	t.Run("server that lets one in", func(t *testing.T) { testFewConnections(t, s) })
 	t.Run("server without connections", func(t *testing.T) { testCrowded(t, s) })
+	t.Run("connection that becomes free", func(t *testing.T) { testFreedConnection(t, openMigrated(t, dsn, 5)) })
 	t.Run("outage", func(t *testing.T) { testOutage(t, dsn) })
 }
 
@@ -479,7 +500,7 @@ func testRevocation(t *testing.T, s *Store, id string) {
 			t.Errorf("%s: got %v", hash, err)
 		}
 	}
-	for _, id := range []string{"0", "x", ""} {
+	for _, id := range []string{"0", "x", "", "+" + id, "0" + id, " " + id} {
 		if err := s.Revoke(t.Context(), id); !errors.Is(err, service.ErrNoKey) {
 			t.Errorf("revoked %q: %v", id, err)
 		}

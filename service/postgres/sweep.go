@@ -26,6 +26,7 @@ DELETE FROM claims WHERE id IN (
 
 // Sweep removes old claims until the context ends. What it misses it finds the next time.
 func (s *Store) Sweep(ctx context.Context) {
+	ctx = dependency.InBackground(ctx)
 	every := s.retention / sweepShare
 	for backoff := (dependency.Backoff{Next: every, Most: every}); backoff.Wait(ctx) == nil; {
 		_ = s.sweep(ctx, s.retention)

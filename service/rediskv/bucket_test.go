@@ -89,6 +89,21 @@ func testTwoBuckets(t *testing.T, s *rediskv.Store, admin *redis.Client) {
 	}
 }
 
+// A bucket can be taken from without a look into the cache. It is the same one.
+func testBucketAlone(t *testing.T, s *rediskv.Store, _ *redis.Client) {
+	b := bucket(service.BucketOfAddress, t.Name(), 0.01, 2)
+	if err := s.Take(t.Context(), []service.Bucket{b}); err != nil {
+		t.Error(err)
+	}
+	if ok, l := take(t, s, b); !ok {
+		t.Error(l)
+	}
+	var l *service.Limited
+	if err := s.Take(t.Context(), []service.Bucket{b}); !errors.As(err, &l) || l.Kind != service.BucketOfAddress || l.RetryAfter < 80*time.Second {
+		t.Errorf("from the empty one: %v", err)
+	}
+}
+
 // A hit that is refused is neither answered nor in the outbox.
 func testLimitedHit(t *testing.T, s *rediskv.Store, _ *redis.Client) {
 	b := bucket(service.BucketOfKey, t.Name(), 0.01, 1)

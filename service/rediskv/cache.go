@@ -20,17 +20,7 @@ func (s *Store) Read(ctx context.Context, hit service.Row, buckets []service.Buc
 	if err != nil {
 		return service.Answer{}, "", err
 	}
-	keys, args := []string{answerPrefix + hit.Key, outboxName}, []any{row}
-	for _, b := range buckets {
-		keys, args = append(keys, bucketPrefix+b.Name()), append(args, b.Rate, b.Burst)
-	}
-	reply, err := do(ctx, s, func(ctx context.Context) ([]any, error) {
-		reply, err := s.scripts.read.Run(ctx, s.client, keys, args...).Slice()
-		if errors.Is(err, redis.Nil) {
-			return nil, nil
-		}
-		return reply, err
-	})
+	reply, err := s.take(ctx, s.scripts.read, []string{answerPrefix + hit.Key, outboxName}, []any{row}, buckets)
 	switch {
 	case err != nil:
 		return service.Answer{}, "", fmt.Errorf("read cache: %w", err)
@@ -47,12 +37,40 @@ func (s *Store) Read(ctx context.Context, hit service.Row, buckets []service.Buc
 	return answer, service.Mark(mark), err
 }
 
+// Take takes a token out of each bucket. An attempt whose reply is lost may have taken tokens.
+func (s *Store) Take(ctx context.Context, buckets []service.Bucket) error {
+	reply, err := s.take(ctx, s.scripts.take, nil, nil, buckets)
+	switch {
+	case err != nil:
+		return fmt.Errorf("take tokens: %w", err)
+	case reply == nil:
+		return nil
+	case len(reply) != 3:
+		return fmt.Errorf("take tokens: %w: %v", errReply, reply)
+	}
+	return limited(reply, buckets)
+}
+
+// take runs a script that takes tokens, with its own keys and arguments before those of the buckets. The reply is nil if the script has none.
+func (s *Store) take(ctx context.Context, script *redis.Script, keys []string, args []any, buckets []service.Bucket) ([]any, error) {
+	for _, b := range buckets {
+		keys, args = append(keys, bucketPrefix+b.Name()), append(args, b.Rate, b.Burst)
+	}
+	return do(ctx, s, func(ctx context.Context) ([]any, error) {
+		reply, err := script.Run(ctx, s.client, keys, args...).Slice()
+		if errors.Is(err, redis.Nil) {
+			return nil, nil
+		}
+		return reply, err
+	})
+}
+
 // limited returns which bucket is empty, and for how long.
 func limited(reply []any, buckets []service.Bucket) error {
 	i, isIndex := reply[1].(int64)
 	milliseconds, isNumber := reply[2].(int64)
 	if !isIndex || !isNumber || i < 0 || int(i) >= len(buckets) {
-		return fmt.Errorf("read cache: %w: %v", errReply, reply)
+		return fmt.Errorf("take tokens: %w: %v", errReply, reply)
 	}
 	return &service.Limited{Kind: buckets[i].Kind, RetryAfter: time.Duration(milliseconds) * time.Millisecond}
 }

@@ -3,6 +3,7 @@ package rediskv
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"time"
 
@@ -27,6 +28,10 @@ type Options struct {
 	Replica   string        // this gateway's name
 	Budget    time.Duration // for one operation with all its attempts
 	Recovered func()        // called when an unavailable Redis answers again, before requests get to it; may be nil
+
+	User, Password                 string      // of the master; "" for none
+	SentinelUser, SentinelPassword string      // of the Redis Sentinels, likewise
+	TLS                            *tls.Config // of connections to either; nil for none
 }
 
 // Store is the gateway's Cache, Outbox and one of its LeaseStores. It is safe for concurrent use.
@@ -44,7 +49,8 @@ const (
 	dialTimeout    = 250 * time.Millisecond // a dead node's address is a black hole
 	dialerPause    = 20 * time.Millisecond
 	poolSize       = 256 // a small pool fails fast and probes about once a second after as many failed dials
-	inFlight       = 16  // operations at a time: in a crowd more only wait for each other, and their budgets run meanwhile
+	inFlight       = 16  // operations of requests at a time: in a crowd more only wait for each other
+	inBackground   = 4   // operations at a time beside these: what is handed off, leases that are released late, flushes of the ledger
 	minIdle        = 8
 	maxIdle        = 10 // what a burst or a failover dialled beyond is closed again
 	poolTimeout    = 500 * time.Millisecond
@@ -54,17 +60,25 @@ const (
 )
 
 // Open makes a Store. It does not wait for Redis.
-func Open(o Options, log *slog.Logger) *Store {
+func Open(o Options, log *slog.Logger) *Store { return open(o, socketTimeout, log) }
+
+// open makes one whose sockets wait for so long.
+func open(o Options, patience time.Duration, log *slog.Logger) *Store {
 	s := &Store{scripts: loadScripts(), probe: probePrefix + o.Replica, waits: time.Duration(waitShare * float64(o.Budget))}
 	s.client = redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName:            o.Master,
 		SentinelAddrs:         o.Sentinels,
+		SentinelUsername:      o.SentinelUser,
+		SentinelPassword:      o.SentinelPassword,
+		Username:              o.User,
+		Password:              o.Password,
 		MaxRetries:            noRetries,
-		DialTimeout:           dialTimeout,
+		Dialer:                o.dialer(),
+		DialTimeout:           o.dialing(),
 		DialerRetries:         1,
 		DialerRetryTimeout:    dialerPause,
-		ReadTimeout:           socketTimeout,
-		WriteTimeout:          socketTimeout,
+		ReadTimeout:           patience,
+		WriteTimeout:          patience,
 		ContextTimeoutEnabled: true, // else a paused master costs several socket timeouts
 		PoolSize:              poolSize,
 		MinIdleConns:          minIdle,
@@ -74,7 +88,7 @@ func Open(o Options, log *slog.Logger) *Store {
 		DisableIdentity:       true,
 	})
 	s.gate = dependency.NewGate(dependency.Options{
-		Name: "redis", Budget: o.Budget, Slots: inFlight, Probe: s.ping, Recovered: o.Recovered, Log: log,
+		Name: "redis", Budget: o.Budget, Slots: inFlight, Later: inBackground, Probe: s.ping, Recovered: o.Recovered, Log: log,
 	})
 	return s
 }

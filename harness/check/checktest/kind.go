@@ -36,7 +36,7 @@ func Many[T any](k *evidence.Kind[T]) Kind {
 
 // kinds are those of every run and the system's own.
 func (s Suite) kinds() []Kind {
-	return slices.Concat([]Kind{Many(evidence.Requests)}, s.Kinds, []Kind{Many(evidence.Samples), Many(evidence.Clocks), Many(evidence.Accounts), Few(evidence.Warmup), Few(evidence.Exits), Few(evidence.Injections),
+	return slices.Concat([]Kind{Many(evidence.Requests)}, s.Kinds, []Kind{Many(evidence.Samples), Many(evidence.Clocks), Many(evidence.Accounts), Many(evidence.CPUUses), Few(evidence.Warmup), Few(evidence.Exits), Few(evidence.Injections),
 		Few(evidence.Observations), Few(evidence.Windows), Few(evidence.Nodes), Few(evidence.LogDefects), Few(evidence.Leaks)})
 }
 

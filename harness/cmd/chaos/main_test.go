@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sentinel-chaos/sentinel/harness/cli"
+	"github.com/sentinel-chaos/sentinel/harness/cmd/chaos/wiring"
 	"github.com/sentinel-chaos/sentinel/scenarios"
 )
 
@@ -14,7 +15,7 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cli.VerifyMutants(t.Context(), root, t.TempDir(), scenarios.All()); err != nil {
+	if err := cli.VerifyMutants(t.Context(), root, t.TempDir(), wiring.App(scenarios.All())); err != nil {
 		t.Error(err)
 	}
 }

@@ -33,6 +33,7 @@ type app struct {
 	gateway  *service.Gateway
 	api      *httpapi.API
 	server   *http.Server
+	admin    *http.Server // of the listener for metrics, probes and administration; nil if they have none of their own
 }
 
 // assemble wires everything together. Nothing is dialled yet.
@@ -45,6 +46,7 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 	a.redis = rediskv.Open(rediskv.Options{
 		Sentinels: c.RedisSentinels, Master: c.RedisMaster, Replica: c.Replica, Budget: c.RedisBudget,
 		Recovered: func() { a.postgres.ResetGate() },
+		User:      c.RedisUser, Password: c.RedisPassword, SentinelUser: c.SentinelUser, SentinelPassword: c.SentinelPassword, TLS: c.redisTLS,
 	}, log)
 	var err error
 	a.postgres, err = postgres.Open(postgres.Options{
@@ -55,34 +57,46 @@ func assemble(c Config, log *slog.Logger) (*app, error) {
 		return nil, fmt.Errorf("SENTINEL_POSTGRES_DSN: %w", err)
 	}
 	a.llm = llm.New(llm.Options{
-		URL: c.LLMURL, Timeout: c.LLMTimeout, Budget: c.LLMBudget, MaxRest: c.LLMMaxRest, Log: log,
+		URL: c.LLMURL, APIKey: c.LLMAPIKey, Timeout: c.LLMTimeout, Budget: c.LLMBudget, MaxRest: c.LLMMaxRest, Log: log,
 		Price:   service.Price{Prompt: c.PricePrompt, Completion: c.PriceCompletion},
 		Breaker: llm.BreakerOptions{Failures: c.BreakerFailures, Patience: c.BreakerPatience, Open: c.BreakerOpen, Probes: c.BreakerProbes},
 	}, meter.Called)
 	a.ledger = service.NewLedger(a.postgres, a.redis, c.LedgerRoom, log)
 	a.gateway = service.New(service.Settings{
 		Replica: c.Replica, Boot: boot, TTL: c.CacheTTL, Jitter: c.CacheJitter, StaleFor: c.StaleFor,
-		Lease: c.Lease, RequestTimeout: c.RequestTimeout, Limits: c.limits(),
+		Lease: c.Lease, RequestTimeout: c.RequestTimeout, Limits: c.limits(), MaxFlights: c.MaxQueries,
 	}, service.Ports{
-		Cache: a.redis, LeaseStores: []service.LeaseStore{a.redis, a.postgres}, Answers: a.postgres,
+		Cache: a.redis, Buckets: a.redis, LeaseStores: []service.LeaseStore{a.redis, a.postgres}, Answers: a.postgres,
 		Upstream: a.llm, Ledger: a.ledger, Meter: meter, Log: log,
 	})
 	a.api = httpapi.New(httpapi.Options{
 		Replica: c.Replica, Version: build(), AdminToken: c.AdminToken, Timeout: c.RequestTimeout, Proxies: c.RateIPProxies,
+		BodyTimeout: c.BodyTimeout, WriteTimeout: c.WriteTimeout, MaxBodies: c.MaxBodyBytes,
 		MaxQueries: c.MaxQueries, MaxWait: c.MaxWait,
-		Answerer: a.gateway, APIKeys: service.NewAPIKeys(a.postgres), Accounts: a.postgres, Meter: meter, Metrics: meter.Handler(),
+		Answerer: a.gateway, Addresses: a.gateway, APIKeys: service.NewAPIKeys(a.postgres, c.PostgresBudget, c.MaxLookUps), Accounts: a.postgres, Meter: meter, Metrics: meter.Handler(),
 		Health: map[string]func() bool{
 			"redis": a.redis.Up, "postgres": a.postgres.Up, "llm": func() bool { return a.llm.BreakerState() == 0 },
 		},
-		HeldBackUntil: a.llm.HeldBackUntil,
-		Log:           log,
+		HeldBack: a.llm.HeldBack,
+		Log:      log,
 	})
-	a.server = &http.Server{
-		Handler: a.api, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	a.server = c.newServer(a.api, log)
+	if c.AdminListen != "" {
+		a.server = c.newServer(a.api.Queries(), log)
+		a.admin = c.newServer(a.api.Administration(), log)
 	}
 	a.expose(meter)
 	return a, nil
+}
+
+func (c Config) newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, MaxHeaderBytes: c.MaxHeaderBytes,
+		ReadHeaderTimeout: c.HeaderTimeout, ReadTimeout: c.HeaderTimeout + max(c.BodyTimeout, c.RequestTimeout) + spareTime,
+		WriteTimeout: c.RequestTimeout + c.WriteTimeout + spareTime, IdleTimeout: idleTimeout,
+		DisableGeneralOptionsHandler: true, // else OPTIONS * is answered past the handler
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 }
 
 func (c Config) limits() service.Limits {
@@ -93,13 +107,11 @@ func (c Config) limits() service.Limits {
 	}
 }
 
-// Timeouts of client connections: for a request's headers, for a whole request, and between requests. Handlers that read a body give it
-// less time than readTimeout, at whose end net/http closes the connection without an answer. The balancer keeps idle connections for less long
-// than idleTimeout.
+// Timeouts of client connections. Handlers bound bodies and answers themselves, more narrowly: where net/http does, at the end of spareTime,
+// it closes the connection without an answer. The balancer keeps idle connections for less long than idleTimeout.
 const (
-	headerTimeout = 5 * time.Second
-	readTimeout   = time.Minute
-	idleTimeout   = 2 * time.Minute
+	spareTime   = time.Minute
+	idleTimeout = 2 * time.Minute
 )
 
 // expose registers the gauges.
@@ -111,9 +123,8 @@ func (a *app) expose(m *metrics.Metrics) {
 		nil, func() float64 { return float64(a.ledger.Pending()) })
 	m.Func("sentinel_ledger_set_aside", "Ledger rows that PostgreSQL will never take, since boot; the log has all of each.",
 		nil, func() float64 { return float64(a.ledger.SetAside()) })
-	m.Func("sentinel_llm_held_back_seconds", "For how much longer no call is made because the LLM asked for a pause; 0 if calls are made.",
-		nil, func() float64 { return max(time.Until(a.llm.HeldBackUntil()).Seconds(), 0) })
-	m.Func("sentinel_breaker_state", "0 closed, 1 half-open, 2 open.", nil, func() float64 { return float64(a.llm.BreakerState()) })
+	m.HeldBack(a.llm.Models, a.llm.HeldBack)
+	m.Func("sentinel_breaker_state", "0 closed, 1 half-open, 2 open: the worst of all models, for everybody or for all who ask.", nil, func() float64 { return float64(a.llm.BreakerState()) })
 	m.Up("redis", a.redis.Up)
 	m.Up("postgres", a.postgres.Up)
 	m.Pool("redis", a.redis.Pool)
@@ -133,13 +144,11 @@ func build() string {
 
 // run serves until term ends, and then shuts down. An error means that it could not serve, or left work behind.
 func (a *app) run(term context.Context) error {
-	listener, err := net.Listen("tcp", a.config.Listen)
+	served, err := a.listen()
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	a.log.Info("started", "listen", a.config.Listen)
-	served := make(chan error, 1)
-	go func() { served <- a.server.Serve(listener) }()
+	a.log.Info("started", "listen", a.config.Listen, "admin_listen", a.config.AdminListen)
 	work, stopWork := context.WithCancel(context.Background())
 	defer stopWork()
 	background := a.start(work)
@@ -153,6 +162,34 @@ func (a *app) run(term context.Context) error {
 		stopWork()
 		background.Wait()
 	})
+}
+
+// listen serves at each address that is set, or at none. The channel gets the error of the server that ends first.
+func (a *app) listen() (<-chan error, error) {
+	servers := map[string]*http.Server{a.config.Listen: a.server}
+	if a.admin != nil {
+		servers[a.config.AdminListen] = a.admin
+	}
+	served := make(chan error, len(servers))
+	listeners := make(map[net.Listener]*http.Server, len(servers))
+	for address, server := range servers {
+		tcp, err := net.Listen("tcp", address)
+		if err != nil {
+			for opened := range listeners {
+				_ = opened.Close()
+			}
+			return nil, err
+		}
+		most := 0
+		if server == a.server {
+			most = a.config.MaxConnections
+		}
+		listeners[newListener(tcp, most)] = server
+	}
+	for listener, server := range listeners {
+		go func() { served <- server.Serve(listener) }()
+	}
+	return served, nil
 }
 
 // start runs what goes on beside the requests.
@@ -216,11 +253,12 @@ func (a *app) fill(ctx context.Context) {
 	}
 }
 
-// flushShare is the part of the grace period that is kept back for the ledger.
+// flushShare is the part of the grace period that is kept back for the ledger. The first quarter of it is for flights that are cut off.
 const flushShare = 5
 
 // shutdown ends the process in the order in which nothing is lost: unready, but serving on until the balancer knows; then
-// no new requests; then requests and flights end; then the ledger is flushed; then connections close.
+// no new requests; then requests and flights end; then stores get the answers that they missed, and leases back; then the ledger is
+// flushed; then connections close.
 func (a *app) shutdown(stopWork func()) error {
 	a.log.Info("draining")
 	a.api.Drain()
@@ -229,14 +267,41 @@ func (a *app) shutdown(stopWork func()) error {
 	serving, cancel := context.WithDeadline(context.Background(), end.Add(-a.config.Grace/flushShare))
 	defer cancel()
 	requests := a.server.Shutdown(serving)
-	flights := a.gateway.Wait(serving)
+	flights := a.gateway.Wait(serving, a.config.Grace/(4*flushShare))
+	a.gateway.FinishHandoff(serving)
 	stopWork()
 	flushing, cancel := context.WithDeadline(context.Background(), end.Add(-a.config.Grace/(4*flushShare)))
 	defer cancel()
 	rows := a.ledger.Flush(flushing)
-	a.llm.Close()
-	a.postgres.Close()
-	return errors.Join(named("requests", requests), named("flights", flights), named("ledger", rows), named("redis", a.redis.Close()))
+	closing, cancel := context.WithDeadline(context.Background(), end.Add(-a.config.Grace/(8*flushShare)))
+	defer cancel()
+	admin := a.closeAdmin(closing) // not before: who watches the gateway sees it end
+	return errors.Join(named("requests", requests), named("flights", flights), named("ledger", rows), named("administration", admin), a.close(closing))
+}
+
+// close closes connections to others. A connection to a store that is silent takes up to 15 s to close, as the store is asked to cancel what
+// it was doing: they are left to the end of the process when the context ends, and nothing is lost by that.
+func (a *app) close(ctx context.Context) error {
+	closed := make(chan error, 1)
+	go func() {
+		err := a.redis.Close()
+		a.postgres.Close()
+		closed <- named("redis", err)
+	}()
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+		a.log.Warn("connections are left open: a store does not answer")
+		return nil
+	}
+}
+
+func (a *app) closeAdmin(ctx context.Context) error {
+	if a.admin == nil {
+		return nil
+	}
+	return a.admin.Shutdown(ctx)
 }
 
 func named(what string, err error) error {

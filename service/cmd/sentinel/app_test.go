@@ -18,20 +18,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sentinel-chaos/sentinel/service/internal/servers"
+	"github.com/sentinel-chaos/sentinel/service/internal/settling"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(settling{m}) }
-
-// settling gives what ends by itself the time to: go-redis sleeps for a second after a failed dial before it looks whether its pool was
-// closed meanwhile.
-type settling struct{ *testing.M }
-
-func (m settling) Run() int {
-	code := m.M.Run()
-	for end := time.Now().Add(3 * time.Second); goleak.Find() != nil && time.Now().Before(end); {
-	}
-	return code
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(settling.M{M: m}) }
 
 // slowModel answers once it is released, and says when it was asked.
 type slowModel struct{ asked, release chan struct{} }
@@ -44,18 +34,22 @@ func (m *slowModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	base string
 	http *http.Client
 }
 
-func (c client) send(method, path, bearer, body string) (int, map[string]any) {
+// send asks, with further lines of the header if there are any, and returns the status, 0 for no answer, and the answer.
+func (c client) send(method, path, bearer, body string, header ...string) (int, map[string]any) {
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, strings.NewReader(body))
 	if err != nil {
 		c.t.Error(err)
 		return 0, nil
 	}
 	req.Header.Set("Authorization", "Bearer "+bearer)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil
@@ -86,7 +80,10 @@ func (c client) awaitState(want string) {
 	})
 }
 
-// A replica that gets SIGTERM before it is ready, and once more while it ends, was never ready, and ends clean.
+// longDrain is long enough to be seen, though the machine stands still meanwhile.
+const longDrain = 3 * time.Second
+
+// A replica that gets SIGTERM before it is ready was never ready, and ends clean.
 func TestSIGTERMWhileStarting(t *testing.T) {
 	for name, postgres := range map[string]func(*testing.T) (dsn string, awaitMigration func()){
 		"no PostgreSQL":            func(t *testing.T) (string, func()) { return "postgres://" + nobody(t) + "/sentinel", func() {} },
@@ -99,19 +96,18 @@ func TestSIGTERMWhileStarting(t *testing.T) {
 			t.Setenv("SENTINEL_LISTEN", listen)
 			t.Setenv("SENTINEL_POSTGRES_DSN", dsn)
 			t.Setenv("SENTINEL_REDIS_SENTINELS", nobody(t))
-			t.Setenv("SENTINEL_DRAIN", "2s") // long enough to be seen
+			t.Setenv("SENTINEL_DRAIN", longDrain.String())
 			code := make(chan int, 1)
 			go func() { code <- run() }()
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
 			api := client{t, "http://" + listen, &http.Client{Transport: transport}}
 			awaitMigration()
-			for _, state := range []string{"starting", "draining"} {
-				api.awaitState(state)
-				if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
-					t.Fatal(err)
-				}
+			api.awaitState("starting")
+			if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+				t.Fatal(err)
 			}
+			api.awaitState("draining")
 			if got := <-code; got != exitClean {
 				t.Errorf("exit code %d", got)
 			}
@@ -120,7 +116,7 @@ func TestSIGTERMWhileStarting(t *testing.T) {
 }
 
 // nobody is an address at which nobody listens.
-func nobody(t *testing.T) string {
+func nobody(t testing.TB) string {
 	addr, _ := servers.FreeAddr(t)
 	return addr
 }
@@ -160,17 +156,12 @@ func TestRequestInFlightSurvivesSIGTERM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unhurried(&c)
 	c.Listen, _ = servers.FreeAddr(t)
 	c.AdminToken, c.PostgresDSN, c.RedisSentinels, c.LLMURL = "admin", dsn, []string{redis.Sentinel.Addr}, llm.URL
-	c.Drain = 2 * time.Second // long enough to be seen
-	c.LLMTimeout, c.LLMBudget, c.RequestTimeout, c.Grace = time.Minute, time.Minute, time.Minute, time.Minute
-	a, err := assemble(c, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	term, sigterm := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() { stopped <- a.run(term) }()
+	c.Drain = longDrain
+	c.LLMTimeout, c.LLMBudget, c.RequestTimeout, c.Grace = time.Minute, 2*time.Minute, time.Minute, time.Minute
+	a, sigterm, stopped := running(t, c, slog.New(slog.DiscardHandler))
 
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -223,4 +214,17 @@ func expectRows(t *testing.T, dsn string) {
 	if rows != 2 || calls != 1 || cost != 150+2*600 {
 		t.Errorf("booked %d rows, %d calls, %d nano-dollars", rows, calls, cost)
 	}
+}
+
+// running starts the gateway, until sigterm. Then stopped gets what its end says.
+func running(t testing.TB, c Config, log *slog.Logger) (a *app, sigterm func(), stopped <-chan error) {
+	t.Helper()
+	a, err := assemble(c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	term, sigterm := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.run(term) }()
+	return a, sigterm, ended
 }

@@ -1,34 +1,46 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"math"
-	"net/netip"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/caarlos0/env/v11"
 )
 
-// Config is everything that can be set, by environment variables of these names. Durations are written as Go writes them:
-// 250ms, 4s, 1m.
+// Config is everything that can be set, by environment variables of these names; docs/SETTINGS.md has them for who runs the program.
+// Durations are written as Go writes them: 250ms, 4s, 1m. An empty variable is as good as none. What is taken out of the environment
+// (unset) is a secret: it may also be in a file, which the variable of the same name and _FILE names.
 type Config struct {
-	Listen     string `env:"SENTINEL_LISTEN" envDefault:":8080"`      // address of the API, the probes and the metrics
-	Replica    string `env:"SENTINEL_REPLICA" envDefault:"gateway-1"` // this replica's name in headers, metrics and ledger rows
-	AdminToken string `env:"SENTINEL_ADMIN_TOKEN,unset"`              // bearer token of the admin endpoints; empty closes them
+	Listen      string `env:"SENTINEL_LISTEN" envDefault:":8080"`      // address of the API and, if they have none of their own, the probes, the metrics and administration
+	AdminListen string `env:"SENTINEL_ADMIN_LISTEN"`                   // address of metrics, probes and administration, if they are to be apart
+	Replica     string `env:"SENTINEL_REPLICA" envDefault:"gateway-1"` // this replica's name in headers, metrics and ledger rows
+	AdminToken  string `env:"SENTINEL_ADMIN_TOKEN,unset"`              // bearer token of the admin endpoints; empty closes them
 
-	PostgresDSN     string        `env:"SENTINEL_POSTGRES_DSN,notEmpty,unset"`               // where the primary is reached
-	PostgresConns   int32         `env:"SENTINEL_POSTGRES_CONNS" envDefault:"12"`            // of this replica, at most; two of them are opened when they are needed
-	PostgresBudget  time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as unavailable
-	RedisSentinels  []string      `env:"SENTINEL_REDIS_SENTINELS,notEmpty"`                  // addresses of the Redis Sentinels, host:port, by commas
-	RedisMaster     string        `env:"SENTINEL_REDIS_MASTER" envDefault:"m"`               // their name of the master
-	RedisBudget     time.Duration `env:"SENTINEL_REDIS_BUDGET" envDefault:"250ms"`           // of one operation before Redis counts as unavailable
-	LLMURL          string        `env:"SENTINEL_LLM_URL,notEmpty"`                          // of the OpenAI-compatible server, without the path
-	LLMTimeout      time.Duration `env:"SENTINEL_LLM_TIMEOUT" envDefault:"2s"`               // of one attempt
-	LLMBudget       time.Duration `env:"SENTINEL_LLM_BUDGET" envDefault:"4s"`                // of all attempts of one call
-	LLMMaxRest      time.Duration `env:"SENTINEL_LLM_MAX_REST" envDefault:"60s"`             // for which one answer may have all calls held back, whatever its Retry-After says
-	PricePrompt     int64         `env:"SENTINEL_PRICE_PROMPT_NANOUSD" envDefault:"150"`     // per token of the prompt
-	PriceCompletion int64         `env:"SENTINEL_PRICE_COMPLETION_NANOUSD" envDefault:"600"` // per token of the completion
+	PostgresDSN      string        `env:"SENTINEL_POSTGRES_DSN,notEmpty,unset"`               // where the primary is reached
+	PostgresConns    int32         `env:"SENTINEL_POSTGRES_CONNS" envDefault:"12"`            // of this replica, at most; two of them are opened when they are needed
+	PostgresBudget   time.Duration `env:"SENTINEL_POSTGRES_BUDGET" envDefault:"500ms"`        // of one operation before PostgreSQL counts as unavailable
+	RedisSentinels   addresses     `env:"SENTINEL_REDIS_SENTINELS,notEmpty"`                  // addresses of the Redis Sentinels, host:port, by commas
+	RedisMaster      string        `env:"SENTINEL_REDIS_MASTER" envDefault:"m"`               // their name of the master
+	RedisUser        string        `env:"SENTINEL_REDIS_USER"`                                // empty for the default one
+	RedisPassword    string        `env:"SENTINEL_REDIS_PASSWORD,unset"`                      // empty for none
+	SentinelUser     string        `env:"SENTINEL_REDIS_SENTINEL_USER"`                       // of the Redis Sentinels; empty for the default one
+	SentinelPassword string        `env:"SENTINEL_REDIS_SENTINEL_PASSWORD,unset"`             // likewise; empty for none
+	RedisTLS         bool          `env:"SENTINEL_REDIS_TLS" envDefault:"false"`              // for connections to Redis and to Redis Sentinel
+	RedisTLSCA       string        `env:"SENTINEL_REDIS_TLS_CA"`                              // file with the certificates that theirs must be from; empty for those of the system
+	RedisTLSCert     string        `env:"SENTINEL_REDIS_TLS_CERT"`                            // file with the gateway's own certificate; empty for none
+	RedisTLSKey      string        `env:"SENTINEL_REDIS_TLS_KEY"`                             // file with its key
+	RedisBudget      time.Duration `env:"SENTINEL_REDIS_BUDGET" envDefault:"250ms"`           // of one operation before Redis counts as unavailable
+	LLMURL           string        `env:"SENTINEL_LLM_URL,notEmpty"`                          // of the OpenAI-compatible server, without the path
+	LLMAPIKey        string        `env:"SENTINEL_LLM_API_KEY,unset"`                         // bearer token for that server; empty for none
+	LLMTimeout       time.Duration `env:"SENTINEL_LLM_TIMEOUT" envDefault:"2s"`               // of one attempt
+	LLMBudget        time.Duration `env:"SENTINEL_LLM_BUDGET" envDefault:"4s"`                // of all attempts of one call
+	LLMMaxRest       time.Duration `env:"SENTINEL_LLM_MAX_REST" envDefault:"60s"`             // for which one answer may have all calls of its model held back, whatever its Retry-After says
+	PricePrompt      int64         `env:"SENTINEL_PRICE_PROMPT_NANOUSD" envDefault:"150"`     // per token of the prompt
+	PriceCompletion  int64         `env:"SENTINEL_PRICE_COMPLETION_NANOUSD" envDefault:"600"` // per token of the completion
 
 	CacheTTL    time.Duration `env:"SENTINEL_CACHE_TTL" envDefault:"60s"`    // how long an answer may be given, at most
 	CacheJitter float64       `env:"SENTINEL_CACHE_JITTER" envDefault:"0.1"` // part of it of which a random share is taken off
@@ -40,90 +52,50 @@ type Config struct {
 	Drain          time.Duration `env:"SENTINEL_DRAIN" envDefault:"500ms"`         // serving on while unready, until the balancer has noticed
 	Grace          time.Duration `env:"SENTINEL_GRACE" envDefault:"10s"`           // from SIGTERM to the exit, drain included
 
-	MaxQueries int           `env:"SENTINEL_MAX_QUERIES" envDefault:"4000"` // answered at a time; as many more wait for their turn
+	MaxQueries int           `env:"SENTINEL_MAX_QUERIES" envDefault:"4000"` // answered at a time, and keys worked on with a call of the LLM for each; as many more wait for their turn
 	MaxWait    time.Duration `env:"SENTINEL_MAX_WAIT" envDefault:"100ms"`   // of a query for its turn, before it is refused
+
+	MaxConnections int           `env:"SENTINEL_MAX_CONNECTIONS" envDefault:"10000"`    // of clients, at a time; others wait. Each takes an open file
+	MaxHeaderBytes int           `env:"SENTINEL_MAX_HEADER_BYTES" envDefault:"16384"`   // of one request
+	HeaderTimeout  time.Duration `env:"SENTINEL_HEADER_TIMEOUT" envDefault:"5s"`        // for a request's headers to arrive
+	BodyTimeout    time.Duration `env:"SENTINEL_BODY_TIMEOUT" envDefault:"5s"`          // for a request's body to arrive
+	MaxBodyBytes   int64         `env:"SENTINEL_MAX_BODY_BYTES" envDefault:"268435456"` // of the bodies of all requests together; the memory they take is some three times that
+	WriteTimeout   time.Duration `env:"SENTINEL_WRITE_TIMEOUT" envDefault:"5s"`         // for a client to take its answer; it is shorter where the request's time ends before, but a second at least
+	MaxLookUps     int           `env:"SENTINEL_MAX_LOOKUPS" envDefault:"256"`          // of API keys that the replica does not know, at a time; others are refused
 
 	BreakerFailures uint32        `env:"SENTINEL_BREAKER_FAILURES" envDefault:"5"`      // in a row, until it opens
 	BreakerPatience time.Duration `env:"SENTINEL_BREAKER_PATIENCE" envDefault:"1500ms"` // from the start of the first of them, until it opens; less than the timeout of an attempt
 	BreakerOpen     time.Duration `env:"SENTINEL_BREAKER_OPEN" envDefault:"5s"`         // from the start of the attempt that opens it until it lets probes through
 	BreakerProbes   uint32        `env:"SENTINEL_BREAKER_PROBES" envDefault:"2"`        // at a time while half-open; as many successes close it
 
-	RateKey       float64        `env:"SENTINEL_RATE_KEY" envDefault:"10000"`       // requests per second of each API key; 0 is no limit
-	RateKeyBurst  int            `env:"SENTINEL_RATE_KEY_BURST" envDefault:"20000"` // requests of a key that was idle, at once
-	RateIP        float64        `env:"SENTINEL_RATE_IP" envDefault:"0"`            // requests per second of each client address; 0 is no limit
-	RateIPBurst   int            `env:"SENTINEL_RATE_IP_BURST" envDefault:"20000"`  // requests of an address that was idle, at once
-	RateReplicas  int            `env:"SENTINEL_RATE_REPLICAS" envDefault:"3"`      // that share the limits; each keeps its part of them while Redis is unavailable
-	RateIPProxies []netip.Prefix `env:"SENTINEL_RATE_IP_PROXIES"`                   // networks, by commas, whose X-Forwarded-For is believed; none by default
+	RateKey       float64  `env:"SENTINEL_RATE_KEY" envDefault:"10000"`       // requests per second of each API key; 0 is no limit
+	RateKeyBurst  int      `env:"SENTINEL_RATE_KEY_BURST" envDefault:"20000"` // requests of a key that was idle, at once
+	RateIP        float64  `env:"SENTINEL_RATE_IP" envDefault:"0"`            // requests per second of each client address; 0 is no limit
+	RateIPBurst   int      `env:"SENTINEL_RATE_IP_BURST" envDefault:"20000"`  // requests of an address that was idle, at once
+	RateReplicas  int      `env:"SENTINEL_RATE_REPLICAS" envDefault:"3"`      // that share the limits; each keeps its part of them while Redis is unavailable
+	RateIPProxies networks `env:"SENTINEL_RATE_IP_PROXIES"`                   // networks, by commas, whose X-Forwarded-For is believed; none by default
 
 	LedgerRoom int `env:"SENTINEL_LEDGER_ROOM" envDefault:"50000"` // rows kept in memory before requests are refused
+
+	redisTLS *tls.Config // made of the files; nil without TLS
+
+	Remarks []string `env:"-"` // on what is odd and no reason not to start; for the log
 }
 
-// loadConfig reads the environment.
+// errSettings comes with what is wrong with which settings.
+var errSettings = errors.New("bad settings")
+
+// loadConfig reads the environment. The error, one line, names all settings that are wrong, and repeats no secret.
 func loadConfig() (Config, error) {
-	c, err := env.ParseAs[Config]()
-	if err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
-	}
-	if err := c.check(); err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
+	var found problems
+	vars := env.ToMap(os.Environ())
+	readSecrets(vars, &found)
+	c, err := env.ParseAsWithOptions[Config](env.Options{Environment: vars})
+	found.unparsed(err)
+	c.check(&found)
+	c.remark(vars, &found)
+	if len(found.texts) > 0 {
+		return Config{}, fmt.Errorf("configuration: %w: %s", errSettings, strings.Join(found.texts, "; "))
 	}
 	return c, nil
-}
-
-var errSetting = errors.New("bad setting")
-
-// check finds values that would parse but could not work.
-func (c Config) check() error {
-	positive := []struct {
-		name  string
-		value time.Duration
-	}{
-		{"SENTINEL_POSTGRES_BUDGET", c.PostgresBudget}, {"SENTINEL_REDIS_BUDGET", c.RedisBudget},
-		{"SENTINEL_LLM_TIMEOUT", c.LLMTimeout}, {"SENTINEL_LLM_MAX_REST", c.LLMMaxRest},
-		{"SENTINEL_CACHE_TTL", c.CacheTTL}, {"SENTINEL_KEEP_CLAIMS", c.KeepClaims}, {"SENTINEL_LEASE", c.Lease},
-		{"SENTINEL_REQUEST_TIMEOUT", c.RequestTimeout}, {"SENTINEL_GRACE", c.Grace}, {"SENTINEL_BREAKER_OPEN", c.BreakerOpen},
-	}
-	for _, s := range positive {
-		if s.value <= 0 {
-			return fmt.Errorf("%w: %s must be above 0, not %s", errSetting, s.name, s.value)
-		}
-	}
-	rules := []struct {
-		broken bool
-		rule   string
-	}{
-		{c.StaleFor < 0, "SENTINEL_STALE_FOR must not be negative"},
-		{c.Drain < 0, "SENTINEL_DRAIN must not be negative"},
-		{c.Drain >= c.Grace, "SENTINEL_DRAIN must be shorter than SENTINEL_GRACE"},
-		{c.LLMBudget < c.LLMTimeout, "SENTINEL_LLM_BUDGET must be at least SENTINEL_LLM_TIMEOUT"},
-		{c.RequestTimeout < c.Lease+c.LLMBudget+time.Second, // else those who wait for a dead holder's flight give up before the next holder has answered
-			"SENTINEL_REQUEST_TIMEOUT must be at least SENTINEL_LEASE, SENTINEL_LLM_BUDGET and 1s together"},
-		{c.Lease <= 3*(c.RedisBudget+c.PostgresBudget), // else one renewal that meets two outages takes up the time for the next
-			"SENTINEL_LEASE must be longer than 3 times SENTINEL_REDIS_BUDGET and SENTINEL_POSTGRES_BUDGET together"},
-		{c.CacheJitter < 0 || c.CacheJitter >= 1, "SENTINEL_CACHE_JITTER must be at least 0 and below 1"},
-		{c.PostgresConns < 1, "SENTINEL_POSTGRES_CONNS must be at least 1"},
-		{c.BreakerPatience < 0, "SENTINEL_BREAKER_PATIENCE must not be negative"},
-		{c.BreakerFailures < 1 || c.BreakerProbes < 1, "SENTINEL_BREAKER_FAILURES and _PROBES must be at least 1"},
-		{!fills(c.RateKey, c.RateKeyBurst), "SENTINEL_RATE_KEY must not be negative, and SENTINEL_RATE_KEY_BURST at least 1 and at most a day's worth"},
-		{!fills(c.RateIP, c.RateIPBurst), "SENTINEL_RATE_IP must not be negative, and SENTINEL_RATE_IP_BURST at least 1 and at most a day's worth"},
-		{c.RateReplicas < 1, "SENTINEL_RATE_REPLICAS must be at least 1"},
-		{c.MaxQueries < 1, "SENTINEL_MAX_QUERIES must be at least 1"},
-		{c.MaxWait < 0 || c.MaxWait >= c.RequestTimeout, "SENTINEL_MAX_WAIT must not be negative, and shorter than SENTINEL_REQUEST_TIMEOUT"},
-		{c.LedgerRoom < 1, "SENTINEL_LEDGER_ROOM must be at least 1"},
-		{c.PricePrompt < 0 || c.PriceCompletion < 0, "prices must not be negative"},
-	}
-	for _, r := range rules {
-		if r.broken {
-			return fmt.Errorf("%w: %s", errSetting, r.rule)
-		}
-	}
-	return nil
-}
-
-// longestFill is how long an empty bucket may take to be full: what takes longer is a quota, not a rate.
-const longestFill = 24 * time.Hour
-
-// fills reports whether a limit is off or can be kept.
-func fills(rate float64, burst int) bool {
-	return rate == 0 || rate > 0 && !math.IsInf(rate, 0) && burst >= 1 && float64(burst) <= rate*longestFill.Seconds()
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -16,6 +17,18 @@ import (
 type Redis struct {
 	Master, Replica, Sentinel *Server
 	Name                      string // of the master
+}
+
+// awaitReplica waits until the master of the client has its replica.
+func awaitReplica(t testing.TB, client *redis.Client) {
+	t.Helper()
+	Await(t, "the replica comes online", func(ctx context.Context) error {
+		info, err := client.Info(ctx, "replication").Result()
+		if err == nil && !strings.Contains(info, "state=online") {
+			err = fmt.Errorf("replication: %s", info)
+		}
+		return err
+	})
 }
 
 // StartRedis starts them and waits until the replica is online.
@@ -28,15 +41,21 @@ func StartRedis(t testing.TB) *Redis {
 	r.Replica = startRedis(t, program, "--replicaof", host, port)
 	client := redis.NewClient(&redis.Options{Addr: r.Master.Addr})
 	t.Cleanup(func() { _ = client.Close() })
-	Await(t, "the replica comes online", func(ctx context.Context) error {
-		info, err := client.Info(ctx, "replication").Result()
-		if err == nil && !strings.Contains(info, "state=online") {
-			err = fmt.Errorf("replication: %s", info)
-		}
-		return err
-	})
+	awaitReplica(t, client)
 	r.Sentinel = startRedisSentinel(t, program, host, port)
 	return r
+}
+
+// StartRelayedRedis starts a master without a replica and a Redis Sentinel, and a relay before each. By the address of the Redis
+// Sentinel's relay clients find that of the master's. If Redis becomes Slow, each message is late by a random time up to late.
+func StartRelayedRedis(t testing.TB, late time.Duration) (r *Redis, master, sentinel *Relay) {
+	t.Helper()
+	program := find(t, "redis-server")
+	r = &Redis{Name: "m", Master: startRedis(t, program)}
+	master = StartRelay(t, r.Master.Addr, late)
+	host, port, _ := net.SplitHostPort(master.Addr)
+	r.Sentinel = startRedisSentinel(t, program, host, port)
+	return r, master, StartRelay(t, r.Sentinel.Addr, late)
 }
 
 func startRedis(t testing.TB, program string, args ...string) *Server {

@@ -5,6 +5,7 @@ package servers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -41,17 +42,46 @@ func find(t testing.TB, program string) string {
 	return slices.Max(paths)
 }
 
-// FreeAddr is a loopback address that nobody listens on.
+// FreeAddr is a loopback address that nobody listens on, and that nobody else is given until the test ends: tests of other packages,
+// which run at the same time, look for addresses too. A socket that does not listen keeps it. Whoever is told of it can listen there all the
+// same, if they allow an address to be used again (SO_REUSEADDR), as Go, Redis and PostgreSQL do.
 func FreeAddr(t testing.TB) (addr, port string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	number, err := keepPort(t)
 	if err != nil {
 		t.Fatalf("find a free port: %v", err)
 	}
-	defer listener.Close()
-	addr = listener.Addr().String()
-	_, port, _ = net.SplitHostPort(addr)
-	return addr, port
+	port = strconv.Itoa(number)
+	return net.JoinHostPort("127.0.0.1", port), port
+}
+
+// keepPort takes any port of the loopback until the test ends.
+func keepPort(t testing.TB) (int, error) {
+	syscall.ForkLock.RLock() // no child gets it
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(socket)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return 0, err
+	}
+	t.Cleanup(func() { _ = syscall.Close(socket) })
+	if err := syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return 0, err
+	}
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return 0, err
+	}
+	bound, err := syscall.Getsockname(socket)
+	if err != nil {
+		return 0, err
+	}
+	at, ok := bound.(*syscall.SockaddrInet4)
+	if !ok {
+		return 0, fmt.Errorf("bound to a %T", bound)
+	}
+	return at.Port, nil
 }
 
 // start runs a server in a folder until the test ends; its output is shown if the test fails.
@@ -63,7 +93,7 @@ func start(t testing.TB, dir string, who *syscall.Credential, addr, program stri
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = Tied(who)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}

@@ -20,6 +20,8 @@ func App(catalogue []harness.Scenario) cli.App {
 		Catalogue: catalogue,
 		Drivers:   []cli.Driver{containers()},
 		Reports:   cli.Reports{Run: renderRun, Scenario: func(dir string) error { return reports.RenderScenario(dir, pages.Options()) }},
+		Mutants:   "scenarios/mutants",
+		Out:       "reports/out",
 	}
 }
 
