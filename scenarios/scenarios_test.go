@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -104,6 +105,9 @@ func (r *suite) run(interrupt context.Context, t *testing.T, s *cli.Session, sc 
 	if err == nil || len(j.Checks) > 0 {
 		report(t, j)
 	}
+	if err == nil && j.Status != check.Pass {
+		logWarnings(t, filepath.Join(s.Dir, sc.Name))
+	}
 	switch {
 	case errors.Is(err, cli.ErrLeftovers):
 		t.Errorf("clean-up failed: %v", err)
@@ -153,12 +157,46 @@ func report(t *testing.T, j check.Judgement) {
 	for _, v := range j.Checks {
 		t.Logf("%-8s %s: %s", v.Status, v.Check, v.Reason)
 	}
+	for _, a := range j.Assumptions {
+		if a.Status != check.Pass {
+			t.Logf("%-8s %s: %s", a.Status, a.Check, a.Reason)
+		}
+	}
 	switch j.Status {
 	case check.Pass:
 	case check.Fail:
 		t.Errorf("FAIL: %s", j.Reason)
 	default:
 		t.Errorf("INCONCLUSIVE: %s", j.Reason)
+	}
+}
+
+// warning is found in lines by which programs of the stack warn.
+var warning = regexp.MustCompile(`"level":"(WARN|ERROR)"|\b(WARNING|ERROR|FATAL|PANIC)\b`)
+
+// Bounds of what is printed of a log.
+const (
+	lastWarnings  = 5
+	longestNotice = 300 // bytes
+)
+
+// logWarnings prints the last warnings of each node's log. Where a run's folder is not kept, no other trace is left of why it failed.
+func logWarnings(t *testing.T, dir string) {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(dir, "logs", "*.log"))
+	if err != nil {
+		t.Error(err)
+	}
+	for _, name := range logs {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool { return !warning.MatchString(line) })
+		for _, line := range lines[max(0, len(lines)-lastWarnings):] {
+			t.Logf("log of %s: %.*s", strings.TrimSuffix(filepath.Base(name), ".log"), longestNotice, line)
+		}
 	}
 }
 

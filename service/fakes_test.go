@@ -29,6 +29,7 @@ type store struct {
 	hasOutbox bool // rows go to the outbox, not to the ledger store
 	mu        sync.Mutex
 	down      bool
+	back      time.Time // the end of the last outage
 	locks     map[string]lock
 	answers   map[string]kept
 	outbox    map[service.Mark]service.Row
@@ -82,6 +83,9 @@ func (s *store) forget() {
 func (s *store) set(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.down && !down {
+		s.back = time.Now()
+	}
 	s.down = down
 }
 
@@ -90,6 +94,13 @@ func (s *store) Up() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.down
+}
+
+// UpSince is when it was last set to be up again.
+func (s *store) UpSince() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.back
 }
 
 // holds reports whether somebody's lease of the key is running.

@@ -215,12 +215,12 @@ func (g *Gateway) acquire(ctx context.Context, lease *lease) (result flightResul
 			g.releaseUnconfirmed(lease)
 			return flightResult{answer: reply.Answer, source: origin(i, waited), rowWritten: reply.RowWritten}, true
 		}
-		askAgain := lease.missingIsUp()
+		askAgain, restoring := lease.missingIsUp(), lease.restoring(replies)
 		// The context may have ended before a lease store could reply: that is no outage.
-		if mayCall(replies) && ctx.Err() == nil && !askAgain && lease.coversCall() {
+		if mayCall(replies) && ctx.Err() == nil && !askAgain && restoring <= 0 && lease.coversCall() {
 			return flightResult{}, false
 		}
-		if askAgain || refused(replies) {
+		if askAgain || restoring > 0 || refused(replies) {
 			lease.releasePartial(ctx, replies) // the next round may end before it comes to who granted in this one
 		}
 		if refused(replies) {
@@ -230,6 +230,7 @@ func (g *Gateway) acquire(ctx context.Context, lease *lease) (result flightResul
 			}
 			waited = true
 		}
+		_ = dependency.Sleep(ctx, restoring) // without the grant, which would keep the answer out
 		if err := backoff.Wait(ctx); err != nil {
 			g.releaseAll(lease)
 			return flightResult{err: noTimeLeft(waited, err)}, true

@@ -21,7 +21,8 @@ type handoffQueue struct {
 // hint is an answer that a lease store missed.
 type hint struct {
 	Settlement
-	refused bool // once, by a lease that has ended since
+	refused time.Time     // when it first was
+	pause   time.Duration // before the next attempt after that
 }
 
 // orphanLease is a lease that a lease store may have granted to a flight that is over. It keeps others out until it ends.
@@ -179,19 +180,36 @@ func deliver[T any](ctx context.Context, queue chan T, done func(T) bool) {
 	}
 }
 
-// deliverHint reports whether nothing is left to do: the answer arrived, expired, or will never be taken. A refused one comes again
-// after the length of a lease. The lease that stands in its way may be one whose holder does not know of it, granted just when the
-// lease store became unavailable.
+// firstRefusalPause is how soon an answer comes again that was refused. Each further pause is twice as long.
+const firstRefusalPause = 50 * time.Millisecond
+
+// deliverHint reports whether nothing is left to do: the answer arrived, expired, or will never be taken. A refused one comes again,
+// until the length of a lease has passed. The lease that stands in its way may be one of a flight that lets go of it at once, or one
+// whose holder does not know of it, granted just when the lease store became unavailable.
 func (g *Gateway) deliverHint(ctx context.Context, store LeaseStore, h hint) bool {
 	if time.Until(h.ExpiresAt) <= 0 {
 		return true
 	}
 	receipt, err := store.Settle(ctx, h.Settlement)
-	if err == nil && !receipt.Stored && !h.refused {
-		h.refused = true
-		time.AfterFunc(g.Lease, func() { g.handOff([]LeaseStore{store}, h) })
+	if err == nil && !receipt.Stored {
+		g.handOffAgain(store, h)
 	}
 	return err == nil || errors.Is(err, dependency.ErrNever)
+}
+
+// handOffAgain has a refused answer come again, the last time when the lease in its way has ended.
+func (g *Gateway) handOffAgain(store LeaseStore, h hint) {
+	if h.refused.IsZero() {
+		h.refused, h.pause = time.Now(), firstRefusalPause
+	}
+	left := time.Until(h.refused.Add(g.Lease))
+	if left <= 0 {
+		return
+	}
+	time.AfterFunc(min(h.pause, left), func() {
+		h.pause *= 2
+		g.handOff([]LeaseStore{store}, h)
+	})
 }
 
 // releaseOrphan reports whether nothing is left to do: the lease is released, or has ended.

@@ -271,6 +271,8 @@ func (s *slowly) token() string { return s.asked.Load().(string) }
 // Up is what whoever asks before a call knows of it.
 func (s *slowly) Up() bool { return s.up.Load() }
 
+func (s *slowly) UpSince() time.Time { return time.Time{} }
+
 func (s *slowly) Acquire(ctx context.Context, key, token string, lease time.Duration, hit *service.Row) (service.Reply, error) {
 	s.asked.Store(token)
 	if s.unavailable.Add(-1) >= 0 {

@@ -63,6 +63,26 @@ func (l *lease) acquireFrom(ctx context.Context, store LeaseStore, hit *Row) (Re
 // other one missed, or may have granted the flight to a replica for which the other one was late.
 func (l *lease) missingIsUp() bool { return slices.ContainsFunc(l.missing, LeaseStore.Up) }
 
+// restoreTime is how long a lease store that comes back has until its grant counts alone. It knows nothing of the calls that began in its
+// outage, nor of their answers, until their replicas have brought it both. They begin at once, each with a budget at most for what was
+// under way, and with some hundreds of answers a second.
+const restoreTime = time.Second
+
+// restoring returns for how long what was granted does not allow a call: the lease stores that granted have just come back, and those
+// that could know more do not reply.
+func (l *lease) restoring(replies []Reply) (left time.Duration) {
+	if len(l.missing) == 0 || !mayCall(replies) {
+		return 0
+	}
+	left = restoreTime
+	for i, reply := range replies {
+		if reply.Verdict == Granted {
+			left = min(left, restoreTime-time.Since(l.stores[i].UpSince()))
+		}
+	}
+	return max(left, 0)
+}
+
 // mayCall is the rule of the flight: no lease store refused and at least one granted. A lease store that does not reply does not
 // count. It has been asked for a whole budget; and whoever could reach it at that moment would be refused by the one that
 // granted.

@@ -168,6 +168,51 @@ func TestLeaseStoreThatIsBackLearnsOfTheCall(t *testing.T) {
 	})
 }
 
+// A lease store that comes back just when the other one goes knows nothing of the calls that began meanwhile. Its grant counts once their
+// replicas had the time to bring it that, and then it counts alone.
+func TestLeaseStoreThatHasJustComeBackIsNotBelievedAlone(t *testing.T) {
+	for _, order := range []string{"redis", "postgres"} {
+		t.Run(order, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const call, restored = 600 * time.Millisecond, time.Second
+				w := newWorld(call)
+				work, stop := context.WithCancel(t.Context())
+				defer stop()
+				patient := func(s *service.Settings) { s.RequestTimeout = 4 * lease }
+				first, _ := w.gateway("gateway-1", patient)
+				second, _ := w.gateway("gateway-2", patient)
+				go first.RunHandoff(work)
+				returns, leaves := w.redis, w.postgres
+				if order == "postgres" {
+					returns, leaves = leaves, returns
+				}
+				returns.set(true)
+				var rs results
+				rs.ask(t.Context(), first, ask("a", "p"))
+				for w.model.total() == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				returns.set(false)
+				leaves.set(true)
+				back := time.Now()
+				rs.ask(t.Context(), second, ask("b", "p"))
+				rs.all.Wait()
+				if len(rs.errs) > 0 || w.model.total() != 1 {
+					t.Errorf("%d calls, errors %v; want the first replica's alone", w.model.total(), rs.errs)
+				}
+				time.Sleep(time.Until(back.Add(restored)))
+				asked := time.Now()
+				if _, err := second.Answer(t.Context(), ask("c", "another")); err != nil || w.model.total() != 2 {
+					t.Errorf("%d calls, %v; want another one for another key", w.model.total(), err)
+				}
+				if took := time.Since(asked); took > call+4*storeBudget {
+					t.Errorf("a lease store that has been back for a second was not believed for %s", took-call)
+				}
+			})
+		})
+	}
+}
+
 // back is a lease store that was known to be unavailable when it was first asked, and answers again a moment later.
 type back struct {
 	service.LeaseStore

@@ -53,6 +53,8 @@ type LeaseStore interface {
 	Release(ctx context.Context, key, token string) error
 	// Up reports whether the next operation will be sent. It is not while the lease store is known to be unavailable.
 	Up() bool
+	// UpSince returns when the last outage ended that this replica knows of, or the zero time if there was none.
+	UpSince() time.Time
 }
 
 // Cache answers hits.

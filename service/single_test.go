@@ -77,9 +77,9 @@ func play(ctx context.Context, history []step, latency time.Duration) (violation
 	return violations
 }
 
-// makeUp is the time between two outages in which the store that was away gets what it missed: answers, and the locks of
-// calls under way.
-const makeUp = 2 * time.Second
+// makeUp is the time between two outages: what was under way to the store that was away takes as long to end, and only then does it get what
+// it missed.
+const makeUp = storeBudget
 
 // fail lets one store be away at a time.
 func (w *world) fail(fault string) {

@@ -64,15 +64,16 @@ type Gate struct {
 
 // epoch is the time from one change of the dependency's state to the next.
 type epoch struct {
+	began       time.Time // zero for the first one
 	unavailable bool
 	rest        time.Duration // before the first probe
 	ctx         context.Context
 	end         context.CancelFunc
 }
 
-func newEpoch(unavailable bool, rest time.Duration) *epoch {
+func newEpoch(began time.Time, unavailable bool, rest time.Duration) *epoch {
 	ctx, end := context.WithCancel(context.Background())
-	return &epoch{unavailable, rest, ctx, end}
+	return &epoch{began, unavailable, rest, ctx, end}
 }
 
 // Options are what a Gate is made of.
@@ -92,12 +93,15 @@ type Options struct {
 // NewGate makes a Gate. Its Watch must run.
 func NewGate(o Options) *Gate {
 	g := &Gate{Options: o, requests: newDeadlineSemaphore(o.Slots), later: newDeadlineSemaphore(o.Later), suspected: make(chan struct{}, 1)}
-	g.epoch.Store(newEpoch(false, 0))
+	g.epoch.Store(newEpoch(time.Time{}, false, 0))
 	return g
 }
 
 // Up reports whether operations are let through: the dependency answered when it was last asked.
 func (g *Gate) Up() bool { return !g.unavailable() }
+
+// UpSince returns when the last outage ended, or the zero time if there was none. It says nothing while the dependency is unavailable.
+func (g *Gate) UpSince() time.Time { return g.epoch.Load().began }
 
 func (g *Gate) unavailable() bool { return g.epoch.Load().unavailable }
 
@@ -108,7 +112,7 @@ func (g *Gate) change(unavailable bool, rest time.Duration) bool {
 		if now.unavailable == unavailable {
 			return false
 		}
-		if g.epoch.CompareAndSwap(now, newEpoch(unavailable, rest)) {
+		if g.epoch.CompareAndSwap(now, newEpoch(time.Now(), unavailable, rest)) {
 			now.end()
 			return true
 		}

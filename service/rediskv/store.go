@@ -108,6 +108,9 @@ func (s *Store) ResetGate() { s.gate.Reset() }
 // Up reports whether Redis answered when last asked.
 func (s *Store) Up() bool { return s.gate.Up() }
 
+// UpSince returns when the last outage of Redis ended, or the zero time if there was none.
+func (s *Store) UpSince() time.Time { return s.gate.UpSince() }
+
 // Pool reports the connections in use and idle.
 func (s *Store) Pool() (used, idle int) {
 	stats := s.client.PoolStats()
