@@ -18,7 +18,7 @@ func Calm() harness.Scenario {
 		System:    gateway.Stack{},
 		Load:      steadyAt(faster, gateway.DefaultTenants(), 20*time.Second),
 		Probes:    []probe.Probe{probe.Accounts(gateway.Role)},
-		Expect:    base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), gateway.FewSeries(), gateway.QuickShared(), gateway.RowsMoveOn(), check.AccountsAgree(gateway.MetricConnections)),
+		Expect:    base(gateway.QuickHits(), gateway.Cover(), gateway.EndsInTime(), gateway.FewSeries(), gateway.Frugal(), gateway.QuickShared(), gateway.RowsMoveOn(), check.AccountsAgree(gateway.MetricConnections)),
 		Sometimes: []check.Check{claims.SawHitsAndMisses()},
 	}
 }

@@ -24,7 +24,7 @@ type verdictCase struct {
 // scriptedCases are all that alter a scripted history.
 func scriptedCases() []verdictCase {
 	return slices.Concat(availabilityCases(), rejectionCases(), assumptionCases(), clockCases(), healthCases(), samplingCases(), processCases(), gaugesCases(), staysZeroCases(),
-		sawRisesCases(), retryAfterCases(), accountsCases(), warmUpCases(), rolloutCases(), seriesCases())
+		sawRisesCases(), retryAfterCases(), accountsCases(), warmUpCases(), rolloutCases(), seriesCases(), cpuBudgetCases())
 }
 
 func (c verdictCase) run() *check.Run {
